@@ -1,0 +1,56 @@
+# Everything a developer or CI runs. `make setup` needs Python 3.11+ with venv and pip; nothing else is installed by hand.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+STAMP  := $(VENV)/.synced
+# -n 2: two worker processes; the whole suite is sized for two cores.
+PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-heavy check format lint types docs bench clean
+
+help:  ## list what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP)  ## make .venv with hubferry and its tools, from the lock file
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "hubferry needs Python 3.11 or newer; $(PYTHON) is older. Run: make setup PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet 'uv>=0.13,<0.14'
+
+$(STAMP): $(UV) pyproject.toml uv.lock
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --frozen --inexact --quiet
+	@touch $@
+
+demo: setup  ## a HubSpot portal on this machine, pulled into DuckDB and pushed back
+	$(BIN)/hubferry demo
+
+test: setup  ## every test but the heavy ones
+	$(PYTEST) -m "not heavy"
+
+test-heavy: setup  ## the long sweeps: kills, big portals, full limits
+	$(PYTEST) -m heavy
+
+check: format lint types test  ## what CI runs, formatting first
+
+format: setup  ## rewrite to the house format
+	$(BIN)/ruff format src tests bench
+
+lint: setup  ## style and mistakes
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+
+types: setup  ## mypy --strict on src
+	$(BIN)/mypy
+
+docs: setup  ## write docs/reference from the code
+	$(BIN)/python -m docs.build
+
+bench: setup  ## the figures of docs/performance.md
+	for figure in bench/*.py; do $(BIN)/python $$figure; done
+
+clean:  ## remove what make made
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Carries data between HubSpot and a data warehouse, both ways."""
