@@ -1,0 +1,1 @@
+"""The terminal: a thin layer over hubferry.project."""

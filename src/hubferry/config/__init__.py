@@ -1,0 +1,1 @@
+"""The project's files as frozen values, with the place each value came from."""

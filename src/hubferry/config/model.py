@@ -1,0 +1,162 @@
+"""What hubferry.yml and syncs/*.yml can say: one frozen definition each, for validation, the JSON Schema and the code.
+
+Defaults live here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Scalar = str | int | float | bool
+API_VERSION = "2026-09"
+"""The one place that names HubSpot's API version."""
+
+
+class Block(BaseModel):
+    """A frozen part of a file; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class HubSpotBlock(Block):
+    """How to reach the portal. `token` holds the reference (`${NAME}`), never the secret."""
+
+    token: str = "${HUBSPOT_TOKEN}"
+    base_url: str = "https://api.hubapi.com"
+    burst_limit: Annotated[int, Field(ge=1, le=250)] = 190
+    """Calls in any ten seconds; lowered by the response headers where the account allows fewer."""
+    daily_reserve: Annotated[int, Field(ge=0)] = 5000
+    """Daily calls left for the account's other apps."""
+
+
+class DuckDBBlock(Block):
+    """An embedded warehouse: one file."""
+
+    path: str = "warehouse.duckdb"
+    memory_limit: str = "512MB"
+
+
+class WarehouseBlock(Block):
+    """Which warehouse; exactly one."""
+
+    duckdb: DuckDBBlock = DuckDBBlock()
+
+
+class StreamBlock(Block):
+    """What a project says about one stream."""
+
+    strategy: Literal["full_refresh", "incremental"] | None = None
+    """None: incremental where the stream can."""
+    storage: Literal["merge", "append"] = "merge"
+    associations: tuple[str, ...] | None = None
+    """Objects whose links to this one are kept in the associations table; None: the stream's own default."""
+    properties: tuple[str, ...] | Literal["all", "custom"] = "all"
+    types: Mapping[str, str] = {}
+    """Column types of single properties, e.g. `{amount: decimal(38,9)}`."""
+    sweep: Literal["auto", "every_run", "daily", "weekly"] = "auto"
+    """How often archived records, merges and links are looked at; auto: every run while it costs at most 200 calls, else daily."""
+
+
+class PullBlock(Block):
+    """What to pull, and where to."""
+
+    schema_: str = Field(default="hubspot", alias="schema")
+    streams: Mapping[str, StreamBlock | None] = {}
+    lookback_minutes: Annotated[float, Field(ge=0)] = 5
+    """How far before its cursor an incremental read begins, because HubSpot's search index lags."""
+
+
+class ProjectFile(Block):
+    """hubferry.yml."""
+
+    hubspot: HubSpotBlock = HubSpotBlock()
+    warehouse: WarehouseBlock = WarehouseBlock()
+    pull: PullBlock = PullBlock()
+
+
+class FieldBlock(Block):
+    """Where a property's value comes from and what an absent one means."""
+
+    column: str | None = None
+    constant: Scalar | None = None
+    sql: str | None = None
+    """An SQL expression over the source's columns."""
+    on_null: Literal["ignore", "clear", "error"] = "ignore"
+    on_unknown_option: Literal["reject"] = "reject"
+    multi: Literal["replace", "append"] = "replace"
+
+
+class AssociationBlock(Block):
+    """Links that a source column asks for: keys of other records, each with a label, null (unlabelled), or a list of labels."""
+
+    to: str
+    column: str
+    by: str = "hs_object_id"
+    """The other object's property that the keys are values of; `hs_object_id` = record ids."""
+    cleanup_default: bool = False
+    """Remove the unlabelled link too once no label is left."""
+
+
+class GuardsBlock(Block):
+    """Ceilings; a plan over one of them is saved and not applied (exit code 3)."""
+
+    max_creates: Annotated[int, Field(ge=0)] | None = None
+    max_changed_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Changed records among those matched; looked at from 100 matched records on."""
+    max_clears: Annotated[int, Field(ge=0)] | None = None
+    max_archives: Annotated[int, Field(ge=0)] = 0
+    max_links_removed: Annotated[int, Field(ge=0)] | None = None
+    """None: a tenth of the links we hold, at least 100."""
+
+
+class SyncBlock(Block):
+    """syncs/NAME.yml: rows of one source into one HubSpot object."""
+
+    source: str | None = None
+    query: str | None = None
+    key: str
+    object_: str = Field(alias="object")
+    mode: Literal["create", "update", "upsert", "mirror"] = "upsert"
+    match: str = "hs_object_id"
+    fields: Mapping[str, str | FieldBlock]
+    """Property -> column name, or a FieldBlock."""
+    associations: tuple[AssociationBlock, ...] = ()
+    guards: GuardsBlock = GuardsBlock()
+    on_archived: Literal["skip", "recreate"] = "skip"
+
+
+class Sync(BaseModel):
+    """A sync with its name and its file, as push receives it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    file: str
+    block: SyncBlock
+    lines: Mapping[str, int] = {}
+    """Line of each setting in the file, by dotted path (`fields.email`, `associations.0.by`), for messages."""
+
+    def line(self, path: str) -> int | None:
+        """Give the line of a setting, or of the nearest enclosing one."""
+        while path:
+            if path in self.lines:
+                return self.lines[path]
+            path = path.rpartition(".")[0]
+        return None
+
+
+class Project(BaseModel):
+    """Everything the project's files say."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    folder: str
+    file: ProjectFile
+    syncs: Mapping[str, Sync] = {}
+    lines: Mapping[str, int] = {}
+
+
+Yaml = Mapping[str, Any]

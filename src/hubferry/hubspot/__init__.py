@@ -1,0 +1,1 @@
+"""HubSpot over HTTP: client, limits, retry, readers, writers. Knows no warehouse, no stream, no sync."""

@@ -1,0 +1,1 @@
+"""How to read HubSpot, each way once: scan, changes, batch, pages."""

@@ -1,0 +1,1 @@
+"""HubSpot into the warehouse: plan the reader, read, merge, sweep."""

@@ -1,0 +1,1 @@
+"""Rows into HubSpot: encode, identify, diff, plan, apply, verify."""

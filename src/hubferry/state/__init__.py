@@ -1,0 +1,1 @@
+"""hubferry's own tables in the warehouse: runs, cursors, leases, ledger."""

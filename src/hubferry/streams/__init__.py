@@ -1,0 +1,1 @@
+"""What can be pulled: data, no requests."""

@@ -1,0 +1,1 @@
+"""Warehouse engines behind one small interface. Knows no HubSpot."""

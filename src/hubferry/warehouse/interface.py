@@ -1,0 +1,106 @@
+"""What a warehouse can do: Arrow in, Arrow out, merge, one transaction. Small enough to read in a minute.
+
+SQL passed to `query` and `execute` is written with `?` placeholders; identifiers come from `name` and `quote` only.
+A warehouse is opened for the length of a transaction or a query and let go afterwards (DuckDB locks its file).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from hubferry.types import Column, Table
+
+
+@dataclass(frozen=True)
+class MergeCounts:
+    """What a merge did to a table, in rows."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: MergeCounts) -> MergeCounts:
+        return MergeCounts(
+            self.inserted + other.inserted, self.updated + other.updated, self.unchanged + other.unchanged
+        )
+
+
+class Transaction(Protocol):
+    """One transaction: everything in it becomes durable together, or nothing does."""
+
+    def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
+        """Read rows; sees what this transaction wrote."""
+        ...
+
+    def execute(self, sql: str, params: Sequence[object] = ()) -> int:
+        """Run one statement and give the number of rows it touched."""
+        ...
+
+    def merge(
+        self, table: Table, chunk: pa.Table, *, newest: str | None = None, volatile: Sequence[str] = ()
+    ) -> MergeCounts:
+        """Make `table` hold the rows of `chunk`, one row a key; raise ValueError when `chunk` repeats a key.
+
+        A row is written only when it is new or differs in a column outside `volatile`, and, where `newest` names a column,
+        only when the stored value there is not greater (an older page never overwrites a newer row).
+        Columns that the chunk lacks keep their stored values on update and are NULL on insert.
+        """
+        ...
+
+    def append(self, table: Table, chunk: pa.Table) -> int:
+        """Insert rows as they are."""
+        ...
+
+    def delete(self, table: Table, keys: pa.Table) -> int:
+        """Delete the rows whose columns equal those of `keys` (its column names say which)."""
+        ...
+
+    def register(self, name: str, rows: pa.Table) -> AbstractContextManager[str]:
+        """Make rows readable in SQL under the quoted name it gives, until the block ends."""
+        ...
+
+
+class Warehouse(Protocol):
+    """One warehouse, for reading and writing."""
+
+    engine: str
+
+    def name(self, schema: str, table: str) -> str:
+        """Give the full quoted name of a table: catalog, schema and table."""
+        ...
+
+    def quote(self, identifier: str) -> str:
+        """Quote one identifier."""
+        ...
+
+    def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
+        """Read rows in a read-only transaction of its own."""
+        ...
+
+    def query_batches(self, sql: str, params: Sequence[object] = (), *, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
+        """Read rows in batches, for results larger than memory. Raises SourceError when the SQL fails."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Open a read-write transaction; it commits when the block ends, and rolls back when it raises."""
+        ...
+
+    def ensure_table(self, table: Table) -> None:
+        """Create the schema and table where missing and add missing columns; never drop or retype one."""
+        ...
+
+    def query_columns(self, schema: str, table: str) -> tuple[Column, ...]:
+        """Give the columns of a table in order, empty where it does not exist; types of other makers as the nearest ColumnType."""
+        ...
+
+    def describe_source(self, sql: str) -> tuple[Column, ...]:
+        """Give the columns that a query would return, without running it; raise SourceError when it is wrong."""
+        ...
+
+
+Row = dict[str, Any]
