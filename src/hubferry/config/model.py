@@ -24,7 +24,7 @@ class Block(BaseModel):
 class HubSpotBlock(Block):
     """How to reach the portal. `token` holds the reference (`${NAME}`), never the secret."""
 
-    token: str = "${HUBSPOT_TOKEN}"
+    token: str = "${HUBSPOT_TOKEN}"  # noqa: S105  a reference, never the secret
     base_url: str = "https://api.hubapi.com"
     burst_limit: Annotated[int, Field(ge=1, le=250)] = 190
     """Calls in any ten seconds; lowered by the response headers where the account allows fewer."""
