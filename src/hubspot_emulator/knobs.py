@@ -1,0 +1,29 @@
+"""Behaviours that HubSpot's documents leave open or change between accounts; each has the default we believe in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knobs:
+    """One field a question; what is known about each stands in `docs/hubspot-behaviours.md`."""
+
+    archived_unknown_ids_fail: bool = False
+    """batch/archive of an id that never existed: accepted silently (False) or a 404 for the batch."""
+    cleared_value: str | None = ""
+    """How a property that was cleared reads back; one never set always reads null."""
+    enforce_required: bool = True
+    """Creating a record without a property its type requires: 400 MISSING_REQUIRED_PROPERTY."""
+    late_modified_ms: int = 0
+    """HubSpot moves the modified date once more this long after a create (seconds in real portals); 0: never."""
+    merge_keeps_primary: bool = False
+    """A merge keeps the primary's id (accounts of the beta) instead of making a new record."""
+    merged_listed_as_archived: bool = False
+    """Merged-away ids appear in `archived=true` lists."""
+    noop_write_moves_modified: bool = True
+    """Writing the value a record already has moves its modified date."""
+    search_short_page_every: int = 0
+    """Every n-th search page that has a successor holds half of what was asked for, and goes on from there; 0: never."""
+    update_with_trace_ids_is_partial: bool = True
+    """batch/update with trace ids reports invalid inputs one by one (207) instead of refusing the batch."""

@@ -1,0 +1,341 @@
+"""The portal: its records, their states and the rules that hold whichever call changes them. No HTTP.
+
+Callers hand in values that `values` has checked and normalised; the portal never refuses one.
+The caller holds `lock` and commits or rolls back `db`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from hubspot_emulator import associations, defaults, definitions, storage, timestamps
+from hubspot_emulator.clock import Clock
+from hubspot_emulator.knobs import Knobs
+from hubspot_emulator.object_types import ObjectType, ObjectTypes
+from hubspot_emulator.property_definition import Definition, build_raw, parse_definition
+from hubspot_emulator.storage import RecordTable, Row, State
+
+Properties = dict[str, str]
+StateName = Literal["live", "archived", "merged", "gone"]
+
+encode = msgspec.json.Encoder().encode
+decode_properties = msgspec.json.Decoder(Properties).decode
+
+_STATE_NAMES: dict[int, StateName] = {
+    State.LIVE: "live",
+    State.ARCHIVED: "archived",
+    State.MERGED: "merged",
+    State.GONE: "gone",
+}
+_CLUSTER = 97
+_FIRST_ID = 101
+
+
+class Portal:
+    """One HubSpot account."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        path: str = ":memory:",
+        portal_id: int = 62515,
+        knobs: Knobs | None = None,
+        index_lag_seconds: float = 0.0,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.clock = clock
+        self.knobs = knobs or Knobs()
+        self.portal_id = portal_id
+        self.index_lag_ms = int(index_lag_seconds * 1000)
+        self.types = ObjectTypes()
+        self.db: sqlite3.Connection = storage.open_database(path, associations.SCHEMA)
+        self._tables: dict[str, RecordTable] = {}
+        self._last_ids: dict[str, int] = {}
+        self._definitions: dict[str, dict[str, Definition]] = {}
+
+    def close(self) -> None:
+        """Close the portal's file."""
+        self.db.close()
+
+    def now_ms(self) -> int:
+        """Give the portal's time."""
+        return int(self.clock.time() * 1000)
+
+    def properties(self, type_id: str) -> Mapping[str, Definition]:
+        """Give a type's definitions by name, archived ones among them."""
+        known = self._definitions.get(type_id)
+        if known is None:
+            known = self._definitions[type_id] = self._load_definitions(type_id)
+        return known
+
+    def add_property(self, type_id: str, definition: Mapping[str, Any]) -> None:
+        """Add a definition (HubSpot's JSON) or replace the one of that name."""
+        parsed = parse_definition(definition)
+        self.db.execute(
+            "INSERT OR REPLACE INTO properties VALUES (?, ?, ?)", (type_id, parsed.name, encode(dict(definition)))
+        )
+        self.properties(type_id)
+        self._definitions[type_id][parsed.name] = parsed
+
+    def forget_definitions(self) -> None:
+        """Read definitions anew on next use, as after a rollback."""
+        self._definitions.clear()
+
+    def _load_definitions(self, type_id: str) -> dict[str, Definition]:
+        kind = self.types.resolve(type_id)
+        found = {name: parse_definition(_core_definition(name)) for name in kind.core_properties}
+        found |= {raw["name"]: parse_definition(raw) for raw in definitions.hubspot_defined(kind.name)}
+        stored = self.db.execute("SELECT definition FROM properties WHERE type_id = ? ORDER BY name", (type_id,))
+        found |= {raw["name"]: parse_definition(raw) for raw in (msgspec.json.decode(blob) for (blob,) in stored)}
+        return found
+
+    def table(self, type_id: str) -> RecordTable:
+        """Give the stored records of a type."""
+        table = self._tables.get(type_id)
+        if table is None:
+            table = self._tables[type_id] = RecordTable(self.db, type_id)
+        return table
+
+    def record_state(self, type_id: str, record_id: int) -> StateName | None:
+        """Tell what became of a record; None for an id never used."""
+        row = self.table(type_id).row(record_id)
+        return _STATE_NAMES[row.state] if row else None
+
+    def survivor(self, type_id: str, record_id: int) -> int:
+        """Follow merges from an id to the record that holds its data now; an unknown id is its own survivor."""
+        row = self.table(type_id).row(record_id)
+        while row is not None and row.merged_into is not None:
+            record_id = row.merged_into
+            row = self.table(type_id).row(record_id)
+        return record_id
+
+    def values_of(self, type_id: str, record_id: int) -> Properties:
+        """Give what is set on a record; KeyError when there is none."""
+        row = self.table(type_id).row(record_id)
+        if row is None:
+            raise KeyError(f"{type_id} has no record {record_id}")
+        return decode_properties(row.properties)
+
+    def holder(self, type_id: str, name: str, value: str) -> int | None:
+        """Give the live record that holds a unique value; contacts hold secondary e-mails as `email` too."""
+        found = self.db.execute(
+            "SELECT record_id FROM unique_values WHERE type_id = ? AND property = ? AND value = ?",
+            (type_id, name, value),
+        ).fetchone()
+        return found[0] if found else None
+
+    def create_record(
+        self,
+        type_id: str,
+        properties: Properties,
+        *,
+        created_ms: int | None = None,
+        updated_ms: int | None = None,
+        request: str = "",
+    ) -> int:
+        """Create a record with HubSpot's defaults and calculated values added; give its id."""
+        kind = self.types.resolve(type_id)
+        record_id = self._next_id(type_id)
+        now = self.now_ms()
+        created = now if created_ms is None else created_ms
+        if kind.created_property in properties:
+            created = timestamps.parse_ms(properties[kind.created_property])
+        updated = max(now, created) if updated_ms is None else updated_ms
+        full = defaults.complete_new(kind, record_id, properties, created)
+        self._write(kind, Row(record_id, State.LIVE, created, updated, None, None, b""), full, None)
+        self._add_history(type_id, record_id, properties, now, "API")
+        self._add_unique(type_id, record_id, full)
+        self.log_event("create", type_id, record_id, request)
+        return record_id
+
+    def update_record(self, type_id: str, record_id: int, properties: Properties, *, request: str = "") -> None:
+        """Set values of a live record ("" clears) and what is calculated from them; KeyError when there is none."""
+        row, before = self._live(type_id, record_id)
+        kind = self.types.resolve(type_id)
+        changes = defaults.complete_change(kind, before, properties)
+        changed = {name: value for name, value in changes.items() if before.get(name, "") != value}
+        if not changed and not self.knobs.noop_write_moves_modified:
+            return
+        self._start_history(type_id, row, before, changed)
+        after = before | changed
+        created = row.created_ms
+        if kind.created_property in changed:
+            created = timestamps.parse_ms(changed[kind.created_property])
+        self._write(kind, row._replace(created_ms=created, updated_ms=self.now_ms()), after, row)
+        self._add_history(type_id, record_id, changed, self.now_ms(), "API")
+        self._replace_unique(type_id, record_id, before, after)
+        self.log_event("update", type_id, record_id, request, {"properties": sorted(properties)})
+
+    def archive_record(self, type_id: str, record_id: int, *, request: str = "") -> None:
+        """Move a live record to the recycle bin: its unique values are free again, its modified date stays."""
+        row, values = self._live(type_id, record_id)
+        self._remember(type_id, record_id, row)
+        self.table(type_id).put(row._replace(state=State.ARCHIVED, archived_ms=self.now_ms()))
+        self._remove_unique(type_id, values)
+        self.log_event("archive", type_id, record_id, request)
+
+    def purge_record(self, type_id: str, record_id: int, *, request: str = "") -> None:
+        """Erase a record for good: no list, search or alias knows it any more."""
+        row = self.table(type_id).row(record_id)
+        if row is None:
+            raise KeyError(f"{type_id} has no record {record_id}")
+        self._remember(type_id, record_id, row)
+        if row.state == State.LIVE:
+            self._remove_unique(type_id, decode_properties(row.properties))
+        self.table(type_id).put(row._replace(state=State.GONE, archived_ms=None, properties=b"{}"))
+        self.db.execute("DELETE FROM history WHERE type_id = ? AND record_id = ?", (type_id, record_id))
+        self.log_event("gdpr-delete", type_id, record_id, request)
+
+    def merge_records(self, type_id: str, primary_id: int, merged_id: int, *, request: str = "") -> int:
+        """Merge two live records, values and associations; give the id of the survivor, which is new unless a knob says not."""
+        kind = self.types.resolve(type_id)
+        primary, primary_values = self._live(type_id, primary_id)
+        merged, merged_values = self._live(type_id, merged_id)
+        now = self.now_ms()
+        keep = self.knobs.merge_keeps_primary
+        survivor_id = primary_id if keep else self._next_id(type_id)
+        losers = (merged,) if keep else (primary, merged)
+        values = defaults.merge_values(kind, (primary_id, primary_values), (merged_id, merged_values), survivor_id, now)
+        self._remove_unique(type_id, primary_values)
+        self._remove_unique(type_id, merged_values)
+        for row in losers:
+            self._remember(type_id, row.id, row)
+            self.table(type_id).put(row._replace(state=State.MERGED, archived_ms=now, merged_into=survivor_id))
+        created = min(primary.created_ms, merged.created_ms)
+        before = primary if keep else None
+        self._write(kind, Row(survivor_id, State.LIVE, created, now, None, None, b""), values, before)
+        self._add_unique(type_id, survivor_id, values)
+        associations.unite(self, type_id, [primary_id, merged_id], survivor_id)
+        self.log_event("merge", type_id, survivor_id, request, {"primary": primary_id, "merged": merged_id})
+        return survivor_id
+
+    def load_records(self, type_id: str, rows: Iterable[tuple[Properties, int, int]]) -> list[int]:
+        """Create many records fast from (properties, created_ms, updated_ms): unchecked, and no events; give their ids."""
+        kind = self.types.resolve(type_id)
+        unique = self._unique_names(type_id)
+        stored: list[Row] = []
+        held: list[tuple[str, str, str, int]] = []
+        for properties, created, updated in rows:
+            record_id = self._next_id(type_id)
+            full = defaults.complete_new(kind, record_id, properties, created)
+            full[kind.modified_property] = timestamps.render_ms(updated)
+            stored.append(Row(record_id, State.LIVE, created, updated, None, None, encode(full)))
+            held += [(type_id, name, value, record_id) for name, value in _unique_pairs(unique, full)]
+        self.table(type_id).put_many(stored)
+        self.db.executemany("INSERT INTO unique_values VALUES (?, ?, ?, ?)", held)
+        return [row.id for row in stored]
+
+    def log_event(
+        self, what: str, type_id: str, record_id: int, request: str, detail: Mapping[str, object] | None = None
+    ) -> None:
+        """Note an applied write in the transaction that applies it."""
+        self.db.execute(
+            "INSERT INTO events (at_ms, what, type_id, record_id, request, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            (self.now_ms(), what, type_id, record_id, request, encode(detail) if detail else None),
+        )
+
+    def truth(self, type_id: str) -> Iterator[dict[str, Any]]:
+        """Give every record in every state as the control server shows it, by id."""
+        for row in self.table(type_id).all_rows():
+            yield {
+                "id": str(row.id),
+                "state": _STATE_NAMES[row.state],
+                "properties": dict(sorted(decode_properties(row.properties).items())),
+                "createdAt": timestamps.render_ms(row.created_ms),
+                "updatedAt": timestamps.render_ms(row.updated_ms),
+                "archived": row.state != State.LIVE,
+                "archivedAt": None if row.archived_ms is None else timestamps.render_ms(row.archived_ms),
+                "mergedInto": None if row.merged_into is None else str(row.merged_into),
+            }
+
+    def _next_id(self, type_id: str) -> int:
+        """Ids grow, by small steps with a wide gap now and then: sparse and clustered, as in real portals."""
+        last = self._last_ids.get(type_id)
+        if last is None:
+            last = self.table(type_id).last_id() or _FIRST_ID
+        mixed = zlib.crc32(last.to_bytes(8, "big"))
+        step = 5_000 + mixed % 20_000 if mixed % _CLUSTER == 0 else 1 + mixed % 3
+        self._last_ids[type_id] = last + step
+        return last + step
+
+    def _live(self, type_id: str, record_id: int) -> tuple[Row, Properties]:
+        row = self.table(type_id).row(record_id)
+        if row is None or row.state != State.LIVE:
+            raise KeyError(f"{type_id} has no live record {record_id}")
+        return row, decode_properties(row.properties)
+
+    def _write(self, kind: ObjectType, row: Row, values: Properties, before: Row | None) -> None:
+        self._remember(kind.type_id, row.id, before)
+        values[kind.created_property] = timestamps.render_ms(row.created_ms)
+        values[kind.modified_property] = timestamps.render_ms(row.updated_ms)
+        self.table(kind.type_id).put(row._replace(properties=encode(values)))
+
+    def _remember(self, type_id: str, record_id: int, before: Row | None) -> None:
+        """Keep what the search index still holds of a record; nothing, where it is new."""
+        if not self.index_lag_ms:
+            return
+        image = (before.state, before.created_ms, before.updated_ms, before.properties) if before else (None,) * 4
+        self.db.execute(
+            "INSERT INTO old_images (type_id, record_id, written_ms, state, created_ms, updated_ms, properties)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (type_id, record_id, self.now_ms(), *image),
+        )
+
+    def _unique_names(self, type_id: str) -> tuple[str, ...]:
+        kind = self.types.resolve(type_id)
+        names = {found.name for found in self.properties(type_id).values() if found.unique and not found.archived}
+        names.discard("hs_additional_emails")  # its parts are held as values of `email`
+        return tuple(sorted(names | ({kind.key_property} if kind.key_property else set())))
+
+    def _add_unique(self, type_id: str, record_id: int, values: Properties) -> None:
+        held = [(type_id, *pair, record_id) for pair in _unique_pairs(self._unique_names(type_id), values)]
+        self.db.executemany("INSERT INTO unique_values VALUES (?, ?, ?, ?)", held)
+
+    def _remove_unique(self, type_id: str, values: Properties) -> None:
+        held = [(type_id, *pair) for pair in _unique_pairs(self._unique_names(type_id), values)]
+        self.db.executemany("DELETE FROM unique_values WHERE type_id = ? AND property = ? AND value = ?", held)
+
+    def _replace_unique(self, type_id: str, record_id: int, before: Properties, after: Properties) -> None:
+        names = self._unique_names(type_id)
+        if list(_unique_pairs(names, before)) != list(_unique_pairs(names, after)):
+            self._remove_unique(type_id, before)
+            self._add_unique(type_id, record_id, after)
+
+    def _start_history(self, type_id: str, row: Row, before: Properties, changed: Properties) -> None:
+        """Records loaded in bulk have no history yet: their first value counts as set at their creation."""
+        known = {
+            name
+            for (name,) in self.db.execute(
+                "SELECT DISTINCT name FROM history WHERE type_id = ? AND record_id = ?", (type_id, row.id)
+            )
+        }
+        first = {name: before[name] for name in changed if name in before and name not in known}
+        self._add_history(type_id, row.id, first, row.created_ms, "MIGRATION")
+
+    def _add_history(self, type_id: str, record_id: int, values: Properties, at_ms: int, source: str) -> None:
+        self.db.executemany(
+            "INSERT INTO history (type_id, record_id, name, value, at_ms, source) VALUES (?, ?, ?, ?, ?, ?)",
+            [(type_id, record_id, name, value, at_ms, source) for name, value in values.items()],
+        )
+
+
+def _unique_pairs(names: Iterable[str], values: Properties) -> Iterator[tuple[str, str]]:
+    for name in names:
+        if value := values.get(name):
+            yield name, value.lower() if name == "email" else value
+    if additional := values.get("hs_additional_emails"):
+        yield from (("email", value) for value in additional.lower().split(";"))
+
+
+def _core_definition(name: str) -> dict[str, object]:
+    value_type = "number" if name == "hs_object_id" else "datetime"
+    metadata = {"archivable": True, "readOnlyDefinition": True, "readOnlyValue": True}
+    field_type = "number" if value_type == "number" else "date"
+    return build_raw(name, name, value_type, field_type, hubspotDefined=True, modificationMetadata=metadata)
