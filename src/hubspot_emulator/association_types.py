@@ -6,8 +6,15 @@ appointments, projects, lead activities). An association between them is refused
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
+
+HUBSPOT_DEFINED = "HUBSPOT_DEFINED"
+USER_DEFINED = "USER_DEFINED"
+
+TypeKey = tuple[str, int]
+"""A type as requests name it: category and type id. The id alone says nothing: each category counts its own."""
 
 Role = Literal["default", "label", "primary", "primary_inverse"]
 """`primary` is the direction of the record that has one primary (contact -> company), `primary_inverse` its inverse."""
@@ -46,7 +53,7 @@ def _label(from_type: str, to_type: str, type_id: int, inverse_type_id: int, lab
     return PairType(from_type, to_type, type_id, inverse_type_id, "label", label, inverse)
 
 
-HUBSPOT_DEFINED: tuple[PairType, ...] = (
+PAIR_TYPES: tuple[PairType, ...] = (
     # records of one object type: their own inverse
     PairType(CONTACT, CONTACT, 449, 449),
     PairType(COMPANY, COMPANY, 450, 450),
@@ -156,7 +163,7 @@ SINGULAR_NAMES = {
 """The object's name inside a type's name, as inline associations show it (`task_to_contact`)."""
 
 
-class Direction(NamedTuple):
+class _Line(NamedTuple):
     """One direction of a `PairType`, as it is stored."""
 
     from_type: str
@@ -168,20 +175,18 @@ class Direction(NamedTuple):
     name: str
 
 
-def directions() -> Iterator[Direction]:
+def _directions() -> Iterator[_Line]:
     """Yield every type in both directions; a type that is its own inverse once."""
-    with_primary = {frozenset((pair.from_type, pair.to_type)) for pair in HUBSPOT_DEFINED if pair.role == "primary"}
-    for pair in HUBSPOT_DEFINED:
+    with_primary = {frozenset((pair.from_type, pair.to_type)) for pair in PAIR_TYPES if pair.role == "primary"}
+    for pair in PAIR_TYPES:
         marked = frozenset((pair.from_type, pair.to_type)) in with_primary
         there = _type_name(pair.from_type, pair.to_type, pair.role, pair.label, marked)
-        yield Direction(pair.from_type, pair.to_type, pair.type_id, pair.inverse_type_id, pair.role, pair.label, there)
+        yield _Line(pair.from_type, pair.to_type, pair.type_id, pair.inverse_type_id, pair.role, pair.label, there)
         if pair.inverse_type_id == pair.type_id:
             continue
         role: Role = "primary_inverse" if pair.role == "primary" else pair.role
         back = _type_name(pair.to_type, pair.from_type, role, pair.inverse_label, marked)
-        yield Direction(
-            pair.to_type, pair.from_type, pair.inverse_type_id, pair.type_id, role, pair.inverse_label, back
-        )
+        yield _Line(pair.to_type, pair.from_type, pair.inverse_type_id, pair.type_id, role, pair.inverse_label, back)
 
 
 def _type_name(from_type: str, to_type: str, role: Role, label: str | None, with_primary: bool) -> str:
@@ -190,3 +195,63 @@ def _type_name(from_type: str, to_type: str, role: Role, label: str | None, with
     if role == "label":
         return f"{(label or '').lower().replace(' ', '_')}_{plain}"
     return f"{plain}_unlabeled" if role == "default" and with_primary else plain
+
+
+def _quoted(value: str | None) -> str:
+    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
+
+
+def _hubspot_types() -> Iterator[str]:
+    lines = list(_directions())
+    kinds = {(line.from_type, line.to_type, line.type_id): kind for kind, line in enumerate(lines, start=1)}
+    for kind, line in enumerate(lines, start=1):
+        inverse = kinds[line.to_type, line.from_type, line.inverse_type_id]
+        yield (
+            f"({kind}, {_quoted(line.from_type)}, {_quoted(line.to_type)}, '{HUBSPOT_DEFINED}', {line.type_id},"
+            f" {inverse}, {_quoted(line.role)}, {_quoted(line.name)}, {_quoted(line.label)})"
+        )
+
+
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS association_types (
+  kind INTEGER PRIMARY KEY, from_type TEXT NOT NULL, to_type TEXT NOT NULL, category TEXT NOT NULL,
+  type_id INTEGER NOT NULL, inverse INTEGER NOT NULL, role TEXT NOT NULL, name TEXT NOT NULL, label TEXT,
+  UNIQUE (from_type, to_type, category, type_id)
+);
+INSERT OR IGNORE INTO association_types VALUES
+{", ".join(_hubspot_types())};
+"""
+
+
+class LinkType(NamedTuple):
+    """One direction of an association type, as stored."""
+
+    kind: int
+    from_type: str
+    to_type: str
+    category: str
+    type_id: int
+    inverse: int
+    """The kind of the other direction; a type may be its own inverse."""
+    role: str
+    name: str
+    label: str | None
+
+    @property
+    def key(self) -> TypeKey:
+        """Give the pair that names the type within its direction."""
+        return self.category, self.type_id
+
+
+class Direction:
+    """The types from one object type to another; read once a request."""
+
+    def __init__(self, db: sqlite3.Connection, from_type: str, to_type: str) -> None:
+        sql = "SELECT * FROM association_types WHERE from_type = ? AND to_type = ? ORDER BY kind"
+        types = [LinkType(*row) for row in db.execute(sql, (from_type, to_type))]
+        self.from_type, self.to_type = from_type, to_type
+        self.by_key: Mapping[TypeKey, LinkType] = {link_type.key: link_type for link_type in types}
+        self.by_kind: Mapping[int, LinkType] = {link_type.kind: link_type for link_type in types}
+        self.default = next((link_type for link_type in types if link_type.role == "default"), None)
+        self.primary = next((link_type for link_type in types if link_type.role.startswith("primary")), None)
+        self.kinds = ",".join(str(kind) for kind in self.by_kind)

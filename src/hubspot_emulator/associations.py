@@ -1,27 +1,31 @@
 """Links between records: how they are stored, and the rules HubSpot applies when they are written.
 
 A link is stored once in each direction, one row a type, so that every read is a range of one index. Types are data
-too (`association_types`): the portal's labels stand beside the types HubSpot defines.
+too (`association_types`): the portal's labels stand beside the types HubSpot defines. Links of a record that is not
+live stay stored and are not read, so a record that comes back has them again.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, unquote
 
 from hubspot_emulator import association_types
+from hubspot_emulator.association_types import HUBSPOT_DEFINED, USER_DEFINED, Direction, LinkType, TypeKey
+from hubspot_emulator.http import ApiError
 from hubspot_emulator.knobs import Knobs
+from hubspot_emulator.storage import State
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
 
-HUBSPOT_DEFINED = "HUBSPOT_DEFINED"
-USER_DEFINED = "USER_DEFINED"
-
-TypeKey = tuple[str, int]
-"""A type as requests name it: category and type id. The id alone says nothing: each category counts its own."""
+_INSERT = "INSERT OR IGNORE INTO associations VALUES (?, ?, ?)"
+_DELETE = "DELETE FROM associations WHERE from_id = ? AND kind = ? AND to_id = ?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,75 +51,62 @@ def association_knobs(portal: Portal) -> AssociationKnobs:
     return portal.knobs if isinstance(portal.knobs, AssociationKnobs) else AssociationKnobs()
 
 
-def _quoted(value: str | None) -> str:
-    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
-
-
-def _hubspot_types() -> Iterator[str]:
-    lines = list(association_types.directions())
-    kinds = {(line.from_type, line.to_type, line.type_id): kind for kind, line in enumerate(lines, start=1)}
-    for kind, line in enumerate(lines, start=1):
-        inverse = kinds[line.to_type, line.from_type, line.inverse_type_id]
-        yield (
-            f"({kind}, {_quoted(line.from_type)}, {_quoted(line.to_type)}, '{HUBSPOT_DEFINED}', {line.type_id},"
-            f" {inverse}, {_quoted(line.role)}, {_quoted(line.name)}, {_quoted(line.label)})"
-        )
-
-
 SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS association_types (
-  kind INTEGER PRIMARY KEY, from_type TEXT NOT NULL, to_type TEXT NOT NULL, category TEXT NOT NULL,
-  type_id INTEGER NOT NULL, inverse INTEGER NOT NULL, role TEXT NOT NULL, name TEXT NOT NULL, label TEXT,
-  UNIQUE (from_type, to_type, category, type_id)
-);
+{association_types.SCHEMA}
 CREATE TABLE IF NOT EXISTS associations (
   from_id INTEGER NOT NULL, kind INTEGER NOT NULL, to_id INTEGER NOT NULL, PRIMARY KEY (from_id, kind, to_id)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS archived_associations (
-  from_id INTEGER NOT NULL, kind INTEGER NOT NULL, to_id INTEGER NOT NULL, PRIMARY KEY (from_id, kind, to_id)
-) WITHOUT ROWID;
-INSERT OR IGNORE INTO association_types VALUES
-{", ".join(_hubspot_types())};
 """
-
-
-class LinkType(NamedTuple):
-    """One direction of an association type, as stored."""
-
-    kind: int
-    from_type: str
-    to_type: str
-    category: str
-    type_id: int
-    inverse: int
-    """The kind of the other direction; a type may be its own inverse."""
-    role: str
-    name: str
-    label: str | None
-
-    @property
-    def key(self) -> TypeKey:
-        """Give the pair that names the type within its direction."""
-        return self.category, self.type_id
-
-
-class Direction:
-    """The types from one object type to another; read once a request."""
-
-    def __init__(self, db: sqlite3.Connection, from_type: str, to_type: str) -> None:
-        sql = "SELECT * FROM association_types WHERE from_type = ? AND to_type = ? ORDER BY kind"
-        types = [LinkType(*row) for row in db.execute(sql, (from_type, to_type))]
-        self.from_type, self.to_type = from_type, to_type
-        self.by_key: Mapping[TypeKey, LinkType] = {link_type.key: link_type for link_type in types}
-        self.by_kind: Mapping[int, LinkType] = {link_type.kind: link_type for link_type in types}
-        self.default = next((link_type for link_type in types if link_type.role == "default"), None)
-        self.primary = next((link_type for link_type in types if link_type.role.startswith("primary")), None)
-        self.kinds = ",".join(str(kind) for kind in self.by_kind)
+"""What `storage` runs on a new portal."""
 
 
 def direction(portal: Portal, from_type: str, to_type: str) -> Direction:
     """Read the types of one direction."""
     return Direction(portal.db, from_type, to_type)
+
+
+# --- labels ---------------------------------------------------------------------------------------------------------
+
+_LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def create_label(
+    portal: Portal, from_type: str, to_type: str, name: str, label: str, inverse_label: str | None = None
+) -> tuple[int, int]:
+    """Define a label and its inverse; give both type ids. Symmetric between records of one type: one id, twice."""
+    _check_label(portal, from_type, to_type, name)
+    row = portal.db.execute(
+        "SELECT coalesce(max(kind), 0), coalesce(max(type_id) FILTER (WHERE category = ?), 0) FROM association_types",
+        (USER_DEFINED,),
+    )
+    last_kind, last_id = row.fetchone()
+    kind, type_id = last_kind + 1, last_id + 1
+    if from_type == to_type and inverse_label in {None, label}:
+        _insert_type(portal, LinkType(kind, from_type, to_type, USER_DEFINED, type_id, kind, "label", name, label))
+        return type_id, type_id
+    back = label if inverse_label is None else inverse_label
+    _insert_type(portal, LinkType(kind, from_type, to_type, USER_DEFINED, type_id, kind + 1, "label", name, label))
+    _insert_type(portal, LinkType(kind + 1, to_type, from_type, USER_DEFINED, type_id + 1, kind, "label", name, back))
+    return type_id, type_id + 1
+
+
+def _check_label(portal: Portal, from_type: str, to_type: str, name: str) -> None:
+    if not _LABEL_NAME.fullmatch(name):
+        raise ApiError(400, f"Invalid label name {name!r}: letters, digits and underscores, not starting with a digit")
+    labels = [
+        link_type
+        for link_type in direction(portal, from_type, to_type).by_key.values()
+        if link_type.category == USER_DEFINED
+    ]
+    if any(link_type.name == name for link_type in labels):
+        raise ApiError(409, f"An association label named {name!r} already exists", category="OBJECT_ALREADY_EXISTS")
+    limit = association_knobs(portal).labels_per_pair
+    if len({link_type.name for link_type in labels}) >= limit:
+        raise ApiError(400, f"This pair of object types has its {limit} association labels already")
+
+
+def _insert_type(portal: Portal, link_type: LinkType) -> None:
+    portal.db.execute("INSERT INTO association_types VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", link_type)
 
 
 # --- writes ---------------------------------------------------------------------------------------------------------
@@ -133,8 +124,8 @@ def load_pairs(
     for link_type in types:
         there = sorted((a, link_type.kind, b) for a, b in found)
         back = sorted((b, link_type.inverse, a) for a, b in found)
-        portal.db.executemany("INSERT OR IGNORE INTO associations VALUES (?, ?, ?)", there)
-        portal.db.executemany("INSERT OR IGNORE INTO associations VALUES (?, ?, ?)", back)
+        portal.db.executemany(_INSERT, there)
+        portal.db.executemany(_INSERT, back)
 
 
 def link(
@@ -201,23 +192,14 @@ def unlink(
     return bool(gone)
 
 
-def archive_links(portal: Portal, type_id: str, record_id: int) -> None:
-    """Take an archived record out of everybody's associations; `restore_links` brings them back."""
-    _move(portal.db, type_id, record_id, "associations", "archived_associations")
-
-
-def restore_links(portal: Portal, type_id: str, record_id: int) -> None:
-    """Bring the links of a record back."""
-    _move(portal.db, type_id, record_id, "archived_associations", "associations")
-
-
 def unite(portal: Portal, type_id: str, old_ids: Sequence[int], new_id: int) -> None:
     """Give a merge's survivor the links of all merged records; where Primaries clash the first one's stays."""
     db = portal.db
     types = _types_by_kind(db)
     for old_id in old_ids:
         rows = _rows_of(db, types, type_id, old_id)
-        _remove_both(db, types, old_id, rows)
+        for kind, to_id in rows:
+            db.executemany(_DELETE, _both(types[kind], old_id, to_id))
         for kind, to_id in rows:
             link_type = types[kind]
             same_type = link_type.to_type == type_id
@@ -225,18 +207,20 @@ def unite(portal: Portal, type_id: str, old_ids: Sequence[int], new_id: int) -> 
                 continue
             if link_type.role == "primary" and _has(db, new_id, kind):
                 continue
-            db.executemany("INSERT OR IGNORE INTO associations VALUES (?, ?, ?)", _both(link_type, new_id, to_id))
+            db.executemany(_INSERT, _both(link_type, new_id, to_id))
 
 
 def _becomes_primary(portal: Portal, ways: Direction, from_id: int, to_id: int) -> bool:
     """Whether this pair gives a contact, deal or ticket its first company."""
     if ways.primary is None or ways.default is None or not association_knobs(portal).first_company_becomes_primary:
         return False
-    owner = (from_id, ways.default.kind)
+    owner_id, kind, company = from_id, ways.default.kind, ways.to_type
     if ways.primary.role == "primary_inverse":
-        owner = (to_id, ways.default.inverse)
-    company = ways.from_type if ways.primary.role == "primary_inverse" else ways.to_type
-    return company == association_types.COMPANY and not _has(portal.db, *owner)
+        owner_id, kind, company = to_id, ways.default.inverse, ways.from_type
+    if company != association_types.COMPANY:
+        return False
+    sql = f"SELECT 1 FROM associations a JOIN {_records(portal, company)} WHERE from_id = ? AND kind = ? LIMIT 1"
+    return portal.db.execute(sql, (owner_id, kind)).fetchone() is None
 
 
 def _primary_of(ways: Direction) -> LinkType:
@@ -253,11 +237,12 @@ def _demote(db: sqlite3.Connection, ways: Direction, from_id: int, to_id: int) -
         from_id, kind, inverse = to_id, inverse, kind
     old = db.execute("SELECT to_id FROM associations WHERE from_id = ? AND kind = ?", (from_id, kind)).fetchall()
     for (old_id,) in old:
-        db.execute("DELETE FROM associations WHERE from_id = ? AND kind = ? AND to_id = ?", (from_id, kind, old_id))
-        db.execute("DELETE FROM associations WHERE from_id = ? AND kind = ? AND to_id = ?", (old_id, inverse, from_id))
+        db.executemany(_DELETE, ((from_id, kind, old_id), (old_id, inverse, from_id)))
 
 
 def _pair_kinds(db: sqlite3.Connection, ways: Direction, from_id: int, to_id: int) -> list[int]:
+    if not ways.kinds:
+        return []
     sql = f"SELECT kind FROM associations WHERE from_id = ? AND to_id = ? AND kind IN ({ways.kinds})"
     return [kind for (kind,) in db.execute(sql, (from_id, to_id))]
 
@@ -269,13 +254,13 @@ def _has(db: sqlite3.Connection, from_id: int, kind: int) -> bool:
 
 def _insert(db: sqlite3.Connection, ways: Direction, from_id: int, to_id: int, kinds: Iterable[int]) -> None:
     rows = [row for kind in kinds for row in _both(ways.by_kind[kind], from_id, to_id)]
-    db.executemany("INSERT OR IGNORE INTO associations VALUES (?, ?, ?)", rows)
+    db.executemany(_INSERT, rows)
 
 
 def _delete(db: sqlite3.Connection, ways: Direction, from_id: int, to_id: int, kinds: Iterable[int]) -> None:
     rows = [row for kind in kinds for row in _both(ways.by_kind[kind], from_id, to_id)]
     if rows:
-        db.executemany("DELETE FROM associations WHERE from_id = ? AND kind = ? AND to_id = ?", rows)
+        db.executemany(_DELETE, rows)
 
 
 def _types_by_kind(db: sqlite3.Connection) -> dict[int, LinkType]:
@@ -288,32 +273,11 @@ def _both(link_type: LinkType, from_id: int, to_id: int) -> tuple[tuple[int, int
 
 
 def _rows_of(
-    db: sqlite3.Connection, types: Mapping[int, LinkType], type_id: str, record_id: int, table: str = "associations"
+    db: sqlite3.Connection, types: Mapping[int, LinkType], type_id: str, record_id: int
 ) -> list[tuple[int, int]]:
     """Give kind and other end of every link of a record; ids of other object types may be the same number."""
-    rows = db.execute(f"SELECT kind, to_id FROM {table} WHERE from_id = ?", (record_id,))
+    rows = db.execute("SELECT kind, to_id FROM associations WHERE from_id = ?", (record_id,))
     return [(kind, to_id) for kind, to_id in rows if types[kind].from_type == type_id]
-
-
-def _remove_both(
-    db: sqlite3.Connection,
-    types: Mapping[int, LinkType],
-    record_id: int,
-    rows: Iterable[tuple[int, int]],
-    table: str = "associations",
-) -> None:
-    for kind, to_id in rows:
-        doomed = _both(types[kind], record_id, to_id)
-        db.executemany(f"DELETE FROM {table} WHERE from_id = ? AND kind = ? AND to_id = ?", doomed)
-
-
-def _move(db: sqlite3.Connection, type_id: str, record_id: int, source: str, target: str) -> None:
-    types = _types_by_kind(db)
-    rows = _rows_of(db, types, type_id, record_id, source)
-    _remove_both(db, types, record_id, rows, source)
-    for kind, to_id in rows:
-        rows_of_link = _both(types[kind], record_id, to_id)
-        db.executemany(f"INSERT OR IGNORE INTO {target} VALUES (?, ?, ?)", rows_of_link)
 
 
 # --- reads ----------------------------------------------------------------------------------------------------------
@@ -327,14 +291,24 @@ class Page(NamedTuple):
     after: int | None
 
 
-def page(db: sqlite3.Connection, ways: Direction, from_id: int, *, size: int, after: int = 0) -> Page:
-    """Read a page of one record's associations."""
+def live_ids(portal: Portal, type_id: str, ids: Collection[int]) -> set[int]:
+    """Give those of the records that are live."""
+    marks = ",".join("?" * len(ids))
+    sql = f"SELECT id FROM {portal.table(type_id).name} WHERE state = {State.LIVE:d} AND id IN ({marks})"
+    return {record_id for (record_id,) in portal.db.execute(sql, list(ids))}
+
+
+def page(portal: Portal, ways: Direction, from_id: int, *, size: int, after: int = 0) -> Page:
+    """Read a page of one record's associations with live records; whether the record itself is live is not asked."""
+    if not ways.kinds:
+        return Page({}, None)
     sql = (
-        f"SELECT to_id, kind FROM associations WHERE from_id = ? AND kind IN ({ways.kinds}) AND to_id > ?"
-        f" ORDER BY to_id LIMIT {(size + 1) * max(1, len(ways.by_kind))}"
+        f"SELECT to_id, kind FROM associations a JOIN {_records(portal, ways.to_type)}"
+        f" WHERE from_id = ? AND kind IN ({ways.kinds}) AND to_id > ?"
+        f" ORDER BY to_id LIMIT {(size + 1) * len(ways.by_kind)}"
     )
     ends: dict[int, list[int]] = {}
-    for to_id, kind in db.execute(sql, (from_id, after)):
+    for to_id, kind in portal.db.execute(sql, (from_id, after)):
         if to_id in ends:
             ends[to_id].append(kind)
         elif len(ends) < size:
@@ -344,13 +318,24 @@ def page(db: sqlite3.Connection, ways: Direction, from_id: int, *, size: int, af
     return Page(ends, None)
 
 
+def _records(portal: Portal, type_id: str) -> str:
+    """Render the join that leaves links with live records."""
+    return f"{portal.table(type_id).name} r ON r.id = a.to_id AND r.state = {State.LIVE:d}"
+
+
 def links_of(portal: Portal, type_id: str, record_id: int) -> list[dict[str, Any]]:
     """Give every link of a record, in a fixed order; none for an archived or merged one."""
     rows = portal.db.execute(
         "SELECT t.to_type, a.to_id, t.category, t.type_id, t.label FROM associations a JOIN association_types t"
         " USING (kind) WHERE a.from_id = ? AND t.from_type = ? ORDER BY t.to_type, a.to_id, t.category, t.type_id",
         (record_id, type_id),
-    )
+    ).fetchall()
+    ends: dict[str, set[int]] = {}
+    for to_type, to_id, *_ in rows:
+        ends.setdefault(to_type, set()).add(to_id)
+    if not ends or not live_ids(portal, type_id, [record_id]):
+        return []
+    live = {to_type: live_ids(portal, to_type, ids) for to_type, ids in ends.items()}
     return [
         {
             "toObject": portal.types.resolve(to_type).name,
@@ -360,6 +345,7 @@ def links_of(portal: Portal, type_id: str, record_id: int) -> list[dict[str, Any
             "label": label,
         }
         for to_type, to_id, category, number, label in rows
+        if to_id in live[to_type]
     ]
 
 
@@ -367,3 +353,117 @@ def kind_in_use(portal: Portal, kind: int) -> bool:
     """Tell whether any record has a link of this type."""
     # The key starts with from_id, so this reads the table: only deleting a label asks.
     return portal.db.execute("SELECT 1 FROM associations WHERE kind = ? LIMIT 1", (kind,)).fetchone() is not None
+
+
+# --- inside other answers and bodies --------------------------------------------------------------------------------
+
+INLINE_ENDS = 100
+
+
+class NewLinks(NamedTuple):
+    """What one entry of a create's `associations` asks for."""
+
+    to_type: str
+    to_id: int
+    types: tuple[TypeKey, ...]
+
+
+def inline(portal: Portal, type_id: str, ids: Iterable[int], to_types: Iterable[str]) -> dict[int, dict[str, Any]]:
+    """Build the `associations` of records for list and get: one entry a type of link; records without any are absent."""
+    found: dict[int, dict[str, Any]] = {}
+    wanted = [portal.types.resolve(name) for name in to_types]
+    ways = [direction(portal, type_id, to_type.type_id) for to_type in wanted]
+    for record_id in ids:
+        for to_type, way in zip(wanted, ways, strict=True):
+            ends, after = page(portal, way, record_id, size=INLINE_ENDS)
+            if not ends:
+                continue
+            part: dict[str, Any] = {"results": inline_results(way, ends)}
+            if after is not None:
+                token = render_after(after)
+                path = f"/crm/v3/objects/{type_id}/{record_id}/associations/{to_type.type_id}"
+                link = f"https://api.hubapi.com{path}?portalId={portal.portal_id}&after={token}"
+                part["paging"] = {"next": {"after": token, "link": link}}
+            found.setdefault(record_id, {})[to_type.inline_key] = part
+    return found
+
+
+def inline_results(ways: Direction, ends: Mapping[int, Iterable[int]]) -> list[dict[str, str]]:
+    """Build v3's form of links: an id is there once a type."""
+    return [
+        {"id": str(to_id), "type": ways.by_kind[kind].name} for to_id, kinds in ends.items() for kind in sorted(kinds)
+    ]
+
+
+def render_after(to_id: int) -> str:
+    """Build a paging token: base64, and percent-encoded already, as HubSpot sends it."""
+    return quote(b64encode(f"0-0-{to_id}".encode()).decode(), safe="")
+
+
+def parse_after(token: str) -> int:
+    """Read a paging token, percent-encoded or not; ApiError 400 for anything else."""
+    try:
+        return int(b64decode(unquote(unquote(token)), validate=True).decode().rsplit("-", 1)[-1])
+    except ValueError as error:
+        message = f"Invalid paging token {token!r}: pass `after` on as the last page gave it"
+        raise ApiError(400, message) from error
+
+
+def parse_inline(portal: Portal, from_type: str, value: object) -> list[NewLinks]:
+    """Check the `associations` of a create against types and live records; ApiError names what is wrong."""
+    if not isinstance(value, list):
+        raise ApiError(400, "Invalid input JSON: `associations` must be a list", category=None)
+    return [_parse_new_links(portal, from_type, entry) for entry in value]
+
+
+def link_inline(portal: Portal, from_type: str, from_id: int, links: Iterable[NewLinks], *, request: str = "") -> None:
+    """Write what `parse_inline` checked, once the record exists."""
+    for to_type, to_id, types in links:
+        link(portal, from_type, from_id, to_type, to_id, types, request=request)
+
+
+def _parse_new_links(portal: Portal, from_type: str, entry: object) -> NewLinks:
+    try:
+        to, types = entry["to"]["id"], entry["types"]  # type: ignore[index]
+        keys = tuple((str(spec["associationCategory"]), int(spec["associationTypeId"])) for spec in types)
+    except (KeyError, TypeError, ValueError) as error:
+        message = "Invalid input JSON: each of `associations` needs `to.id` and `types` with category and type id"
+        raise ApiError(400, message, category=None) from error
+    to_types = {_to_type(portal, from_type, key) for key in keys}
+    if len(to_types) != 1:
+        raise ApiError(400, "The types of one association must lead to one object type", category="VALIDATION_ERROR")
+    to_type = to_types.pop()
+    if not str(to).isdecimal():
+        raise ApiError(400, f"{to} is not a valid ID", sub_category="crm.associations.INVALID_IDENTIFIER")
+    if not live_ids(portal, to_type, [int(to)]):
+        name = portal.types.resolve(to_type).singular
+        raise ApiError(
+            404,
+            f"No {name} with ID {to} exists",
+            category="OBJECT_NOT_FOUND",
+            sub_category="crm.associations.TO_OBJECT_NOT_FOUND",
+            context={"objectType": [name], "id": [str(to)]},
+        )
+    return NewLinks(to_type, int(to), keys)
+
+
+def _to_type(portal: Portal, from_type: str, key: TypeKey) -> str:
+    sql = "SELECT to_type FROM association_types WHERE from_type = ? AND category = ? AND type_id = ?"
+    found = portal.db.execute(sql, (from_type, *key)).fetchone()
+    if found is None:
+        name = portal.types.resolve(from_type).singular.upper()
+        raise ApiError(
+            400,
+            f"{render_key(key)} is not a valid association type from {name}",
+            sub_category="crm.associations.INVALID_ASSOCIATION_TYPE",
+            context={"type": [render_key(key)], "fromObjectType": [name]},
+        )
+    return str(found[0])
+
+
+_CATEGORY_NUMBERS = {HUBSPOT_DEFINED: 0, USER_DEFINED: 1, "INTEGRATOR_DEFINED": 2}
+
+
+def render_key(key: TypeKey) -> str:
+    """Render a type as error messages do: the category's number, a dash, the id."""
+    return f"{_CATEGORY_NUMBERS.get(key[0], key[0])}-{key[1]}"
