@@ -1,0 +1,131 @@
+"""The closed union of what a plan may contain. Printer and executor `match` on it and end in `assert_never`."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True):
+    """One property: what HubSpot holds (None: empty) and what it will hold ("" clears)."""
+
+    property: str
+    old: str | None
+    new: str
+
+
+class CreateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="create"):
+    """Make a record. With `match` (a unique property) and `upsert`, repeating it is harmless."""
+
+    row_key: str
+    object: str
+    match: str
+    value: str
+    properties: dict[str, str]
+    upsert: bool = True
+    row_hash: str = ""
+
+
+class UpdateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
+    """Set properties of a record that exists, by its record id."""
+
+    row_key: str
+    object: str
+    record_id: str
+    changes: tuple[Change, ...]
+    row_hash: str = ""
+    settled: dict[str, str] = {}
+    """Other mapped properties as HubSpot holds them now."""
+
+
+class ArchiveRecord(msgspec.Struct, frozen=True, kw_only=True, tag="archive"):
+    """Archive a record that this sync made and whose row left the source (`mirror`)."""
+
+    row_key: str
+    object: str
+    record_id: str
+
+
+class HoldRow(msgspec.Struct, frozen=True, kw_only=True, tag="hold"):
+    """A row that cannot be done; apply writes nothing for it and counts it as `outcome` (rejected or skipped)."""
+
+    row_key: str
+    object: str
+    outcome: str
+    reason: str
+    advice: str
+    record_id: str | None = None
+    row_hash: str = ""
+
+
+class TypeRef(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """A type of link in the direction of its step: category, type id and label text (None: unlabelled)."""
+
+    category: str
+    type_id: int
+    label: str | None = None
+
+
+class End(msgspec.Struct, frozen=True, array_like=True):
+    """One end of a link: a record id, or the row of a sync in the same plan whose record is still to be made."""
+
+    object: str
+    record_id: str | None = None
+    sync: str | None = None
+    row_key: str | None = None
+
+
+class Claim(msgspec.Struct, frozen=True, array_like=True):
+    """Which row of which sync asked for which type, written from the row's own end (`forward`: the row is `from_`)."""
+
+    sync: str
+    row_key: str
+    type: TypeRef
+    forward: bool
+    added: bool
+    """The type was not on the pair before our first write, so it is ours to remove."""
+
+
+class SetLinks(msgspec.Struct, frozen=True, kw_only=True, tag="set_links"):
+    """Write the full set of types of one pair, in one direction; labels of the portal not among them disappear."""
+
+    from_: End
+    to: End
+    types: tuple[TypeRef, ...]
+    old: tuple[TypeRef, ...]
+    """What is on the pair now, in the same direction."""
+    claims: tuple[Claim, ...]
+    """What our ledger holds of the pair afterwards."""
+    dropped: tuple[TypeRef, ...] = ()
+    """Ours, and disappearing by this write."""
+
+
+class RemoveLabels(msgspec.Struct, frozen=True, kw_only=True, tag="remove_labels"):
+    """Take our labels off a pair; the link itself stays."""
+
+    from_: End
+    to: End
+    types: tuple[TypeRef, ...]
+    old: tuple[TypeRef, ...]
+    claims: tuple[Claim, ...]
+
+
+class RemoveLinks(msgspec.Struct, frozen=True, kw_only=True, tag="remove_links"):
+    """Take the whole link of a pair away."""
+
+    from_: End
+    to: End
+    old: tuple[TypeRef, ...]
+
+
+class HoldLinks(msgspec.Struct, frozen=True, kw_only=True, tag="hold_links"):
+    """A link that cannot be done now; apply writes nothing and counts it as skipped."""
+
+    from_: End
+    to: End
+    reason: str
+    advice: str
+
+
+RecordStep = CreateRecord | UpdateRecord | ArchiveRecord | HoldRow
+LinkStep = SetLinks | RemoveLabels | RemoveLinks | HoldLinks
+Step = RecordStep | LinkStep
