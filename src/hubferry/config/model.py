@@ -6,9 +6,10 @@ Defaults live here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Scalar = str | int | float | bool
 API_VERSION = "2026-09"
@@ -18,25 +19,38 @@ API_VERSION = "2026-09"
 class Block(BaseModel):
     """A frozen part of a file; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
 
 
 class HubSpotBlock(Block):
     """How to reach the portal. `token` holds the reference (`${NAME}`), never the secret."""
 
     token: str = "${HUBSPOT_TOKEN}"  # noqa: S105  a reference, never the secret
+    """`${NAME}`: the environment variable that holds a private app token or a service key."""
     base_url: str = "https://api.hubapi.com"
+    """Where HubSpot answers; `http://127.0.0.1:PORT` for an emulator on this machine."""
     burst_limit: Annotated[int, Field(ge=1, le=250)] = 190
     """Calls in any ten seconds; lowered by the response headers where the account allows fewer."""
     daily_reserve: Annotated[int, Field(ge=0)] = 5000
     """Daily calls left for the account's other apps."""
+
+    @model_validator(mode="after")
+    def _check_base_url(self) -> Self:
+        """Send a token over plain HTTP to this machine only."""
+        url = urlsplit(self.base_url)
+        local = url.hostname in ("127.0.0.1", "::1", "localhost")
+        if not url.hostname or url.scheme not in ("http", "https") or (url.scheme == "http" and not local):
+            raise ValueError("base_url must begin with https://, or with http:// for an emulator on this machine")
+        return self
 
 
 class DuckDBBlock(Block):
     """An embedded warehouse: one file."""
 
     path: str = "warehouse.duckdb"
+    """The file, relative to the project's folder."""
     memory_limit: str = "512MB"
+    """How much memory DuckDB may take before it uses the disk."""
 
 
 class WarehouseBlock(Block):
@@ -51,9 +65,11 @@ class StreamBlock(Block):
     strategy: Literal["full_refresh", "incremental"] | None = None
     """None: incremental where the stream can."""
     storage: Literal["merge", "append"] = "merge"
+    """merge: one row a record; append: one row a version."""
     associations: tuple[str, ...] | None = None
     """Objects whose links to this one are kept in the associations table; None: the stream's own default."""
     properties: tuple[str, ...] | Literal["all", "custom"] = "all"
+    """Which properties become columns."""
     types: Mapping[str, str] = {}
     """Column types of single properties, e.g. `{amount: decimal(38,9)}`."""
     sweep: Literal["auto", "every_run", "daily", "weekly"] = "auto"
@@ -64,7 +80,9 @@ class PullBlock(Block):
     """What to pull, and where to."""
 
     schema_: str = Field(default="hubspot", alias="schema")
+    """The warehouse schema that the tables are in."""
     streams: Mapping[str, StreamBlock | None] = {}
+    """The streams to pull, each with its settings or none; `hubferry streams` lists them."""
     lookback_minutes: Annotated[float, Field(ge=0)] = 5
     """How far before its cursor an incremental read begins, because HubSpot's search index lags."""
 
@@ -81,19 +99,31 @@ class FieldBlock(Block):
     """Where a property's value comes from and what an absent one means."""
 
     column: str | None = None
+    """The source column."""
     constant: Scalar | None = None
+    """The same value for every row."""
     sql: str | None = None
     """An SQL expression over the source's columns."""
     on_null: Literal["ignore", "clear", "error"] = "ignore"
+    """What a NULL means: leave the property alone, clear it, or set the row aside as invalid."""
     on_unknown_option: Literal["reject"] = "reject"
     multi: Literal["replace", "append"] = "replace"
+    """Whether a multi-select's values replace those in HubSpot or are added to them."""
+
+    @model_validator(mode="after")
+    def _check_origin(self) -> Self:
+        if sum(each is not None for each in (self.column, self.constant, self.sql)) != 1:
+            raise ValueError("write exactly one of column, constant and sql")
+        return self
 
 
 class AssociationBlock(Block):
     """Links that a source column asks for: keys of other records, each with a label, null (unlabelled), or a list of labels."""
 
     to: str
+    """The object at the other end."""
     column: str
+    """The source column: a list of keys, or an object of key -> label, null, or list of labels."""
     by: str = "hs_object_id"
     """The other object's property that the keys are values of; `hs_object_id` = record ids."""
     cleanup_default: bool = False
@@ -116,16 +146,27 @@ class SyncBlock(Block):
     """syncs/NAME.yml: rows of one source into one HubSpot object."""
 
     source: str | None = None
+    """A table or view: `schema.table`."""
     query: str | None = None
+    """A SELECT, in place of `source`."""
     key: str
+    """The source column that identifies a row from run to run."""
     object_: str = Field(alias="object")
     mode: Literal["create", "update", "upsert", "mirror"] = "upsert"
     match: str = "hs_object_id"
+    """The property that decides which record a row is: `hs_object_id`, or one with unique values."""
     fields: Mapping[str, str | FieldBlock]
     """Property -> column name, or a FieldBlock."""
     associations: tuple[AssociationBlock, ...] = ()
     guards: GuardsBlock = GuardsBlock()
     on_archived: Literal["skip", "recreate"] = "skip"
+    """What happens to a row whose record was archived in HubSpot."""
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if (self.source is None) == (self.query is None):
+            raise ValueError("write exactly one of source (a table) and query (a SELECT)")
+        return self
 
 
 class Sync(BaseModel):

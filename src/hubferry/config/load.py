@@ -1,0 +1,140 @@
+"""Read hubferry.yml and syncs/*.yml of a folder into frozen values; every mistake names file, line and what is valid.
+
+Nothing is opened but these files and `.env`; names that only the portal knows are checked later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from hubferry import objects
+from hubferry.config import lines, mistakes, references
+from hubferry.config.model import Project, ProjectFile, Sync, SyncBlock
+from hubferry.errors import ConfigError, UnknownNameError
+from hubferry.types import Secret
+
+PROJECT_FILE = "hubferry.yml"
+SYNC_FOLDER = "syncs"
+STATE_SCHEMA = "hubferry"
+"""Where hubferry keeps its own tables; a pull cannot write there."""
+
+_SYNC_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CUSTOM_OBJECT = re.compile(r"(p\d+_\w+|2-\d+)", re.ASCII)
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_project(folder: Path, environ: Mapping[str, str]) -> Project:
+    """Read the project of a folder."""
+    file = folder / PROJECT_FILE
+    if not file.is_file():
+        raise ConfigError(_missing(folder))
+    parsed, project = _load(file, PROJECT_FILE, ProjectFile, environ, skip="hubspot.token")
+    _check_schema(project, parsed.lines)
+    return Project(folder=str(folder), file=project, syncs=_load_syncs(folder, environ), lines=parsed.lines)
+
+
+def resolve_token(project: Project, environ: Mapping[str, str]) -> Secret:
+    """Give the portal's token, which the project holds as a reference only."""
+    line = project.lines.get("hubspot.token")
+    return references.resolve_secret(project.file.hubspot.token, environ, file=PROJECT_FILE, line=line)
+
+
+def check_duckdb_name(path: str, schema: str, *, file: str | None = None, line: int | None = None) -> None:
+    """Refuse a DuckDB file named like a schema in it: `hubspot.contacts` would be ambiguous in every query."""
+    stem = Path(path).stem
+    if stem.lower() in (schema.lower(), STATE_SCHEMA):
+        raise ConfigError(
+            f"the DuckDB file {path!r} has the name of the schema {stem!r} in it, so that `{stem}.contacts` could mean"
+            " two things in SQL. Name the file otherwise, e.g. warehouse.duckdb.",
+            file=file,
+            line=line,
+        )
+
+
+def _load_syncs(folder: Path, environ: Mapping[str, str]) -> dict[str, Sync]:
+    found: dict[str, Sync] = {}
+    for file in sorted((folder / SYNC_FOLDER).glob("*")):
+        name = f"{SYNC_FOLDER}/{file.name}"
+        if file.suffix == ".yaml":
+            raise ConfigError("is not read: rename it to end in .yml.", file=name)
+        if file.suffix != ".yml" or file.name.startswith("."):
+            continue
+        if not _SYNC_NAME.fullmatch(file.stem):
+            raise ConfigError("a sync is named by letters, digits, - and _. Rename the file.", file=name)
+        parsed, block = _load(file, name, SyncBlock, environ)
+        sync = Sync(name=file.stem, file=name, block=block, lines=parsed.lines)
+        _check_objects(sync)
+        found[file.stem] = sync
+    return found
+
+
+def _load(
+    path: Path, file: str, model: type[Model], environ: Mapping[str, str], *, skip: str = ""
+) -> tuple[lines.Parsed, Model]:
+    parsed = lines.parse_yaml(_read(path, file), file=file)
+    if parsed.data is None:
+        raise ConfigError("is empty. `hubferry init FOLDER` writes an example to start from.", file=file)
+    if not isinstance(parsed.data, dict):
+        raise ConfigError("must hold settings, one `name: value` a line.", file=file, line=1)
+    try:
+        model.model_validate(parsed.data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        if mistakes.names_unknown_setting(error):  # before `${NAME}` are asked for: `tokn:` is the mistake
+            raise mistakes.build_error(error, model, parsed.data, file=file, lines=parsed.lines) from None
+    data: Any = references.substitute(parsed.data, environ, file=file, lines=parsed.lines, skip=skip)
+    try:
+        return parsed, model.model_validate(data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise mistakes.build_error(error, model, parsed.data, file=file, lines=parsed.lines) from None
+
+
+def _read(path: Path, file: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError("is not UTF-8 text. Save it as UTF-8.", file=file) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}.", file=file) from None
+
+
+def _missing(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"there is no folder {str(folder)!r}. `hubferry init {folder}` makes a project there."
+    if (folder / "hubferry.yaml").exists():
+        return f"{folder / 'hubferry.yaml'} is not read: rename it to {PROJECT_FILE}."
+    return (
+        f"no {PROJECT_FILE} in {str(folder)!r}. Run `hubferry init {folder}`, or name the project with --project DIR."
+    )
+
+
+def _check_schema(project: ProjectFile, where: Mapping[str, int]) -> None:
+    schema, line = project.pull.schema_, where.get("pull.schema")
+    if not _SCHEMA_NAME.fullmatch(schema):
+        raise ConfigError(
+            f"pull.schema is {schema!r}; use letters, digits and _, not beginning with a digit.",
+            file=PROJECT_FILE,
+            line=line,
+        )
+    if schema.lower() == STATE_SCHEMA:
+        raise ConfigError(
+            f"pull.schema cannot be {schema!r}: hubferry keeps its own state there. Use e.g. hubspot.",
+            file=PROJECT_FILE,
+            line=line,
+        )
+    line = where.get("warehouse.duckdb.path")
+    check_duckdb_name(project.warehouse.duckdb.path, schema, file=PROJECT_FILE, line=line)
+
+
+def _check_objects(sync: Sync) -> None:
+    """Refuse an object that is neither HubSpot's nor of the form that custom objects have."""
+    named = {"object": sync.block.object_}
+    named |= {f"associations.{number}.to": each.to for number, each in enumerate(sync.block.associations)}
+    for path, name in named.items():
+        if name not in objects.BY_NAME and not _CUSTOM_OBJECT.fullmatch(name):
+            raise UnknownNameError("object", name, known=list(objects.BY_NAME), file=sync.file, line=sync.line(path))
