@@ -1,0 +1,58 @@
+"""What a portal says about itself: its details and how much of the day's calls is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubspot_emulator import parsing
+from hubspot_emulator.http import ApiRequest, ApiResponse, Route, json_response
+from hubspot_emulator.limits import Limits
+from hubspot_emulator.timestamps import render_ms
+
+if TYPE_CHECKING:
+    from hubspot_emulator.portal import Portal
+
+_OFFSET_HOURS = -5
+"""US/Eastern without daylight saving, as `limits` counts the day."""
+
+
+def _details(portal: Portal, request: ApiRequest) -> ApiResponse:
+    parsing.known_parameters(request, ())
+    return json_response(
+        {
+            "portalId": portal.portal_id,
+            "accountType": "STANDARD",
+            "timeZone": "US/Eastern",
+            "companyCurrency": "USD",
+            "additionalCurrencies": [],
+            "utcOffset": f"{_OFFSET_HOURS:+03d}:00",
+            "utcOffsetMilliseconds": _OFFSET_HOURS * 3_600_000,
+            "uiDomain": "app.hubspot.com",
+            "dataHostingLocation": "na1",
+        }
+    )
+
+
+def routes(limits: Limits) -> tuple[Route, ...]:
+    """Build the family's routes over the limits whose use it tells."""
+
+    def usage(portal: Portal, request: ApiRequest) -> ApiResponse:
+        parsing.known_parameters(request, ())
+        found = limits.usage()
+        result = {
+            "name": "private-apps-api-calls-daily",
+            "usageLimit": found.limit,
+            "currentUsage": found.used,
+            "collectedAt": render_ms(portal.now_ms()),
+            "fetchStatus": "SUCCESS",
+            "resetsAt": render_ms(int(found.resets_at * 1000)),
+        }
+        return json_response({"results": [result]})
+
+    calls = (("details", _details), ("api-usage/daily/private-apps", usage))
+    prefixes = (("/account-info/{version}", None), ("/account-info/v3", "v3"))
+    return tuple(
+        Route(method="GET", template=f"{prefix}/{path}", handler=handler, version=version)
+        for path, handler in calls
+        for prefix, version in prefixes
+    )

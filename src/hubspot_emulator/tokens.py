@@ -1,0 +1,124 @@
+"""Who may call: the tokens a portal knows, their scopes, and the call that tells a token's owner its scopes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hubspot_emulator import parsing
+from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
+from hubspot_emulator.object_types import STANDARD, ObjectType
+
+if TYPE_CHECKING:
+    from hubspot_emulator.portal import Portal
+
+ALL_SCOPES = frozenset(
+    {
+        "account-info.security.read",
+        "crm.export",
+        "crm.import",
+        "crm.lists.read",
+        "crm.lists.write",
+        "crm.objects.custom.read",
+        "crm.objects.custom.write",
+        "crm.objects.owners.read",
+        "crm.schemas.custom.read",
+        "crm.schemas.custom.write",
+        "oauth",
+    }
+    | {
+        f"crm.schemas.{name}.{verb}"
+        for name in ("companies", "contacts", "deals", "tickets")
+        for verb in ("read", "write")
+    }
+    | {f"crm.schemas.{name}.read" for name in ("line_items", "products", "quotes")}
+    | {scope for kind in STANDARD for scopes in (*kind.read_scopes, *kind.write_scopes) for scope in scopes}
+)
+
+_NOT_FOUND = (
+    "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more details at"
+    " https://developers.hubspot.com/docs/methods/auth/oauth-overview"
+)
+_SCOPES_PAGE = "https://developers.hubspot.com/scopes"
+
+
+class Tokens:
+    """The tokens of one portal; an empty registry knows every `pat-` token and gives it all scopes."""
+
+    def __init__(self, known: Mapping[str, frozenset[str] | None] | None = None) -> None:
+        self._known = dict(known or {})
+
+    def scopes(self, token: str) -> frozenset[str] | None:
+        """Give a token's scopes; None for a token that this portal does not know."""
+        if not self._known:
+            return ALL_SCOPES if token.startswith("pat-") else None
+        if token not in self._known:
+            return None
+        granted = self._known[token]
+        return ALL_SCOPES if granted is None else granted | {"oauth"}
+
+    def authenticate(self, header: str | None) -> str:
+        """Give the token of an Authorization header; ApiError 401 in HubSpot's two ways of refusing one."""
+        scheme, _, token = (header or "").partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise ApiError(401, _NOT_FOUND, category="INVALID_AUTHENTICATION")
+        if self.scopes(token) is None:
+            # A token HubSpot cannot read counts as one that expired in 1970 (recorded).
+            raise ApiError(
+                401,
+                "The OAuth token used to make this call expired 20354 day(s) ago.",
+                category="EXPIRED_AUTHENTICATION",
+                context={"expire time": ["1970-01-01T00:00:00Z"]},
+            )
+        return token
+
+    def require(self, token: str, alternatives: Sequence[frozenset[str]]) -> None:
+        """Raise ApiError 403 unless the token has all scopes of one of the alternatives."""
+        granted = self.scopes(token) or frozenset()
+        if not alternatives or any(wanted <= granted for wanted in alternatives):
+            return
+        missing = sorted({scope for wanted in alternatives for scope in wanted - granted})
+        raise ApiError(
+            403,
+            "This app hasn't been granted all required scopes to make this call."
+            f" Read more about required scopes here: {_SCOPES_PAGE}.",
+            category="MISSING_SCOPES",
+            errors=[
+                {
+                    "message": "One or more of the following scopes are required.",
+                    "context": {"requiredGranularScopes": missing},
+                }
+            ],
+            links={"scopes": _SCOPES_PAGE},
+        )
+
+    def routes(self) -> tuple[Route, ...]:
+        """Build the introspection call: any token may ask about a token it holds."""
+        template = "/oauth/v2/private-apps/get/access-token-info"
+        return (Route(method="POST", template=template, handler=self._introspect, version="v2", kind="uncounted"),)
+
+    def _introspect(self, portal: Portal, request: ApiRequest) -> ApiResponse:
+        body = parsing.fields(request.json(), {"tokenKey"})
+        token = parsing.text(body.get("tokenKey"), where="tokenKey")
+        granted = self.scopes(token)
+        if granted is None:
+            raise ApiError(404, "resource not found: no app of this portal has that token", category="OBJECT_NOT_FOUND")
+        return json_response({"userId": 293199, "hubId": portal.portal_id, "appId": 111111, "scopes": sorted(granted)})
+
+
+def read_scopes(*kinds: ObjectType) -> tuple[frozenset[str], ...]:
+    """Build the sets of scopes of which one suffices to read all these object types."""
+    return _together([kind.read_scopes for kind in kinds])
+
+
+def write_scopes(*kinds: ObjectType) -> tuple[frozenset[str], ...]:
+    """Build the sets of scopes of which one suffices to write all these object types."""
+    return _together([kind.write_scopes for kind in kinds])
+
+
+def _together(needs: Sequence[Sequence[frozenset[str]]]) -> tuple[frozenset[str], ...]:
+    combined: list[frozenset[str]] = [frozenset()]
+    for alternatives in needs:
+        combined = [one | other for one in combined for other in alternatives]
+    return tuple(combined)
