@@ -1,0 +1,63 @@
+"""How far each stream has been read, saved in the transaction that wrote the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from hubferry.state.tables import CURSORS
+from hubferry.warehouse.arrow import table_from_rows
+from hubferry.warehouse.interface import Transaction
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far one stream of one portal has been read."""
+
+    value: datetime | None = None
+    """Everything changed in HubSpot up to this time is in the table; HubSpot's own clock."""
+    scan: Any = None
+    """An unfinished scan as JSON values (ranges still to read, refresh id, start); None: none is open."""
+    swept: Mapping[str, datetime] = field(default_factory=dict)
+    """When archived records, merges and links were last looked at, by kind."""
+    run_id: str | None = None
+    updated_at: datetime | None = None
+
+
+def save_cursor(tx: Transaction, portal_id: int, stream: str, cursor: Cursor) -> None:
+    """Save the cursor inside the transaction that wrote the rows it covers."""
+    row = {
+        "portal_id": portal_id,
+        "stream": stream,
+        "value": cursor.value,
+        "scan": _render_json(cursor.scan),
+        "swept": _render_json(dict(cursor.swept)),
+        "run_id": cursor.run_id,
+        "updated_at": cursor.updated_at,
+    }
+    tx.merge(CURSORS.table, table_from_rows(CURSORS.table, [row]))
+
+
+def parse_cursor(row: Mapping[str, Any]) -> Cursor:
+    """Read a cursor from its row."""
+    return Cursor(
+        value=row["value"],
+        scan=msgspec.json.decode(row["scan"]) if row["scan"] else None,
+        swept=msgspec.json.decode(row["swept"], type=dict[str, datetime]) if row["swept"] else {},
+        run_id=row["run_id"],
+        updated_at=row["updated_at"],
+    )
+
+
+def parse_cursors(rows: pa.Table) -> dict[str, Cursor]:
+    """Read cursors from their rows, by stream."""
+    return {row["stream"]: parse_cursor(row) for row in rows.to_pylist()}
+
+
+def _render_json(value: object) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()

@@ -1,0 +1,144 @@
+"""hubferry's own tables, each with a line of explanation: the warehouse schema, the reference page and the code read this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hubferry.types import Column, ColumnType, Table
+
+SCHEMA = "hubferry"
+VERSION = 1
+"""Version of the state; a newer one in the warehouse is refused."""
+
+
+@dataclass(frozen=True)
+class StateColumn:
+    """One column and what it says."""
+
+    name: str
+    type: ColumnType
+    doc: str
+
+
+@dataclass(frozen=True)
+class StateTable:
+    """One table of hubferry's own, with its explanation."""
+
+    name: str
+    doc: str
+    columns: tuple[StateColumn, ...]
+    key: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> Table:
+        """Give the table as the warehouse takes it."""
+        columns = tuple(Column(column.name, column.type) for column in self.columns)
+        return Table(SCHEMA, self.name, columns, self.key)
+
+
+CURSORS = StateTable(
+    "cursors",
+    "How far each stream has been read; moved in the transaction that wrote the rows it covers.",
+    (
+        StateColumn("portal_id", "integer", "the HubSpot account"),
+        StateColumn("stream", "string", "the stream, or a reader's own name for a part of it"),
+        StateColumn("value", "timestamp", "everything changed in HubSpot up to this time is in the table"),
+        StateColumn("scan", "json", "an unfinished scan: its id, its start, and the id ranges still to read"),
+        StateColumn("swept", "json", "when archived records, merges and links were last looked at, by kind"),
+        StateColumn("run_id", "string", "the run that moved it last"),
+        StateColumn("updated_at", "timestamp", "when it was moved, by this machine's clock"),
+    ),
+    key=("portal_id", "stream"),
+)
+
+LEASES = StateTable(
+    "leases",
+    "Which run holds a portal; a commit that no longer holds it is rolled back.",
+    (
+        StateColumn("portal_id", "integer", "the HubSpot account"),
+        StateColumn("epoch", "integer", "grows by one with every owner, so that a former owner's commits are refused"),
+        StateColumn("run_id", "string", "the run that holds the portal; NULL: nobody does"),
+        StateColumn("host", "string", "the owner's host name"),
+        StateColumn("machine", "string", "the owner's boot and process namespace: where its pid means something"),
+        StateColumn("pid", "integer", "the owner's process"),
+        StateColumn(
+            "process_started", "string", "when that process started, so that a recycled pid is not taken for it"
+        ),
+        StateColumn("since", "timestamp", "when the run took the portal, by the warehouse's clock"),
+        StateColumn("beat", "timestamp", "the owner's last sign of life, by the warehouse's clock"),
+    ),
+    key=("portal_id",),
+)
+
+META = StateTable(
+    "meta",
+    "One row: the version of these tables.",
+    (
+        StateColumn("name", "string", "always `state`"),
+        StateColumn("version", "integer", "version of hubferry's tables"),
+        StateColumn("updated_at", "timestamp", "when this version was written"),
+    ),
+    key=("name",),
+)
+
+RUNS = StateTable(
+    "runs",
+    "Every execution of pull, plan, apply and push.",
+    (
+        StateColumn("run_id", "string", "start time and a random part, so that ids sort by time"),
+        StateColumn("kind", "string", "pull, plan, apply, push or verify"),
+        StateColumn("portal_id", "integer", "the HubSpot account"),
+        StateColumn(
+            "state", "string", "running, done, failed, paused, interrupted, or died (found dead by a later run)"
+        ),
+        StateColumn("started_at", "timestamp", "when it started, by this machine's clock"),
+        StateColumn("finished_at", "timestamp", "when it ended; NULL while it runs"),
+        StateColumn("host", "string", "the host it ran on"),
+        StateColumn("machine", "string", "that host's boot and process namespace"),
+        StateColumn("pid", "integer", "its process"),
+        StateColumn("process_started", "string", "when that process started"),
+        StateColumn("detail", "json", "what it was asked to do"),
+        StateColumn("counts", "json", "what it did, in numbers"),
+        StateColumn("error", "string", "why it ended early"),
+    ),
+    key=("run_id",),
+)
+
+STREAM_RUNS = StateTable(
+    "stream_runs",
+    "What a run did to each stream.",
+    (
+        StateColumn("run_id", "string", "the run"),
+        StateColumn("stream", "string", "the stream"),
+        StateColumn("portal_id", "integer", "the HubSpot account"),
+        StateColumn("state", "string", "running, done, failed, blocked or paused"),
+        StateColumn("reader", "string", "how it was read: scan, changes or pages"),
+        StateColumn("read", "integer", "records read"),
+        StateColumn("inserted", "integer", "rows inserted"),
+        StateColumn("updated", "integer", "rows updated"),
+        StateColumn("unchanged", "integer", "rows that were equal already"),
+        StateColumn("deleted", "integer", "rows marked as deleted"),
+        StateColumn("unparsed", "integer", "values that did not fit their column's type"),
+        StateColumn("calls", "integer", "HubSpot calls made"),
+        StateColumn("floor_calls", "integer", "the fewest calls that could have done it"),
+        StateColumn("started_at", "timestamp", "when the stream was begun"),
+        StateColumn("finished_at", "timestamp", "when it ended; NULL while it runs"),
+        StateColumn("error", "string", "why it failed, is blocked or paused"),
+    ),
+    key=("run_id", "stream"),
+)
+
+TABLES = (CURSORS, LEASES, META, RUNS, STREAM_RUNS)
+
+
+def render_tables(tables: Iterable[StateTable] = TABLES) -> str:
+    """Render the reference page of these tables as Markdown."""
+    return "\n".join(line for table in sorted(tables, key=lambda table: table.name) for line in _section(table))
+
+
+def _section(table: StateTable) -> list[str]:
+    key = ", ".join(f"`{name}`" for name in table.key) or "none (rows are only added)"
+    rows = [f"| `{column.name}` | {column.type} | {column.doc} |" for column in table.columns]
+    head = ["| column | type | what it says |", "|---|---|---|"]
+    return [f"## `{SCHEMA}.{table.name}`", "", table.doc, f"Key: {key}.", "", *head, *rows, ""]

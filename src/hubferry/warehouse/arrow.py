@@ -1,0 +1,82 @@
+"""ColumnTypes as Arrow types, and chunks made fit for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hubferry.types import DECIMAL, ColumnType, Table
+
+_TYPES: dict[str, pa.DataType] = {
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "double": pa.float64(),
+    "integer": pa.int64(),
+    "json": pa.string(),
+    "string": pa.string(),
+    "strings": pa.list_(pa.string()),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+def arrow_type(column_type: ColumnType) -> pa.DataType:
+    """Give the Arrow type of a column type."""
+    if match := DECIMAL.fullmatch(column_type):
+        return pa.decimal128(int(match[1]), int(match[2]))
+    return _TYPES[column_type]
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """Give the Arrow schema of a table, columns in its order."""
+    return pa.schema([(column.name, arrow_type(column.type)) for column in table.columns])
+
+
+def table_from_rows(table: Table, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Build a chunk of `table` from rows; a column that a row lacks is NULL."""
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(table))
+
+
+def clean_chunk(table: Table, chunk: pa.Table) -> pa.Table:
+    """Give the chunk with `table`'s types, in its column order, and text that every engine can store.
+
+    In text, NUL and bytes that are not UTF-8 (lone surrogates) become U+FFFD, the replacement character; all else stays.
+    Raises ValueError for a column that `table` lacks and for a value that does not fit its type.
+    """
+    strangers = set(chunk.column_names) - {column.name for column in table.columns}
+    if strangers:
+        raise ValueError(f"table {table.name!r} has no column {', '.join(map(repr, sorted(strangers)))}")
+    fields = [(column.name, arrow_type(column.type)) for column in table.columns if column.name in chunk.column_names]
+    return pa.table({name: _clean(name, chunk.column(name), wanted) for name, wanted in fields})
+
+
+def _clean(name: str, values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    if pa.types.is_list(wanted) or pa.types.is_string(wanted):
+        values = pa.chunked_array([_clean_text(part, wanted) for part in values.chunks], type=wanted)
+        return values
+    try:
+        return values if values.type == wanted else values.cast(wanted)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"column {name!r}: a value does not fit {wanted}") from error
+
+
+def _clean_text(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+    if pa.types.is_list(wanted):
+        items = _clean_text(values.values, pa.string()) if not pa.types.is_null(values.type) else None
+        return values.cast(wanted) if items is None else _with_items(values, items, wanted)
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        raw = values.cast(pa.binary()).to_pylist()
+        values = pa.array([None if item is None else item.decode("utf-8", "replace") for item in raw], pa.string())
+    values = values if values.type == wanted else values.cast(wanted)
+    if pc.any(pc.match_substring(values, "\0")).as_py():
+        values = pc.replace_substring(values, "\0", "\ufffd")
+    return values
+
+
+def _with_items(values: pa.Array, items: pa.Array, wanted: pa.DataType) -> pa.Array:
+    mask = values.is_null() if values.null_count else None
+    return pa.ListArray.from_arrays(values.offsets, items, type=wanted, mask=mask)
