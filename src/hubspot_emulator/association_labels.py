@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import associations
+from hubspot_emulator import associations, parsing
+from hubspot_emulator.association_calls import read_both, write_both
 from hubspot_emulator.association_types import USER_DEFINED, LinkType
-from hubspot_emulator.http import ApiError
+from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
@@ -46,3 +47,76 @@ def delete_label(portal: Portal, found: LinkType) -> None:
 def render_type(link_type: LinkType) -> dict[str, Any]:
     """Build a type as labels and reads show it."""
     return {"category": link_type.category, "typeId": link_type.type_id, "label": link_type.label}
+
+
+def _ends(portal: Portal, request: ApiRequest) -> tuple[str, str]:
+    names = request.params["fromObjectType"], request.params["toObjectType"]
+    return portal.types.resolve(names[0]).type_id, portal.types.resolve(names[1]).type_id
+
+
+def _list(portal: Portal, request: ApiRequest) -> ApiResponse:
+    parsing.known_parameters(request, ())
+    ways = associations.direction(portal, *_ends(portal, request))
+    return json_response({"results": [render_type(found) for found in ways.by_kind.values()]})
+
+
+def _create(portal: Portal, request: ApiRequest) -> ApiResponse:
+    parsing.known_parameters(request, ())
+    body = parsing.fields(request.json(), ("inverseLabel", "label", "name"))
+    name, label = (parsing.text(body.get(part), where=part) for part in ("name", "label"))
+    inverse = parsing.text(body["inverseLabel"], where="inverseLabel") if body.get("inverseLabel") else None
+    from_type, to_type = _ends(portal, request)
+    type_id, inverse_id = associations.create_label(portal, from_type, to_type, name, label, inverse)
+    made = [(type_id, label)] if inverse is None or inverse_id == type_id else [(inverse_id, inverse), (type_id, label)]
+    detail = {"to": to_type, "types": sorted({type_id, inverse_id})}
+    portal.log_event("create label", from_type, 0, request.correlation_id, detail)
+    return json_response(
+        {"results": [{"category": USER_DEFINED, "typeId": made_id, "label": text} for made_id, text in made]}
+    )
+
+
+def _rename(portal: Portal, request: ApiRequest) -> ApiResponse:
+    parsing.known_parameters(request, ())
+    body = parsing.fields(request.json(), ("associationTypeId", "inverseLabel", "label"))
+    type_id = parsing.text(body.get("associationTypeId"), where="associationTypeId")
+    label = parsing.text(body.get("label"), where="label")
+    inverse = parsing.text(body["inverseLabel"], where="inverseLabel") if body.get("inverseLabel") else None
+    rename_label(portal, find_label(portal, *_ends(portal, request), _number(type_id)), label, inverse)
+    return ApiResponse(status=204)
+
+
+def _delete(portal: Portal, request: ApiRequest) -> ApiResponse:
+    parsing.known_parameters(request, ())
+    type_id = _number(request.params["associationTypeId"])
+    delete_label(portal, find_label(portal, *_ends(portal, request), type_id))
+    return ApiResponse(status=204)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise ApiError(400, f"{text} is not a valid association type id: a whole number is needed")
+    return int(text)
+
+
+_CALLS = (
+    ("DELETE", "/{associationTypeId}", _delete, write_both),
+    ("GET", "", _list, read_both),
+    ("POST", "", _create, write_both),
+    ("PUT", "", _rename, write_both),
+)
+
+ROUTES: tuple[Route, ...] = tuple(
+    Route(
+        method=method,
+        template=f"{prefix}/{{fromObjectType}}/{{toObjectType}}/labels{path}",
+        handler=handler,
+        version=version,
+        scopes=scopes,
+    )
+    for method, path, handler, scopes in _CALLS
+    for prefix, version in (
+        ("/crm/associations/{version}", None),
+        ("/crm/v4/associations", "v4"),  # what clients call
+        ("/crm/associations/v4", "v4"),  # what the newer specification says
+    )
+)

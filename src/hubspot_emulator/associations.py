@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from hubspot_emulator import association_types
-from hubspot_emulator.association_types import HUBSPOT_DEFINED, USER_DEFINED, Direction, LinkType, TypeKey
+from hubspot_emulator.association_types import HUBSPOT_DEFINED, Direction, LinkType, TypeKey
 from hubspot_emulator.http import ApiError
 from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.storage import State
@@ -24,6 +24,7 @@ from hubspot_emulator.storage import State
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
 
+USER_DEFINED = association_types.USER_DEFINED
 _INSERT = "INSERT OR IGNORE INTO associations VALUES (?, ?, ?)"
 _DELETE = "DELETE FROM associations WHERE from_id = ? AND kind = ? AND to_id = ?"
 
@@ -291,6 +292,11 @@ class Page(NamedTuple):
     after: int | None
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a text can be a record id: decimal digits that fit a 64-bit number."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
+
+
 def live_ids(portal: Portal, type_id: str, ids: Collection[int]) -> set[int]:
     """Give those of the records that are live."""
     marks = ",".join("?" * len(ids))
@@ -433,7 +439,7 @@ def _parse_new_links(portal: Portal, from_type: str, entry: object) -> NewLinks:
     if len(to_types) != 1:
         raise ApiError(400, "The types of one association must lead to one object type", category="VALIDATION_ERROR")
     to_type = to_types.pop()
-    if not str(to).isdecimal():
+    if not is_id(str(to)):
         raise ApiError(400, f"{to} is not a valid ID", sub_category="crm.associations.INVALID_IDENTIFIER")
     if not live_ids(portal, to_type, [int(to)]):
         name = portal.types.resolve(to_type).singular

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,6 +37,21 @@ def load(portal: Portal, owners: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
     _database(portal).executemany("INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?, ?)", rows)
     return [str(owner["id"]) for owner in built if not owner["archived"]]
+
+
+def live_ids(portal: Portal) -> list[str]:
+    """Give the ids of the owners that a record may be assigned to."""
+    return [
+        str(owner_id)
+        for (owner_id,) in _database(portal).execute("SELECT id FROM owners WHERE NOT archived ORDER BY id")
+    ]
+
+
+def truth(portal: Portal) -> Iterator[dict[str, Any]]:
+    """Give every owner as the control server shows it."""
+    for archived, body in _database(portal).execute("SELECT archived, body FROM owners ORDER BY id"):
+        owner: dict[str, Any] = msgspec.json.decode(body)
+        yield {"id": owner["id"], "state": "archived" if archived else "live", **owner}
 
 
 def _database(portal: Portal) -> sqlite3.Connection:

@@ -5,7 +5,7 @@ Fixed data: a portal's pipelines are not edited through this emulator, so the ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +120,13 @@ def stages(portal: Portal, type_id: str) -> tuple[str, tuple[str, ...]]:  # noqa
     """Give the first pipeline of an object type and the ids of its stages; KeyError for a type without pipelines."""
     first = PIPELINES[type_id][0]
     return first.pipeline_id, tuple(stage.stage_id for stage in first.stages)
+
+
+def truth(portal: Portal, type_id: str) -> Iterator[dict[str, Any]]:  # noqa: ARG001
+    """Give every pipeline of an object type as the control server shows it."""
+    for order, pipeline in enumerate(PIPELINES.get(type_id, ())):
+        rendered = _render_pipeline(order, pipeline)
+        yield {"id": rendered["id"], "state": "live", **rendered}
 
 
 def problems_of(

@@ -1,0 +1,469 @@
+"""The association calls: batches of pairs, single pairs, and one record's page of links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hubspot_emulator import associations, parsing, tokens
+from hubspot_emulator.association_types import HUBSPOT_DEFINED, Direction, LinkType, TypeKey
+from hubspot_emulator.associations import Page, association_knobs
+from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Handler, Route, json_response
+from hubspot_emulator.object_types import ObjectType
+from hubspot_emulator.timestamps import render_ms
+
+if TYPE_CHECKING:
+    from hubspot_emulator.portal import Portal
+
+READ_LIMIT = 1_000
+CREATE_LIMIT = 2_000
+PAGE_LIMIT = 500
+
+Problem = dict[str, Any]
+"""One entry of a batch answer's `errors`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """The two object types of a call and the types of link between them."""
+
+    portal: Portal
+    request: ApiRequest
+    from_kind: ObjectType
+    to_kind: ObjectType
+    ways: Direction
+
+    def render_id(self, record_id: int) -> int | str:
+        """Give the other end's id as reads show it."""
+        return str(record_id) if association_knobs(self.portal).ids_as_text else record_id
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What a batch did so far."""
+
+    results: list[Any] = field(default_factory=list)
+    errors: list[Problem] = field(default_factory=list)
+
+
+def _ends(portal: Portal, request: ApiRequest) -> Ends:
+    from_kind = portal.types.resolve(request.params["fromObjectType"])
+    to_kind = portal.types.resolve(request.params["toObjectType"])
+    ways = associations.direction(portal, from_kind.type_id, to_kind.type_id)
+    return Ends(portal=portal, request=request, from_kind=from_kind, to_kind=to_kind, ways=ways)
+
+
+def _inputs(request: ApiRequest, known: Sequence[str], most: int) -> list[dict[str, Any]]:
+    parsing.known_parameters(request, ())
+    body = parsing.fields(request.json(), ("inputs",))
+    found = parsing.items(body.get("inputs"), where="inputs")
+    if not found:
+        raise ApiError(400, "The request needs at least one input in inputs.")
+    parsing.limit_inputs(found, most, "a batch request")
+    return [parsing.fields(each, known, where="an input") for each in found]
+
+
+def _id_in(value: object, where: str) -> str:
+    return parsing.text(parsing.fields(value, ("id",), where=where).get("id"), where=f"{where}.id")
+
+
+def _answer(portal: Portal, outcome: Outcome, *, status: int) -> ApiResponse:
+    now = render_ms(portal.now_ms())
+    body: dict[str, Any] = {"completedAt": now, "status": "COMPLETE", "startedAt": now, "results": outcome.results}
+    if outcome.errors:
+        body |= {"errors": outcome.errors, "numErrors": len(outcome.errors)}
+        status = 207
+    return json_response(body, status=status)
+
+
+# --- batch/read -----------------------------------------------------------------------------------------------------
+
+
+def _batch_read(portal: Portal, request: ApiRequest) -> ApiResponse:
+    ends, outcome = _ends(portal, request), Outcome()
+    wanted: dict[str, int] = {}
+    for each in _inputs(request, ("after", "id"), READ_LIMIT):
+        after = each.get("after")
+        start = 0 if after is None else associations.parse_after(parsing.text(after, where="after"))
+        wanted[parsing.text(each.get("id"), where="id")] = start
+    live = associations.live_ids(
+        portal, ends.from_kind.type_id, {int(name) for name in wanted if associations.is_id(name)}
+    )
+    size = association_knobs(portal).page_size
+    for name, start in _shuffled(wanted):
+        if not associations.is_id(name):
+            outcome.errors.append(_invalid_id(name))
+            continue
+        page = _page(ends, int(name), size, start) if int(name) in live else Page({}, None)
+        if page.ends:
+            outcome.results.append({"from": {"id": name}, "to": _render_ends(ends, page), **_paging(ends, name, page)})
+        elif association_knobs(portal).missing_is_error:
+            outcome.errors.append(_nothing_associated(ends, name))
+    return _answer(portal, outcome, status=200)
+
+
+def _page(ends: Ends, from_id: int, size: int, after: int) -> Page:
+    return associations.page(ends.portal, ends.ways, from_id, size=size, after=after)
+
+
+def _render_ends(ends: Ends, page: Page) -> list[dict[str, Any]]:
+    return [
+        {
+            "toObjectId": ends.render_id(to_id),
+            "associationTypes": [_render_type(ends.ways.by_kind[kind]) for kind in kinds],
+        }
+        for to_id, kinds in page.ends.items()
+    ]
+
+
+def _render_type(link_type: LinkType) -> dict[str, Any]:
+    return {"category": link_type.category, "typeId": link_type.type_id, "label": link_type.label}
+
+
+def _paging(ends: Ends, from_id: str, page: Page) -> dict[str, Any]:
+    if page.after is None:
+        return {}
+    token = associations.render_after(page.after)
+    prefix = "/crm/v4/objects" if ends.request.version == "v4" else f"/crm/objects/{ends.request.version}"
+    path = f"{prefix}/{ends.from_kind.type_id}/{from_id}/associations/{ends.to_kind.type_id}"
+    return {"paging": {"next": {"after": token, "link": f"https://api.hubapi.com{path}?after={token}"}}}
+
+
+def _shuffled(wanted: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Order as HubSpot does: not as asked. The same request always gets the same order."""
+    return sorted(wanted.items(), key=lambda item: (hash_of(item[0]), item[0]))
+
+
+def hash_of(name: str) -> int:
+    """Mix an id so that its neighbours land far apart."""
+    return int(name) * 2_654_435_761 % 2**32 if associations.is_id(name) else 0
+
+
+# --- errors of one input --------------------------------------------------------------------------------------------
+
+
+def _problem(category: str, sub_category: str | None, message: str, context: Mapping[str, list[str]]) -> Problem:
+    problem: Problem = {"status": "error", "category": category}
+    if sub_category:
+        problem["subCategory"] = f"crm.associations.{sub_category}"
+    problem["message"] = message
+    return problem | ({"context": context} if context else {})
+
+
+def _invalid_id(name: str) -> Problem:
+    return _problem("VALIDATION_ERROR", "INVALID_IDENTIFIER", f"{name} is not a valid ID", {"id": [name]})
+
+
+def _nothing_associated(ends: Ends, name: str) -> Problem:
+    from_name, to_name = ends.from_kind.singular, ends.to_kind.singular
+    context = {"fromObjectId": [name], "fromObjectType": [from_name], "toObjectType": [to_name]}
+    message = f"No {to_name} is associated with {from_name} {name}."
+    return _problem("OBJECT_NOT_FOUND", "NO_ASSOCIATIONS_FOUND", message, context)
+
+
+def _missing(side: str, kind: ObjectType, name: str) -> Problem:
+    context = {"objectType": [kind.singular], "id": [name]}
+    message = f"No {kind.singular} with ID {name} exists"
+    return _problem("OBJECT_NOT_FOUND", f"{side}_OBJECT_NOT_FOUND", message, context)
+
+
+def _invalid_type(ends: Ends, key: TypeKey) -> Problem:
+    shown, from_name, to_name = associations.render_key(key), ends.from_kind.singular, ends.to_kind.singular
+    message = f"{shown} is not a valid association type between {from_name.upper()} and {to_name.upper()}"
+    context = {"type": [shown], "fromObjectType": [from_name.upper()], "toObjectType": [to_name.upper()]}
+    return _problem("VALIDATION_ERROR", "INVALID_ASSOCIATION_TYPE", message, context)
+
+
+def _to_itself(name: str) -> Problem:
+    return _problem("VALIDATION_ERROR", None, f"Object {name} cannot be associated to itself ({name})", {})
+
+
+def _as_error(problem: Problem) -> ApiError:
+    """Make the answer to a single call of what a batch would list."""
+    return ApiError(
+        404 if problem["category"] == "OBJECT_NOT_FOUND" else 400,
+        problem["message"],
+        category=problem["category"],
+        sub_category=problem.get("subCategory"),
+        context=problem.get("context"),
+    )
+
+
+# --- pairs ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """One pair that a request names; `types` None stands for the default type."""
+
+    from_name: str
+    to_name: str
+    types: tuple[TypeKey, ...] | None
+
+
+def _pairs_with_types(request: ApiRequest, most: int) -> list[Pair]:
+    return [
+        Pair(
+            from_name=_id_in(each.get("from"), "from"),
+            to_name=_id_in(each.get("to"), "to"),
+            types=_types(each.get("types")),
+        )
+        for each in _inputs(request, ("from", "to", "types"), most)
+    ]
+
+
+def _types(value: object) -> tuple[TypeKey, ...]:
+    keys: list[TypeKey] = []
+    for entry in parsing.items(value, where="types"):
+        spec = parsing.fields(entry, ("associationCategory", "associationTypeId"), where="types")
+        type_id = parsing.text(spec.get("associationTypeId"), where="associationTypeId")
+        if not type_id.lstrip("-").isdecimal():
+            raise parsing.invalid_json(f"Cannot deserialize value of type `int` in associationTypeId from {type_id}")
+        keys.append((parsing.text(spec.get("associationCategory"), where="associationCategory"), int(type_id)))
+    if not keys:
+        raise ApiError(400, "types must name at least one association type")
+    return tuple(keys)
+
+
+def _problems(ends: Ends, pair: Pair, live: tuple[set[int], set[int]]) -> list[Problem]:
+    """Say what is wrong with a pair that is to be written."""
+    names = (pair.from_name, pair.to_name)
+    if invalid := [_invalid_id(name) for name in names if not associations.is_id(name)]:
+        return invalid
+    from_id, to_id = int(pair.from_name), int(pair.to_name)
+    if ends.from_kind == ends.to_kind and from_id == to_id:
+        return [_to_itself(pair.from_name)]
+    found = [] if from_id in live[0] else [_missing("FROM", ends.from_kind, pair.from_name)]
+    if to_id not in live[1]:
+        found.append(_missing("TO", ends.to_kind, pair.to_name))
+    if pair.types is None and ends.ways.default is None:
+        found.append(_invalid_type(ends, (HUBSPOT_DEFINED, 0)))
+    return found + [_invalid_type(ends, key) for key in pair.types or () if key not in ends.ways.by_key]
+
+
+def _live(ends: Ends, pairs: Iterable[Pair]) -> tuple[set[int], set[int]]:
+    from_ids = {int(pair.from_name) for pair in pairs if associations.is_id(pair.from_name)}
+    to_ids = {int(pair.to_name) for pair in pairs if associations.is_id(pair.to_name)}
+    return (
+        associations.live_ids(ends.portal, ends.from_kind.type_id, from_ids),
+        associations.live_ids(ends.portal, ends.to_kind.type_id, to_ids),
+    )
+
+
+def _write(ends: Ends, pairs: Sequence[Pair]) -> Outcome:
+    """Write the pairs that can be, in their order."""
+    outcome, live = Outcome(), _live(ends, pairs)
+    for pair in pairs:
+        problems = _problems(ends, pair, live)
+        outcome.errors += problems
+        if not problems:
+            outcome.results += _write_pair(ends, pair)
+    return outcome
+
+
+def _write_pair(ends: Ends, pair: Pair) -> list[dict[str, Any]]:
+    ways, from_id, to_id = ends.ways, int(pair.from_name), int(pair.to_name)
+    where = (ends.portal, ways.from_type, from_id, ways.to_type, to_id)
+    if pair.types is None:
+        associations.link_default(*where, request=ends.request.correlation_id, ways=ways)
+        return _render_default(ends, pair)
+    associations.link(*where, pair.types, request=ends.request.correlation_id, ways=ways)
+    labels = [ways.by_key[key].label for key in pair.types]
+    return [
+        {
+            "fromObjectTypeId": ways.from_type,
+            "fromObjectId": ends.render_id(from_id),
+            "toObjectTypeId": ways.to_type,
+            "toObjectId": ends.render_id(to_id),
+            "labels": [label for label in labels if label is not None],
+        }
+    ]
+
+
+def _render_default(ends: Ends, pair: Pair) -> list[dict[str, Any]]:
+    default = ends.ways.default
+    if default is None:
+        return []
+    back = associations.direction(ends.portal, ends.ways.to_type, ends.ways.from_type).by_kind[default.inverse]
+    return [
+        {
+            "from": {"id": from_name},
+            "to": {"id": to_name},
+            "associationSpec": {"associationCategory": found.category, "associationTypeId": found.type_id},
+        }
+        for from_name, to_name, found in (
+            (pair.from_name, pair.to_name, default),
+            (pair.to_name, pair.from_name, back),
+        )
+    ]
+
+
+def _batch_create(portal: Portal, request: ApiRequest) -> ApiResponse:
+    outcome = _write(_ends(portal, request), _pairs_with_types(request, CREATE_LIMIT))
+    outcome.results.sort(key=lambda result: hash_of(str(result["fromObjectId"])))
+    return _answer(portal, outcome, status=201)
+
+
+def _batch_default(portal: Portal, request: ApiRequest) -> ApiResponse:
+    pairs = [
+        Pair(from_name=_id_in(each.get("from"), "from"), to_name=_id_in(each.get("to"), "to"), types=None)
+        for each in _inputs(request, ("from", "to"), CREATE_LIMIT)
+    ]
+    return _answer(portal, _write(_ends(portal, request), pairs), status=200)
+
+
+# --- removing -------------------------------------------------------------------------------------------------------
+
+
+def _batch_archive(portal: Portal, request: ApiRequest) -> ApiResponse:
+    pairs = [
+        Pair(from_name=_id_in(each.get("from"), "from"), to_name=_id_in(to, "to"), types=None)
+        for each in _inputs(request, ("from", "to"), association_knobs(portal).archive_limit)
+        for to in parsing.items(each.get("to"), where="to")
+    ]
+    return _remove(_ends(portal, request), pairs)
+
+
+def _batch_archive_labels(portal: Portal, request: ApiRequest) -> ApiResponse:
+    return _remove(_ends(portal, request), _pairs_with_types(request, association_knobs(portal).archive_limit))
+
+
+def _remove(ends: Ends, pairs: Iterable[Pair]) -> ApiResponse:
+    """Remove what is there; what is not there is no error."""
+    outcome = Outcome()
+    for pair in pairs:
+        problems = [_invalid_id(name) for name in (pair.from_name, pair.to_name) if not associations.is_id(name)]
+        problems += [_invalid_type(ends, key) for key in pair.types or () if key not in ends.ways.by_key]
+        outcome.errors += problems
+        if not problems:
+            _unlink(ends, pair)
+    if outcome.errors or ends.request.version != "v4":
+        return _answer(ends.portal, outcome, status=200)
+    return ApiResponse(status=204)
+
+
+def _unlink(ends: Ends, pair: Pair) -> None:
+    associations.unlink(
+        ends.portal,
+        ends.ways.from_type,
+        int(pair.from_name),
+        ends.ways.to_type,
+        int(pair.to_name),
+        pair.types,
+        request=ends.request.correlation_id,
+        ways=ends.ways,
+    )
+
+
+# --- single pairs ---------------------------------------------------------------------------------------------------
+
+
+def _put(portal: Portal, request: ApiRequest) -> ApiResponse:
+    parsing.known_parameters(request, ())
+    return _write_single(portal, request, _types(request.json()), status=201)
+
+
+def _put_default(portal: Portal, request: ApiRequest) -> ApiResponse:
+    parsing.known_parameters(request, ())
+    return _write_single(portal, request, None, status=200)
+
+
+def _write_single(
+    portal: Portal, request: ApiRequest, types: tuple[TypeKey, ...] | None, *, status: int
+) -> ApiResponse:
+    pair = Pair(from_name=request.params["fromObjectId"], to_name=request.params["toObjectId"], types=types)
+    outcome = _write(_ends(portal, request), [pair])
+    if outcome.errors:
+        raise _as_error(outcome.errors[0])
+    return (
+        _answer(portal, outcome, status=status) if types is None else json_response(outcome.results[0], status=status)
+    )
+
+
+def _delete(portal: Portal, request: ApiRequest) -> ApiResponse:
+    parsing.known_parameters(request, ())
+    pair = Pair(from_name=request.params["fromObjectId"], to_name=request.params["toObjectId"], types=None)
+    if associations.is_id(pair.from_name) and associations.is_id(pair.to_name):
+        _unlink(_ends(portal, request), pair)
+    return ApiResponse(status=204)
+
+
+def _links(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Answer a page of one record's links; v3 shows one entry a type."""
+    parsing.known_parameters(request, ("after", "limit", "portalId"))
+    ends, from_name = _ends(portal, request), request.params["fromObjectId"]
+    size = parsing.limit(request, default=PAGE_LIMIT, most=PAGE_LIMIT)
+    after = parsing.one(request, "after")
+    if not associations.is_id(from_name):
+        raise _as_error(_invalid_id(from_name))
+    if not associations.live_ids(portal, ends.from_kind.type_id, [int(from_name)]):
+        raise _as_error(_missing("FROM", ends.from_kind, from_name))
+    page = _page(ends, int(from_name), size, associations.parse_after(after) if after else 0)
+    legacy = request.version == "v3"
+    results: Sequence[Any] = associations.inline_results(ends.ways, page.ends) if legacy else _render_ends(ends, page)
+    return json_response({"results": results, **_paging(ends, from_name, page)})
+
+
+# --- routes ---------------------------------------------------------------------------------------------------------
+
+
+def _kinds(portal: Portal, request: ApiRequest) -> tuple[ObjectType, ObjectType]:
+    return portal.types.resolve(request.params["fromObjectType"]), portal.types.resolve(request.params["toObjectType"])
+
+
+def read_both(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:
+    """Both objects' read scopes are needed."""
+    return tokens.read_scopes(*_kinds(portal, request))
+
+
+def write_both(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:
+    """Both objects' write scopes are needed."""
+    return tokens.write_scopes(*_kinds(portal, request))
+
+
+_Scopes = Callable[["Portal", ApiRequest], Sequence[frozenset[str]]]
+
+_BATCHES: tuple[tuple[str, Handler, _Scopes], ...] = (
+    ("batch/archive", _batch_archive, write_both),
+    ("batch/associate/default", _batch_default, write_both),
+    ("batch/create", _batch_create, write_both),
+    ("batch/labels/archive", _batch_archive_labels, write_both),
+    ("batch/read", _batch_read, read_both),
+)
+
+_SINGLE: tuple[tuple[str, str, Handler, _Scopes], ...] = (
+    ("DELETE", "{toObjectType}/{toObjectId}", _delete, write_both),
+    ("GET", "{toObjectType}", _links, read_both),
+    ("PUT", "default/{toObjectType}/{toObjectId}", _put_default, write_both),
+    ("PUT", "{toObjectType}/{toObjectId}", _put, write_both),
+)
+
+_OBJECT = "{fromObjectType}/{fromObjectId}/associations"
+
+ROUTES: tuple[Route, ...] = (
+    *(
+        Route(
+            method="POST",
+            template=f"{prefix}/{{fromObjectType}}/{{toObjectType}}/{path}",
+            handler=handler,
+            version=version,
+            scopes=scopes,
+        )
+        for path, handler, scopes in _BATCHES
+        for prefix, version in (("/crm/associations/{version}", None), ("/crm/v4/associations", "v4"))
+    ),
+    *(
+        Route(method=method, template=f"{prefix}/{_OBJECT}/{path}", handler=handler, version=version, scopes=scopes)
+        for method, path, handler, scopes in _SINGLE
+        for prefix, version in (("/crm/objects/{version}", None), ("/crm/v4/objects", "v4"))
+    ),
+    # Inline associations of more than a hundred are continued under this address.
+    Route(
+        method="GET",
+        template=f"/crm/v3/objects/{_OBJECT}/{{toObjectType}}",
+        handler=_links,
+        version="v3",
+        scopes=read_both,
+    ),
+)
