@@ -23,6 +23,9 @@ HubferryError
         PortalBusyError
         FencedError
         InterruptedRunError
+    EmulatorError
+    InternalError
+    UsageError
 """
 
 from __future__ import annotations
@@ -203,6 +206,25 @@ class InterruptedRunError(RunError):
     """A person or the system asked the run to stop; running again resumes it."""
 
     exit_code = 130
+
+
+class EmulatorError(HubferryError):
+    """The emulator could not be started, or ended before its time."""
+
+
+class InternalError(HubferryError):
+    """A mistake in hubferry itself; where it happened is written to a file that holds no values."""
+
+    def __init__(self, kind: str, trace: object) -> None:
+        self.kind, self.trace = kind, str(trace)
+        super().__init__(
+            f"hubferry failed with {kind}, which is a mistake of its own. Where it happened stands in {trace}, without"
+            " tokens or values: please send that file with a report. What was committed is kept; running again is safe."
+        )
+
+
+class UsageError(HubferryError):
+    """A command was written with an option or argument that does not exist or does not fit."""
 
 
 def _suggestion(name: str, known: Sequence[str]) -> str:
