@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import associations, parsing, tokens
+from hubspot_emulator import associations, parsing
 from hubspot_emulator.association_types import HUBSPOT_DEFINED, Direction, LinkType, TypeKey
 from hubspot_emulator.associations import Page, association_knobs
-from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Handler, Route, json_response
+from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, json_response
 from hubspot_emulator.object_types import ObjectType
 from hubspot_emulator.timestamps import render_ms
 
@@ -80,7 +80,8 @@ def _answer(portal: Portal, outcome: Outcome, *, status: int) -> ApiResponse:
 # --- batch/read -----------------------------------------------------------------------------------------------------
 
 
-def _batch_read(portal: Portal, request: ApiRequest) -> ApiResponse:
+def read_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Answer the links of up to 1,000 records, each with a page and cursor of its own."""
     ends, outcome = _ends(portal, request), Outcome()
     wanted: dict[str, int] = {}
     for each in _inputs(request, ("after", "id"), READ_LIMIT):
@@ -299,13 +300,15 @@ def _render_default(ends: Ends, pair: Pair) -> list[dict[str, Any]]:
     ]
 
 
-def _batch_create(portal: Portal, request: ApiRequest) -> ApiResponse:
+def create_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Write pairs with the types each is to have."""
     outcome = _write(_ends(portal, request), _pairs_with_types(request, CREATE_LIMIT))
     outcome.results.sort(key=lambda result: hash_of(str(result["fromObjectId"])))
     return _answer(portal, outcome, status=201)
 
 
-def _batch_default(portal: Portal, request: ApiRequest) -> ApiResponse:
+def create_default_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Make the unlabelled link of each pair."""
     pairs = [
         Pair(from_name=_id_in(each.get("from"), "from"), to_name=_id_in(each.get("to"), "to"), types=None)
         for each in _inputs(request, ("from", "to"), CREATE_LIMIT)
@@ -316,7 +319,8 @@ def _batch_default(portal: Portal, request: ApiRequest) -> ApiResponse:
 # --- removing -------------------------------------------------------------------------------------------------------
 
 
-def _batch_archive(portal: Portal, request: ApiRequest) -> ApiResponse:
+def archive_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Remove all links of each pair."""
     pairs = [
         Pair(from_name=_id_in(each.get("from"), "from"), to_name=_id_in(to, "to"), types=None)
         for each in _inputs(request, ("from", "to"), association_knobs(portal).archive_limit)
@@ -325,7 +329,8 @@ def _batch_archive(portal: Portal, request: ApiRequest) -> ApiResponse:
     return _remove(_ends(portal, request), pairs)
 
 
-def _batch_archive_labels(portal: Portal, request: ApiRequest) -> ApiResponse:
+def archive_label_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Remove the types that each pair names."""
     return _remove(_ends(portal, request), _pairs_with_types(request, association_knobs(portal).archive_limit))
 
 
@@ -359,12 +364,14 @@ def _unlink(ends: Ends, pair: Pair) -> None:
 # --- single pairs ---------------------------------------------------------------------------------------------------
 
 
-def _put(portal: Portal, request: ApiRequest) -> ApiResponse:
+def put_pair(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Write one pair."""
     parsing.known_parameters(request, ())
     return _write_single(portal, request, _types(request.json()), status=201)
 
 
-def _put_default(portal: Portal, request: ApiRequest) -> ApiResponse:
+def put_default(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Make the unlabelled link of one pair."""
     parsing.known_parameters(request, ())
     return _write_single(portal, request, None, status=200)
 
@@ -381,7 +388,8 @@ def _write_single(
     )
 
 
-def _delete(portal: Portal, request: ApiRequest) -> ApiResponse:
+def delete_pair(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Remove all links of one pair; 204 whether there were any or not."""
     parsing.known_parameters(request, ())
     pair = Pair(from_name=request.params["fromObjectId"], to_name=request.params["toObjectId"], types=None)
     if associations.is_id(pair.from_name) and associations.is_id(pair.to_name):
@@ -389,7 +397,7 @@ def _delete(portal: Portal, request: ApiRequest) -> ApiResponse:
     return ApiResponse(status=204)
 
 
-def _links(portal: Portal, request: ApiRequest) -> ApiResponse:
+def list_links(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer a page of one record's links; v3 shows one entry a type."""
     parsing.known_parameters(request, ("after", "limit", "portalId"))
     ends, from_name = _ends(portal, request), request.params["fromObjectId"]
@@ -403,67 +411,3 @@ def _links(portal: Portal, request: ApiRequest) -> ApiResponse:
     legacy = request.version == "v3"
     results: Sequence[Any] = associations.inline_results(ends.ways, page.ends) if legacy else _render_ends(ends, page)
     return json_response({"results": results, **_paging(ends, from_name, page)})
-
-
-# --- routes ---------------------------------------------------------------------------------------------------------
-
-
-def _kinds(portal: Portal, request: ApiRequest) -> tuple[ObjectType, ObjectType]:
-    return portal.types.resolve(request.params["fromObjectType"]), portal.types.resolve(request.params["toObjectType"])
-
-
-def read_both(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:
-    """Both objects' read scopes are needed."""
-    return tokens.read_scopes(*_kinds(portal, request))
-
-
-def write_both(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:
-    """Both objects' write scopes are needed."""
-    return tokens.write_scopes(*_kinds(portal, request))
-
-
-_Scopes = Callable[["Portal", ApiRequest], Sequence[frozenset[str]]]
-
-_BATCHES: tuple[tuple[str, Handler, _Scopes], ...] = (
-    ("batch/archive", _batch_archive, write_both),
-    ("batch/associate/default", _batch_default, write_both),
-    ("batch/create", _batch_create, write_both),
-    ("batch/labels/archive", _batch_archive_labels, write_both),
-    ("batch/read", _batch_read, read_both),
-)
-
-_SINGLE: tuple[tuple[str, str, Handler, _Scopes], ...] = (
-    ("DELETE", "{toObjectType}/{toObjectId}", _delete, write_both),
-    ("GET", "{toObjectType}", _links, read_both),
-    ("PUT", "default/{toObjectType}/{toObjectId}", _put_default, write_both),
-    ("PUT", "{toObjectType}/{toObjectId}", _put, write_both),
-)
-
-_OBJECT = "{fromObjectType}/{fromObjectId}/associations"
-
-ROUTES: tuple[Route, ...] = (
-    *(
-        Route(
-            method="POST",
-            template=f"{prefix}/{{fromObjectType}}/{{toObjectType}}/{path}",
-            handler=handler,
-            version=version,
-            scopes=scopes,
-        )
-        for path, handler, scopes in _BATCHES
-        for prefix, version in (("/crm/associations/{version}", None), ("/crm/v4/associations", "v4"))
-    ),
-    *(
-        Route(method=method, template=f"{prefix}/{_OBJECT}/{path}", handler=handler, version=version, scopes=scopes)
-        for method, path, handler, scopes in _SINGLE
-        for prefix, version in (("/crm/objects/{version}", None), ("/crm/v4/objects", "v4"))
-    ),
-    # Inline associations of more than a hundred are continued under this address.
-    Route(
-        method="GET",
-        template=f"/crm/v3/objects/{_OBJECT}/{{toObjectType}}",
-        handler=_links,
-        version="v3",
-        scopes=read_both,
-    ),
-)

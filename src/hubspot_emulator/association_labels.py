@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hubspot_emulator import associations, parsing
-from hubspot_emulator.association_calls import read_both, write_both
 from hubspot_emulator.association_types import USER_DEFINED, LinkType
-from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
+from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, json_response
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
@@ -54,13 +53,15 @@ def _ends(portal: Portal, request: ApiRequest) -> tuple[str, str]:
     return portal.types.resolve(names[0]).type_id, portal.types.resolve(names[1]).type_id
 
 
-def _list(portal: Portal, request: ApiRequest) -> ApiResponse:
+def list_types(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Answer every type of the direction, HubSpot's and the portal's."""
     parsing.known_parameters(request, ())
     ways = associations.direction(portal, *_ends(portal, request))
     return json_response({"results": [render_type(found) for found in ways.by_kind.values()]})
 
 
-def _create(portal: Portal, request: ApiRequest) -> ApiResponse:
+def create(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Define a label."""
     parsing.known_parameters(request, ())
     body = parsing.fields(request.json(), ("inverseLabel", "label", "name"))
     name, label = (parsing.text(body.get(part), where=part) for part in ("name", "label"))
@@ -75,7 +76,8 @@ def _create(portal: Portal, request: ApiRequest) -> ApiResponse:
     )
 
 
-def _rename(portal: Portal, request: ApiRequest) -> ApiResponse:
+def rename(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Change a label's texts."""
     parsing.known_parameters(request, ())
     body = parsing.fields(request.json(), ("associationTypeId", "inverseLabel", "label"))
     type_id = parsing.text(body.get("associationTypeId"), where="associationTypeId")
@@ -85,7 +87,8 @@ def _rename(portal: Portal, request: ApiRequest) -> ApiResponse:
     return ApiResponse(status=204)
 
 
-def _delete(portal: Portal, request: ApiRequest) -> ApiResponse:
+def delete(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Remove a label that no record has any more."""
     parsing.known_parameters(request, ())
     type_id = _number(request.params["associationTypeId"])
     delete_label(portal, find_label(portal, *_ends(portal, request), type_id))
@@ -96,27 +99,3 @@ def _number(text: str) -> int:
     if not text.isdecimal():
         raise ApiError(400, f"{text} is not a valid association type id: a whole number is needed")
     return int(text)
-
-
-_CALLS = (
-    ("DELETE", "/{associationTypeId}", _delete, write_both),
-    ("GET", "", _list, read_both),
-    ("POST", "", _create, write_both),
-    ("PUT", "", _rename, write_both),
-)
-
-ROUTES: tuple[Route, ...] = tuple(
-    Route(
-        method=method,
-        template=f"{prefix}/{{fromObjectType}}/{{toObjectType}}/labels{path}",
-        handler=handler,
-        version=version,
-        scopes=scopes,
-    )
-    for method, path, handler, scopes in _CALLS
-    for prefix, version in (
-        ("/crm/associations/{version}", None),
-        ("/crm/v4/associations", "v4"),  # what clients call
-        ("/crm/associations/v4", "v4"),  # what the newer specification says
-    )
-)
