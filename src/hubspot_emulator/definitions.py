@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from hubspot_emulator.object_types import STANDARD
+
 Definition = dict[str, Any]
 
 DATA = resources.files("hubspot_emulator") / "data"
@@ -20,12 +22,13 @@ def _encoded(object_name: str) -> bytes:
     return (file if file.is_file() else DATA / "other.json").read_bytes()
 
 
-def hubspot_defined(object_name: str) -> list[Definition]:
-    """Give the definitions a new portal has for `contacts`, `line_items` and so on; the caller may change them.
+def built_in(type_id: str) -> list[Definition]:
+    """Give the definitions a new portal has for an object type; the caller may change them.
 
-    A type without a file has the few properties that every record has.
+    A type without a file (custom objects among them) has the few properties that every record has.
     """
-    definitions: list[Definition] = msgspec.json.decode(_encoded(object_name))["properties"]
+    name = next((kind.name for kind in STANDARD if kind.type_id == type_id), "other")
+    definitions: list[Definition] = msgspec.json.decode(_encoded(name))["properties"]
     return definitions
 
 

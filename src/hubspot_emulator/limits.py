@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Literal
 
 from hubspot_emulator.clock import Clock
@@ -78,13 +78,13 @@ class Window:
 class Limits:
     """Counts the calls of one account; safe to call from several threads."""
 
-    def __init__(self, clock: Clock, tier: str = "professional", enabled: bool = True) -> None:
+    def __init__(self, clock: Clock, tier: str | Tier = "professional", enabled: bool = True) -> None:
         self._clock, self._enabled = clock, enabled
-        self._tier = TIERS[tier]
+        self._tier = TIERS[tier] if isinstance(tier, str) else tier
         self._lock = threading.Lock()
         self._bursts: defaultdict[str, Window] = defaultdict(lambda: Window(self._tier.burst, BURST_SECONDS))
         self._searches = Window(SEARCHES_PER_SECOND, 1.0)
-        self._day = ""
+        self._midnight = 0.0
         self._used = 0
 
     def admit(self, kind: Kind, token: str, *, correlation_id: str | None = None) -> Admission:
@@ -111,13 +111,13 @@ class Limits:
         """Tell how much of today's calls is used."""
         with self._lock:
             self._start_new_day()
-            midnight = datetime.strptime(self._day, "%Y-%m-%d").replace(tzinfo=UTC_OFFSET) + timedelta(days=1)
-            return DailyUsage(limit=self._tier.daily, used=self._used, resets_at=midnight.timestamp())
+            return DailyUsage(limit=self._tier.daily, used=self._used, resets_at=self._midnight)
 
     def _start_new_day(self) -> None:
-        day = datetime.fromtimestamp(self._clock.time(), UTC).astimezone(UTC_OFFSET).strftime("%Y-%m-%d")
-        if day != self._day:
-            self._day, self._used = day, 0
+        now = self._clock.time()
+        if now >= self._midnight:
+            today = datetime.fromtimestamp(now, UTC_OFFSET).replace(hour=0, minute=0, second=0, microsecond=0)
+            self._midnight, self._used = (today + timedelta(days=1)).timestamp(), 0
 
     def _headers(self, kind: Kind, token: str) -> Headers:
         headers = {

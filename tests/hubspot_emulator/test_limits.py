@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from hubspot_emulator.clock import VirtualClock
-from hubspot_emulator.limits import Kind, Limits
+from hubspot_emulator.limits import Kind, Limits, Tier
 
 
 def refused(limits: Limits, kind: Kind = "counted", token: str = "pat-a", calls: int = 1) -> list[bool]:
@@ -139,9 +139,9 @@ def test_the_day_ends_at_the_accounts_midnight() -> None:
 
 def test_a_used_up_day_refuses_every_app_until_midnight() -> None:
     clock = VirtualClock()
-    limits = Limits(clock, "free")
-    for _ in range(2500):
-        refused(limits, calls=100)
+    limits = Limits(clock, Tier(burst=100, daily=150))
+    for _ in range(2):
+        refused(limits, calls=75)
         clock.advance(10)
 
     refusal = limits.admit("search", "pat-b").refusal

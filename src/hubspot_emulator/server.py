@@ -1,0 +1,171 @@
+"""Runs a portal: the API and the control server, each in a thread of this process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import uvicorn
+
+from hubspot_emulator import app, generator, tokens
+from hubspot_emulator.clock import Clock, VirtualClock
+from hubspot_emulator.control import Control
+from hubspot_emulator.faults import Faults
+from hubspot_emulator.limits import Limits
+from hubspot_emulator.portal import Portal
+from hubspot_emulator.request_log import RequestLog
+from hubspot_emulator.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+HOST = "127.0.0.1"
+SHUTDOWN_SECONDS = 1
+"""How long calls in flight may take to end when the portal stops; hanging ones are cut off."""
+
+
+class Emulator:
+    """A portal that answers on loopback between `start` and `stop`, or inside `with`."""
+
+    def __init__(self, settings: Settings | None = None, *, clock: Clock | None = None) -> None:
+        self.settings = settings or Settings()
+        self.clock = clock or self.settings.build_clock()
+        self.log = RequestLog(self.clock)
+        self.faults = Faults(self.clock)
+        self.limits = Limits(self.clock, self.settings.tier, self.settings.limits)
+        self._portal: Portal | None = None
+        self._servers: list[_ServerThread] = []
+
+    @property
+    def portal(self) -> Portal:
+        """The portal's state; take its `lock` to touch it while it serves."""
+        if self._portal is None:
+            raise RuntimeError("the emulator is not running: call start() first, or use it in a with statement")
+        return self._portal
+
+    @property
+    def base_url(self) -> str:
+        """Where the API answers, in place of https://api.hubapi.com."""
+        return f"http://{HOST}:{self._servers[0].port}"
+
+    @property
+    def control_url(self) -> str:
+        """Where the control server answers."""
+        return f"http://{HOST}:{self._servers[1].port}"
+
+    def start(self) -> Self:
+        """Open or generate the portal, then listen; a port that is taken is refused before anything is generated."""
+        settings = self.settings
+        sockets = _listen(settings.port, settings.control_port)
+        try:
+            self._portal = self._open_portal()
+        except BaseException:
+            for listening in sockets:
+                listening.close()
+            raise
+        apps = self._build_apps(self._portal)
+        self._servers = [_ServerThread(each, listening) for each, listening in zip(apps, sockets, strict=True)]
+        for server in self._servers:
+            server.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening, let calls in flight end, close the portal; harmless when already stopped."""
+        for server in self._servers:
+            server.stop()
+        if self._portal is not None:
+            with self._portal.lock:
+                self._portal.close()
+        self._portal, self._servers = None, []
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def _open_portal(self) -> Portal:
+        settings = self.settings
+        portal = Portal(
+            clock=self.clock,
+            path=settings.db or ":memory:",
+            portal_id=settings.portal_id,
+            knobs=settings.knobs,
+            index_lag_seconds=settings.index_lag_seconds,
+        )
+        try:
+            if generator.is_generated(portal):
+                self._catch_up(portal)
+            else:
+                generator.generate(portal, settings)
+        except BaseException:
+            portal.close()
+            raise
+        return portal
+
+    def _catch_up(self, portal: Portal) -> None:
+        """A kept portal's time does not go back: a virtual clock goes on from its last write."""
+        (last_ms,) = portal.db.execute("SELECT max(at_ms) FROM events").fetchone()
+        if isinstance(self.clock, VirtualClock) and last_ms is not None:
+            self.clock.advance(max(0.0, last_ms / 1000 - self.clock.time()))
+
+    def _build_apps(self, portal: Portal) -> tuple[ASGIApp, ASGIApp]:
+        registry = tokens.Tokens(self.settings.tokens)
+        api = app.build_app(portal, self.limits, self.log, self.faults, registry, self.settings.latency_ms)
+        return api, Control(portal, self.log, self.faults).build_app()
+
+
+class _ServerThread:
+    """One uvicorn server with its own thread and event loop."""
+
+    def __init__(self, application: ASGIApp, listening: socket.socket) -> None:
+        self._socket = listening
+        self.port: int = listening.getsockname()[1]
+        config = uvicorn.Config(
+            application,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            date_header=False,  # the portal's clock dates the answers
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name=f"hubspot-emulator-{self.port}", daemon=True)
+
+    def start(self) -> None:
+        """Serve; the socket listens already, so a call made now waits for an answer and is not refused."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the server and its thread."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+
+def _listen(*ports: int) -> list[socket.socket]:
+    opened: list[socket.socket] = []
+    for port in ports:
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        opened.append(listening)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((HOST, port))
+            listening.listen(2048)
+        except OSError as error:
+            for each in opened:
+                each.close()
+            raise SettingsError(
+                f"port {port} cannot be used: {error.strerror}. Give another --port or --control-port."
+            ) from error
+    return opened
