@@ -11,8 +11,8 @@ class Knobs:
 
     archived_unknown_ids_fail: bool = False
     """batch/archive of an id that never existed: accepted silently (False) or a 404 for the batch."""
-    cleared_value: str | None = ""
-    """How a property that was cleared reads back; one never set always reads null."""
+    cleared_reads_empty: bool = True
+    """A property that was cleared reads back as "" (False: as null); one never set always reads null."""
     enforce_required: bool = True
     """Creating a record without a property its type requires: 400 MISSING_REQUIRED_PROPERTY."""
     late_modified_ms: int = 0
@@ -23,6 +23,8 @@ class Knobs:
     """Merged-away ids appear in `archived=true` lists."""
     noop_write_moves_modified: bool = True
     """Writing the value a record already has moves its modified date."""
+    null_clears: bool = False
+    """A JSON null among the written properties clears (True) or is passed over."""
     search_short_page_every: int = 0
     """Every n-th search page that has a successor holds half of what was asked for, and goes on from there; 0: never."""
     update_with_trace_ids_is_partial: bool = True

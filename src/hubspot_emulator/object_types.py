@@ -97,7 +97,6 @@ STANDARD: tuple[ObjectType, ...] = (
         default_properties=("email", "firstname", "lastname"),
         modified_property="lastmodifieddate",
         key_property="email",
-        required_any=("email", "firstname", "lastname"),
         searched=(
             "firstname",
             "lastname",

@@ -59,10 +59,32 @@ class Portal:
         self._tables: dict[str, RecordTable] = {}
         self._last_ids: dict[str, int] = {}
         self._definitions: dict[str, dict[str, Definition]] = {}
+        self._definitions_moved = False
+        self.search_pages = 0
+        """How many search pages with a successor were answered: a knob shortens some."""
+        self.shapes: dict[object, Any] = {}
+        """What `rendering` derived from the definitions; emptied when they change."""
+
+        for kind in self.types:
+            self._tables[kind.type_id] = RecordTable(self.db, kind.type_id)
+        self.db.commit()
 
     def close(self) -> None:
         """Close the portal's file."""
         self.db.close()
+
+    def commit(self) -> None:
+        """Keep what was written since the last commit."""
+        self.db.commit()
+        self._definitions_moved = False
+
+    def rollback(self) -> None:
+        """Undo what was written since the last commit."""
+        self.db.rollback()
+        if self._definitions_moved:
+            self._definitions.clear()
+            self.shapes.clear()
+            self._definitions_moved = False
 
     def now_ms(self) -> int:
         """Give the portal's time."""
@@ -83,25 +105,20 @@ class Portal:
         )
         self.properties(type_id)
         self._definitions[type_id][parsed.name] = parsed
-
-    def forget_definitions(self) -> None:
-        """Read definitions anew on next use, as after a rollback."""
-        self._definitions.clear()
+        self._definitions_moved = True
+        self.shapes.clear()
 
     def _load_definitions(self, type_id: str) -> dict[str, Definition]:
         kind = self.types.resolve(type_id)
         found = {name: parse_definition(_core_definition(name)) for name in kind.core_properties}
-        found |= {raw["name"]: parse_definition(raw) for raw in definitions.hubspot_defined(kind.name)}
+        found |= {raw["name"]: parse_definition(raw) for raw in definitions.built_in(type_id)}
         stored = self.db.execute("SELECT definition FROM properties WHERE type_id = ? ORDER BY name", (type_id,))
         found |= {raw["name"]: parse_definition(raw) for raw in (msgspec.json.decode(blob) for (blob,) in stored)}
         return found
 
     def table(self, type_id: str) -> RecordTable:
         """Give the stored records of a type."""
-        table = self._tables.get(type_id)
-        if table is None:
-            table = self._tables[type_id] = RecordTable(self.db, type_id)
-        return table
+        return self._tables[type_id]
 
     def record_state(self, type_id: str, record_id: int) -> StateName | None:
         """Tell what became of a record; None for an id never used."""
@@ -275,6 +292,8 @@ class Portal:
         self._remember(kind.type_id, row.id, before)
         values[kind.created_property] = timestamps.render_ms(row.created_ms)
         values[kind.modified_property] = timestamps.render_ms(row.updated_ms)
+        if not self.knobs.cleared_reads_empty:
+            values = {name: value for name, value in values.items() if value != ""}
         self.table(kind.type_id).put(row._replace(properties=encode(values)))
 
     def _remember(self, type_id: str, record_id: int, before: Row | None) -> None:

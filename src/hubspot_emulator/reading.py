@@ -1,0 +1,79 @@
+"""Finding records by whatever HubSpot takes for a key, and the options that all reads of records share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hubspot_emulator import associations, rendering, values
+from hubspot_emulator.http import ApiError
+from hubspot_emulator.object_types import ObjectType
+from hubspot_emulator.rendering import Record
+from hubspot_emulator.storage import Row, State
+
+if TYPE_CHECKING:
+    from hubspot_emulator.portal import Portal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What an answer holds of each record."""
+
+    properties: Sequence[str] = ()
+    history: Sequence[str] = ()
+    association_types: Sequence[str] = ()
+
+
+def records(portal: Portal, kind: ObjectType, rows: Iterable[Row], shown: Shown) -> list[Record]:
+    """Render rows in their order."""
+    rows = list(rows)
+    names = tuple(shown.properties) + tuple(shown.history)
+    if shown.history and not shown.properties:
+        names = (*kind.default_properties, *shown.history)
+    record = rendering.shape(portal, kind, names).record
+    found = [record(row) for row in rows]
+    if shown.history:
+        for row, each in zip(rows, found, strict=True):
+            each.properties_with_history = rendering.history(portal, kind, row, shown.history)
+    if shown.association_types and any(row.state == State.LIVE for row in rows):
+        types = [portal.types.resolve(name).type_id for name in shown.association_types]
+        inline = associations.inline(portal, kind.type_id, [row.id for row in rows], types)
+        for row, each in zip(rows, found, strict=True):
+            if inline.get(row.id):
+                each.associations = inline[row.id]
+    return found
+
+
+def find(portal: Portal, kind: ObjectType, key: str, id_property: str | None, *, archived: bool) -> Row | None:
+    """Give the record of a key, following merges; None when there is none in that state."""
+    record_id = find_id(portal, kind, key, id_property)
+    if record_id is None:
+        return None
+    row = portal.table(kind.type_id).row(record_id)
+    if row is not None and row.state == State.MERGED and not archived:
+        row = portal.table(kind.type_id).row(portal.survivor(kind.type_id, record_id))
+    return row if row is not None and row.state == (State.ARCHIVED if archived else State.LIVE) else None
+
+
+def find_id(portal: Portal, kind: ObjectType, key: str, id_property: str | None) -> int | None:
+    """Give the record id that a key stands for; an id need not be in use."""
+    if id_property in {None, "hs_object_id"}:
+        return int(key) if key.isdigit() and len(key) < 19 else None
+    return portal.holder(kind.type_id, id_property or "", values.normal_key(id_property or "", key))
+
+
+def check_id_property(
+    portal: Portal, kind: ObjectType, id_property: str | None, action: str, allowed: Iterable[str]
+) -> None:
+    """Refuse a property that is no key for this kind of call; custom unique properties always are."""
+    if id_property is None or id_property in allowed:
+        return
+    definition = portal.properties(kind.type_id).get(id_property)
+    builtin = {"email", "hs_additional_emails", "hs_object_id", kind.key_property}
+    if definition is None or definition.archived or not definition.unique or id_property in builtin:
+        raise ApiError(
+            400,
+            f"Unable to perform {action} by non-unique {kind.type_id} property {id_property}"
+            f" in portal ID {portal.portal_id}",
+        )

@@ -1,0 +1,122 @@
+"""Records as HubSpot's JSON.
+
+A page is decoded and encoded by a struct made of the properties asked for: what is not asked for is skipped
+without being built, and what is not set comes out as null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from hubspot_emulator import timestamps
+from hubspot_emulator.object_types import ObjectType
+from hubspot_emulator.storage import Row, State
+
+if TYPE_CHECKING:
+    from hubspot_emulator.portal import Portal
+
+_SHAPES_KEPT = 256
+
+
+class Record(msgspec.Struct, rename="camel"):
+    """One record of an answer; what is unset is left out."""
+
+    id: str
+    properties: Any
+    created_at: str
+    updated_at: str
+    archived: bool
+    url: str
+    properties_with_history: dict[str, list[dict[str, Any]]] | UnsetType = UNSET
+    archived_at: str | UnsetType = UNSET
+    associations: dict[str, Any] | UnsetType = UNSET
+    new: bool | UnsetType = UNSET
+    object_write_trace_id: str | UnsetType = UNSET
+
+
+class Shape:
+    """Renders records of one type with one choice of properties."""
+
+    def __init__(self, portal: Portal, kind: ObjectType, names: Iterable[str]) -> None:
+        self._kind = kind
+        self._url = f"https://app.hubspot.com/contacts/{portal.portal_id}/record/{kind.type_id}/"
+        chosen = sorted({*names, *kind.core_properties})
+        # Property names need not be identifiers, so the fields are numbered and renamed.
+        fields = [f"p{number}" for number in range(len(chosen))]
+        self._created = fields[chosen.index(kind.created_property)]
+        self._modified = fields[chosen.index(kind.modified_property)]
+        struct = msgspec.defstruct(
+            "Chosen",
+            [(field, str | None, None) for field in fields],
+            rename=dict(zip(fields, chosen, strict=True)),
+            gc=False,
+        )
+        self._decode = msgspec.json.Decoder(struct).decode
+
+    def record(self, row: Row) -> Record:
+        """Build the record of a stored row."""
+        values = self._decode(row.properties)
+        record_id = str(row.id)
+        record = Record(
+            record_id,
+            values,
+            getattr(values, self._created),
+            getattr(values, self._modified),
+            row.state != State.LIVE,
+            self._url + record_id,
+        )
+        if row.archived_ms is not None:
+            record.archived_at = timestamps.render_ms(row.archived_ms)
+        return record
+
+
+def shape(portal: Portal, kind: ObjectType, names: Sequence[str]) -> Shape:
+    """Give the shape of an answer: the names asked for that exist, or the type's default ones."""
+    key = (kind.type_id, tuple(names))
+    found: Shape | None = portal.shapes.get(key)
+    if found is None:
+        known = portal.properties(kind.type_id)
+        exist = [name for name in names if name in known and not known[name].archived]
+        if len(portal.shapes) >= _SHAPES_KEPT:
+            portal.shapes.clear()
+        found = portal.shapes[key] = Shape(portal, kind, exist if names else kind.default_properties)
+    return found
+
+
+def written(portal: Portal, kind: ObjectType, row: Row, values: Mapping[str, str]) -> Record:
+    """Build the answer to a write from the values to show."""
+    record_id = str(row.id)
+    return Record(
+        record_id,
+        dict(sorted(values.items())),
+        timestamps.render_ms(row.created_ms),
+        timestamps.render_ms(row.updated_ms),
+        row.state != State.LIVE,
+        f"https://app.hubspot.com/contacts/{portal.portal_id}/record/{kind.type_id}/{record_id}",
+    )
+
+
+def history(portal: Portal, kind: ObjectType, row: Row, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """Give every value that these properties had, newest first; of a property without history, the value it has."""
+    known = portal.properties(kind.type_id)
+    current = portal.values_of(kind.type_id, row.id)
+    created = timestamps.render_ms(row.created_ms)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in sorted(set(names) & known.keys()):
+        rows = portal.db.execute(
+            "SELECT value, at_ms, source FROM history WHERE type_id = ? AND record_id = ? AND name = ?"
+            " ORDER BY seq DESC",
+            (kind.type_id, row.id, name),
+        ).fetchall()
+        versions = [
+            {"value": value, "timestamp": timestamps.render_ms(at_ms), "sourceType": source}
+            for value, at_ms, source in rows
+        ]
+        if not versions and name in current:
+            versions = [{"value": current[name], "timestamp": created, "sourceType": "MIGRATION"}]
+        found[name] = versions
+    return found

@@ -1,0 +1,122 @@
+"""One record's write, whichever call carries it: check, conflict, store, and what the answer shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hubspot_emulator import associations, reading, rendering, values
+from hubspot_emulator.http import ApiError, ApiRequest
+from hubspot_emulator.object_types import ObjectType
+from hubspot_emulator.rendering import Record
+from hubspot_emulator.storage import Row
+
+if TYPE_CHECKING:
+    from hubspot_emulator.portal import Portal
+
+_SHOWN_AFTER_UPDATE = (
+    "hs_is_unworked",
+    "hs_object_source",
+    "hs_object_source_id",
+    "hs_object_source_label",
+    "hs_pipeline",
+    "lifecyclestage",
+)
+"""What recorded answers to updates hold beside the changed values."""
+
+
+class InvalidValuesError(ApiError):
+    """The 400 of invalid values, which a batch joins into one."""
+
+    def __init__(self, portal: Portal, problems: list[values.Problem]) -> None:
+        plain = values.refusal(portal, problems)
+        super().__init__(plain.status, plain.message, errors=plain.errors)
+        self.problems = problems
+
+
+class KeyTakenError(ApiError):
+    """A contact's e-mail is another contact's: 409."""
+
+    def __init__(self, holder: int) -> None:
+        super().__init__(409, f"Contact already exists. Existing ID: {holder}", category="CONFLICT")
+        self.holder = holder
+
+
+def create(
+    portal: Portal, kind: ObjectType, body: dict[str, Any], request: ApiRequest, *, at_ms: int | None = None
+) -> int:
+    """Create a record with its inline associations, or raise ApiError with nothing written."""
+    stored = _checked(portal, kind, body.get("properties") or {}, None)
+    missing = values.missing_required(kind, stored)
+    if missing and portal.knobs.enforce_required:
+        raise values.required_refusal(kind, missing)
+    check_unique(portal, kind, None, stored)
+    links = associations.parse_inline(portal, kind.type_id, body.get("associations") or [])
+    record_id = portal.create_record(
+        kind.type_id, stored, created_ms=at_ms, updated_ms=at_ms, request=request.correlation_id
+    )
+    associations.link_inline(portal, kind.type_id, record_id, links, request=request.correlation_id)
+    return record_id
+
+
+def update(portal: Portal, kind: ObjectType, record_id: int, given: object, request: ApiRequest) -> None:
+    """Change a live record, or raise ApiError with nothing written."""
+    if not given:
+        raise ApiError(400, "No properties found to update, please provide at least one.")
+    stored = _checked(portal, kind, given, portal.values_of(kind.type_id, record_id))
+    check_unique(portal, kind, record_id, stored)
+    portal.update_record(kind.type_id, record_id, stored, request=request.correlation_id)
+
+
+def created(portal: Portal, kind: ObjectType, record_id: int) -> Record:
+    """Build the answer to a create: everything that is set."""
+    return rendering.written(portal, kind, _row(portal, kind, record_id), portal.values_of(kind.type_id, record_id))
+
+
+def updated(portal: Portal, kind: ObjectType, record_id: int, given: dict[str, Any]) -> Record:
+    """Build the answer to an update: the core, what was sent, and a handful more."""
+    current = portal.values_of(kind.type_id, record_id)
+    names = {*kind.core_properties, *given, *_SHOWN_AFTER_UPDATE}
+    shown = {name: value for name, value in current.items() if name in names}
+    return rendering.written(portal, kind, _row(portal, kind, record_id), shown)
+
+
+def check_unique(portal: Portal, kind: ObjectType, record_id: int | None, stored: dict[str, str]) -> None:
+    """Refuse a unique value that another live record holds."""
+    known = portal.properties(kind.type_id)
+    for name, value in stored.items():
+        if not value or not (known[name].unique or name == kind.key_property):
+            continue
+        holder = portal.holder(kind.type_id, name, values.normal_key(name, value))
+        if holder is None or holder == record_id:
+            continue
+        if name == kind.key_property:
+            raise KeyTakenError(holder)
+        raise ApiError(
+            400,
+            f"Cannot set PropertyValueCoordinates{{portalId={portal.portal_id},"
+            f" objectTypeId=ObjectTypeId{{legacyObjectType={kind.singular.upper()}}},"
+            f" propertyName={name}, value={value}}} on {record_id or 'new record'}."
+            f" {holder} already has that value.",
+        )
+
+
+def _checked(portal: Portal, kind: ObjectType, given: object, before: dict[str, str] | None) -> dict[str, str]:
+    stored, problems = values.check(portal, kind, given, before)
+    if problems:
+        raise InvalidValuesError(portal, problems)
+    return stored
+
+
+def _row(portal: Portal, kind: ObjectType, record_id: int) -> Row:
+    row = portal.table(kind.type_id).row(record_id)
+    if row is None:
+        raise KeyError(f"{kind.name} has no record {record_id}")
+    return row
+
+
+def find_target(portal: Portal, kind: ObjectType, key: str, id_property: str | None) -> int | None:
+    """Give the live record that a write means; an id that was merged away finds none."""
+    record_id = reading.find_id(portal, kind, key, id_property)
+    if record_id is None or portal.record_state(kind.type_id, record_id) != "live":
+        return None
+    return record_id
