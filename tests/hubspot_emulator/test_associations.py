@@ -1,0 +1,510 @@
+"""Associations over HTTP: errors first, then what a write leaves behind, then reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import urllib3
+
+from hubspot_emulator import associations
+from hubspot_emulator.associations import AssociationKnobs
+from hubspot_emulator.server import Emulator
+from hubspot_emulator.settings import Settings
+
+DATED = "/crm/associations/2026-09"
+UNLABELLED, PRIMARY = ("HUBSPOT_DEFINED", 279), ("HUBSPOT_DEFINED", 1)
+
+Link = tuple[str, int]
+
+
+class Caller:
+    """Makes records and calls; every test makes its own records, so the portal can be shared."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.pool = urllib3.PoolManager(headers={"Authorization": "Bearer pat-test"})
+
+    def call(self, method: str, path: str, body: object = None, token: str = "pat-test") -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        url = self.emulator.base_url + path
+        answer = self.pool.request(method, url, body=None if body is None else json.dumps(body), headers=headers)
+        return answer.status, json.loads(answer.data) if answer.data else None
+
+    def create(self, object_type: str = "contacts", **properties: str) -> int:
+        needed = {"contacts": {"firstname": "Ada"}, "companies": {"name": "Acme"}, "deals": {"dealname": "One"}}
+        status, record = self.call(
+            "POST", f"/crm/objects/2026-09/{object_type}", {"properties": needed.get(object_type, {}) | properties}
+        )
+        assert status == 201, record
+        return int(record["id"])
+
+    def label(self, name: str, inverse: str | None = None, ends: str = "contacts/companies") -> Link:
+        """Define a label of that name and text; give its key."""
+        body = {"name": name, "label": name.title()} | ({"inverseLabel": inverse} if inverse else {})
+        status, answer = self.call("POST", f"{DATED}/{ends}/labels", body)
+        assert status == 200, answer
+        return "USER_DEFINED", next(each["typeId"] for each in answer["results"] if each["label"] == name.title())
+
+    def link(self, from_id: int, to_id: int, *types: Link, ends: str = "contacts/companies") -> None:
+        status, answer = self.call("POST", f"{DATED}/{ends}/batch/create", {"inputs": [pair(from_id, to_id, *types)]})
+        assert status == 201, answer
+
+    def read(self, from_id: int, ends: str = "contacts/companies") -> dict[int, set[Link]]:
+        """Give the types of link to every other end; empty where there are none."""
+        _, answer = self.call("POST", f"{DATED}/{ends}/batch/read", {"inputs": [{"id": str(from_id)}]})
+        return {
+            end["toObjectId"]: {(each["category"], each["typeId"]) for each in end["associationTypes"]}
+            for result in answer["results"]
+            for end in result["to"]
+        }
+
+
+def pair(from_id: object, to_id: object, *types: Link) -> dict[str, Any]:
+    specs = [{"associationCategory": category, "associationTypeId": type_id} for category, type_id in types]
+    return {"from": {"id": str(from_id)}, "to": {"id": str(to_id)}} | ({"types": specs} if types else {})
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Caller]:
+    knobs = AssociationKnobs(labels_per_pair=100)
+    with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
+        caller = Caller(emulator)
+        yield caller
+        caller.pool.clear()
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+def test_reading_a_record_without_associations_is_an_error_in_a_207(api: Caller) -> None:
+    contact = str(api.create())
+
+    status, answer = api.call("POST", f"{DATED}/contacts/companies/batch/read", {"inputs": [{"id": contact}]})
+
+    assert (status, answer["results"], answer["numErrors"]) == (207, [], 1)
+    assert answer["errors"][0] == {
+        "status": "error",
+        "category": "OBJECT_NOT_FOUND",
+        "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
+        "message": f"No company is associated with contact {contact}.",
+        "context": {"fromObjectId": [contact], "fromObjectType": ["contact"], "toObjectType": ["company"]},
+    }
+
+
+def test_one_pair_with_both_ends_missing_has_two_errors_and_the_other_pair_is_written(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    inputs = [pair(999_001, 999_002, UNLABELLED), pair(contact, company, UNLABELLED)]
+
+    status, answer = api.call("POST", f"{DATED}/contacts/companies/batch/create", {"inputs": inputs})
+
+    assert (status, len(answer["results"]), answer["numErrors"]) == (207, 1, 2)
+    assert [(error["subCategory"], error["message"], error["context"]) for error in answer["errors"]] == [
+        (
+            "crm.associations.FROM_OBJECT_NOT_FOUND",
+            "No contact with ID 999001 exists",
+            {"objectType": ["contact"], "id": ["999001"]},
+        ),
+        (
+            "crm.associations.TO_OBJECT_NOT_FOUND",
+            "No company with ID 999002 exists",
+            {"objectType": ["company"], "id": ["999002"]},
+        ),
+    ]
+
+
+def test_a_text_for_an_id_and_a_record_with_itself_are_refused_one_by_one(api: Caller) -> None:
+    contact = api.create()
+    inputs = [pair("unknown_id", contact, ("HUBSPOT_DEFINED", 449)), pair(contact, contact, ("HUBSPOT_DEFINED", 449))]
+
+    status, answer = api.call("POST", "/crm/v4/associations/contacts/contacts/batch/create", {"inputs": inputs})
+
+    assert (status, answer["results"]) == (207, [])
+    assert answer["errors"] == [
+        {
+            "status": "error",
+            "category": "VALIDATION_ERROR",
+            "subCategory": "crm.associations.INVALID_IDENTIFIER",
+            "message": "unknown_id is not a valid ID",
+            "context": {"id": ["unknown_id"]},
+        },
+        {
+            "status": "error",
+            "category": "VALIDATION_ERROR",
+            "message": f"Object {contact} cannot be associated to itself ({contact})",
+        },
+    ]
+
+
+def test_a_label_written_under_the_wrong_category_is_an_invalid_type(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    _, type_id = api.label("wrong_category")
+    inputs = [pair(contact, company, ("INTEGRATOR_DEFINED", type_id))]
+
+    status, answer = api.call("POST", f"{DATED}/contacts/companies/batch/create", {"inputs": inputs})
+
+    assert status == 207
+    assert answer["errors"][0]["subCategory"] == "crm.associations.INVALID_ASSOCIATION_TYPE"
+    assert answer["errors"][0]["message"] == f"2-{type_id} is not a valid association type between CONTACT and COMPANY"
+    assert api.read(contact) == {}
+
+
+@pytest.mark.parametrize(
+    ("call", "most"),
+    [("batch/read", 1_000), ("batch/create", 2_000), ("batch/archive", 100), ("batch/labels/archive", 100)],
+)
+def test_a_batch_over_its_limit_is_refused_whole(api: Caller, call: str, most: int) -> None:
+    one = {
+        "batch/read": {"id": "1"},
+        "batch/archive": {"from": {"id": "1"}, "to": [{"id": "2"}]},
+    }.get(call, pair(1, 2, UNLABELLED))
+
+    over, answer = api.call("POST", f"{DATED}/contacts/companies/{call}", {"inputs": [one] * (most + 1)})
+    within, _ = api.call("POST", f"{DATED}/contacts/companies/{call}", {"inputs": [one] * most})
+
+    assert (over, answer["category"]) == (400, "VALIDATION_ERROR")
+    assert str(most) in answer["message"]
+    assert within in {200, 201, 207}
+
+
+def test_a_token_needs_the_scopes_of_both_objects() -> None:
+    tokens = {"pat-half": frozenset({"crm.objects.contacts.read"})}
+    with Emulator(Settings(contacts=0, limits=False, tokens=tokens)) as emulator:
+        caller = Caller(emulator)
+        body = {"inputs": [{"id": "1"}]}
+        status, answer = caller.call("POST", f"{DATED}/contacts/companies/batch/read", body, token="pat-half")
+        caller.pool.clear()
+
+    assert (status, answer["category"]) == (403, "MISSING_SCOPES")
+    assert answer["errors"][0]["context"]["requiredGranularScopes"] == ["crm.objects.companies.read"]
+
+
+def test_a_single_pair_cannot_be_read(api: Caller) -> None:
+    status, _ = api.call("GET", "/crm/objects/2026-09/contacts/1/associations/companies/2")
+
+    assert status == 405
+
+
+# --- what a write leaves behind -------------------------------------------------------------------------------------
+
+
+def test_a_labelled_write_makes_the_default_and_the_inverse_of_both(api: Caller) -> None:
+    deal, contact = api.create("deals"), api.create()
+    sponsor = api.label("sponsor", "Sponsored", ends="deals/contacts")
+
+    api.link(deal, contact, sponsor, ends="deals/contacts")
+
+    assert api.read(deal, "deals/contacts") == {contact: {("HUBSPOT_DEFINED", 3), sponsor}}
+    assert api.read(contact, "contacts/deals") == {deal: {("HUBSPOT_DEFINED", 4), ("USER_DEFINED", sponsor[1] + 1)}}
+
+
+def test_a_write_replaces_the_labels_and_keeps_what_hubspot_defined(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    old, new = api.label("old_label"), api.label("new_label")
+    api.link(contact, company, old)
+
+    api.link(contact, company, new)
+
+    assert api.read(contact) == {company: {UNLABELLED, PRIMARY, new}}
+    assert len(api.read(company, "companies/contacts")[contact]) == 3
+
+
+def test_two_inputs_for_one_pair_leave_the_second_inputs_labels(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    first, second = api.label("first_label"), api.label("second_label")
+    inputs = [pair(contact, company, first), pair(contact, company, second)]
+
+    api.call("POST", f"{DATED}/contacts/companies/batch/create", {"inputs": inputs})
+
+    assert api.read(contact)[company] & {first, second} == {second}
+
+
+def test_writing_the_same_association_again_changes_nothing(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    both = (api.label("one_of_two"), api.label("two_of_two"))
+    api.link(contact, company, *both)
+    before = api.read(contact)
+
+    api.link(contact, company, *both)
+
+    assert api.read(contact) == before == {company: {UNLABELLED, PRIMARY, *both}}
+
+
+def test_the_default_call_keeps_labels(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    label = api.label("kept_label")
+    api.link(contact, company, label)
+
+    path = f"/crm/objects/2026-09/contacts/{contact}/associations/default/companies/{company}"
+    status, answer = api.call("PUT", path)
+
+    assert status == 200
+    assert [result["associationSpec"]["associationTypeId"] for result in answer["results"]] == [279, 280]
+    assert label in api.read(contact)[company]
+
+
+def test_removing_a_label_keeps_the_rest_and_removing_the_unlabelled_removes_all(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    first, second = api.label("removed_label"), api.label("staying_label")
+    api.link(contact, company, first, second)
+
+    api.call("POST", f"{DATED}/contacts/companies/batch/labels/archive", {"inputs": [pair(contact, company, first)]})
+    after_label = api.read(contact)
+    body = {"inputs": [pair(contact, company, UNLABELLED)]}
+    api.call("POST", f"{DATED}/contacts/companies/batch/labels/archive", body)
+
+    assert after_label == {company: {UNLABELLED, PRIMARY, second}}
+    assert api.read(contact) == {}
+    assert api.read(company, "companies/contacts") == {}
+
+
+@pytest.mark.parametrize(("prefix", "status"), [("/crm/v4/associations", 204), (DATED, 200)])
+def test_archiving_pairs_answers_by_version_and_removes_both_directions(api: Caller, prefix: str, status: int) -> None:
+    contact, company = api.create(), api.create("companies")
+    api.link(contact, company, api.label(f"archived_{status}"))
+    body = {"inputs": [{"from": {"id": str(contact)}, "to": [{"id": str(company)}]}]}
+
+    found, answer = api.call("POST", f"{prefix}/contacts/companies/batch/archive", body)
+
+    assert found == status
+    assert (answer or {"results": []})["results"] == []
+    assert api.read(contact) == api.read(company, "companies/contacts") == {}
+
+
+def test_put_and_delete_of_one_pair(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    _, type_id = api.label("single_pair")
+    path = f"/crm/v4/objects/contact/{contact}/associations/company/{company}"
+
+    put, answer = api.call("PUT", path, [{"associationCategory": "USER_DEFINED", "associationTypeId": type_id}])
+    linked = api.read(contact)
+    deleted, _ = api.call("DELETE", path)
+
+    assert (put, deleted) == (201, 204)
+    assert answer == {
+        "fromObjectTypeId": "0-1",
+        "fromObjectId": contact,
+        "toObjectTypeId": "0-2",
+        "toObjectId": company,
+        "labels": ["Single_Pair"],
+    }
+    assert set(linked) == {company}
+    assert api.read(contact) == {}
+
+
+def test_the_first_company_becomes_primary_and_a_new_primary_demotes_it(api: Caller) -> None:
+    contact, first, second = api.create(), api.create("companies"), api.create("companies")
+    api.link(contact, first, UNLABELLED)
+    api.link(contact, second, UNLABELLED)
+    before = api.read(contact)
+
+    api.link(contact, second, PRIMARY)
+
+    assert before == {first: {UNLABELLED, PRIMARY}, second: {UNLABELLED}}
+    assert api.read(contact) == {first: {UNLABELLED}, second: {UNLABELLED, PRIMARY}}
+    assert api.read(first, "companies/contacts") == {contact: {("HUBSPOT_DEFINED", 280)}}
+
+
+def test_a_primary_written_from_the_companys_side_is_the_contacts_only_one(api: Caller) -> None:
+    contact, first, second = api.create(), api.create("companies"), api.create("companies")
+    api.link(contact, first, PRIMARY)
+
+    api.link(second, contact, ("HUBSPOT_DEFINED", 2), ends="companies/contacts")
+
+    assert api.read(contact) == {first: {UNLABELLED}, second: {UNLABELLED, PRIMARY}}
+
+
+def test_associations_do_not_move_the_modified_date(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    _, before = api.call("GET", f"/crm/objects/2026-09/contacts/{contact}")
+    api.call("GET", "/account-info/2026-09/details")
+    api.emulator.clock.sleep(60)
+
+    api.link(contact, company, UNLABELLED)
+
+    _, after = api.call("GET", f"/crm/objects/2026-09/contacts/{contact}")
+    assert after["updatedAt"] == before["updatedAt"]
+
+
+def test_links_of_an_archived_record_are_not_read(api: Caller) -> None:
+    contact, company, other = api.create(), api.create("companies"), api.create("companies")
+    api.link(contact, company, UNLABELLED)
+    api.link(contact, other, UNLABELLED)
+
+    api.call("DELETE", f"/crm/objects/2026-09/companies/{company}")
+
+    assert set(api.read(contact)) == {other}
+    assert api.read(company, "companies/contacts") == {}
+
+
+def test_a_merge_unites_links_and_keeps_one_primary(api: Caller) -> None:
+    keep, lose = api.create(), api.create()
+    first, second = api.create("companies"), api.create("companies")
+    api.link(keep, first, PRIMARY)
+    api.link(lose, second, PRIMARY)
+    body = {"primaryObjectId": str(keep), "objectIdToMerge": str(lose)}
+
+    status, merged = api.call("POST", "/crm/objects/2026-09/contacts/merge", body)
+
+    assert status == 200, merged
+    assert api.read(int(merged["id"])) == {first: {UNLABELLED, PRIMARY}, second: {UNLABELLED}}
+    assert set(api.read(first, "companies/contacts")) == {int(merged["id"])}
+    assert api.read(keep) == api.read(lose) == {}
+
+
+def test_a_create_takes_its_associations_along_and_a_bad_one_creates_nothing(api: Caller) -> None:
+    company = api.create("companies")
+    spec = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 279}]
+    good = {
+        "properties": {"email": "linked@acme-example.com"},
+        "associations": [{"to": {"id": str(company)}, "types": spec}],
+    }
+    bad = {"properties": {"email": "unlinked@acme-example.com"}, "associations": [{"to": {"id": "999"}, "types": spec}]}
+
+    created, record = api.call("POST", "/crm/objects/2026-09/contacts", good)
+    refused, _ = api.call("POST", "/crm/objects/2026-09/contacts", bad)
+
+    assert (created, refused) == (201, 404)
+    assert set(api.read(int(record["id"]))) == {company}
+    status, _ = api.call("POST", "/crm/objects/2026-09/contacts", {"properties": bad["properties"]})
+    assert status == 201, "the refused create held the e-mail address"
+
+
+# --- reads ----------------------------------------------------------------------------------------------------------
+
+
+def test_ids_are_numbers_on_the_other_end_and_texts_on_the_own(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    api.link(contact, company, UNLABELLED)
+
+    _, answer = api.call("POST", f"{DATED}/0-1/0-2/batch/read", {"inputs": [{"id": str(contact)}]})
+
+    result = answer["results"][0]
+    assert result["from"] == {"id": str(contact)}
+    assert result["to"][0]["toObjectId"] == company
+    assert {"category": "HUBSPOT_DEFINED", "typeId": 1, "label": "Primary"} in result["to"][0]["associationTypes"]
+    assert "paging" not in result
+
+
+def test_a_knob_makes_ids_texts_and_leaves_records_without_links_out() -> None:
+    knobs = AssociationKnobs(ids_as_text=True, missing_is_error=False)
+    with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
+        caller = Caller(emulator)
+        contact, lonely, company = caller.create(), caller.create(), caller.create("companies")
+        caller.link(contact, company, UNLABELLED)
+        body = {"inputs": [{"id": str(contact)}, {"id": str(lonely)}]}
+        status, answer = caller.call("POST", f"{DATED}/contacts/companies/batch/read", body)
+        caller.pool.clear()
+
+    assert status == 200
+    assert [result["to"][0]["toObjectId"] for result in answer["results"]] == [str(company)]
+
+
+def test_a_paging_token_comes_percent_encoded_and_is_taken_in_both_forms() -> None:
+    token = associations.render_after(7502)
+
+    assert token == "MC0wLTc1MDI%3D"
+    assert associations.parse_after(token) == associations.parse_after("MC0wLTc1MDI=") == 7502
+
+
+def test_a_token_from_elsewhere_is_refused(api: Caller) -> None:
+    inputs = [{"id": str(api.create()), "after": "page two"}]
+
+    status, answer = api.call("POST", f"{DATED}/contacts/companies/batch/read", {"inputs": inputs})
+
+    assert (status, answer["category"]) == (400, "VALIDATION_ERROR")
+
+
+@pytest.fixture(scope="module")
+def crowded(api: Caller) -> tuple[int, list[int]]:
+    """A company with 1,203 contacts."""
+    company = api.create("companies")
+    portal = api.emulator.portal
+    with portal.lock:
+        rows: list[tuple[dict[str, str], int, int]] = [({"firstname": "Ada"}, 1_000, 1_000)] * 1_203
+        contacts = list(portal.load_records("0-1", rows))
+        pairs = [(company, contact) for contact in contacts]
+        associations.load_pairs(portal, "0-2", "0-1", "HUBSPOT_DEFINED", 280, pairs)
+        portal.db.commit()
+    return company, contacts
+
+
+def test_each_input_of_a_batch_read_has_its_own_cursor(api: Caller, crowded: tuple[int, list[int]]) -> None:
+    company, contacts = crowded
+    found: list[int] = []
+    ask: dict[str, str] = {"id": str(company)}
+    pages = 0
+
+    while True:
+        _, answer = api.call("POST", f"{DATED}/companies/contacts/batch/read", {"inputs": [ask]})
+        result, pages = answer["results"][0], pages + 1
+        found += [end["toObjectId"] for end in result["to"]]
+        if "paging" not in result:
+            break
+        ask["after"] = result["paging"]["next"]["after"]
+
+    assert (found, pages) == (contacts, 3)
+
+
+def test_one_records_links_are_paged_by_the_token_as_given(api: Caller, crowded: tuple[int, list[int]]) -> None:
+    company, contacts = crowded
+    path = f"/crm/objects/2026-09/companies/{company}/associations/contacts"
+
+    _, first = api.call("GET", f"{path}?limit=500")
+    _, second = api.call("GET", f"{path}?limit=500&after={first['paging']['next']['after']}")
+
+    assert [end["toObjectId"] for end in first["results"] + second["results"]] == contacts[:1_000]
+
+
+def test_inline_associations_end_at_a_hundred_and_go_on_under_their_link(
+    api: Caller, crowded: tuple[int, list[int]]
+) -> None:
+    company, contacts = crowded
+
+    _, record = api.call("GET", f"/crm/objects/2026-09/companies/{company}?associations=contacts")
+    inline = record["associations"]["contacts"]
+    link = urlsplit(inline["paging"]["next"]["link"])
+    status, more = api.call("GET", f"{link.path}?{link.query}")
+
+    assert [end["id"] for end in inline["results"]] == [str(contact) for contact in contacts[:100]]
+    assert {end["type"] for end in inline["results"]} == {"company_to_contact_unlabeled"}
+    assert status == 200
+    assert more["results"][0] == {"id": str(contacts[100]), "type": "company_to_contact_unlabeled"}
+
+
+def test_inline_associations_name_every_type_and_line_items_with_a_space(api: Caller) -> None:
+    deal, contact = api.create("deals"), api.create()
+    company, item = api.create("companies"), api.create("line_items", name="Screw")
+    api.link(deal, contact, ("HUBSPOT_DEFINED", 3), ends="deals/contacts")
+    api.link(deal, company, ("HUBSPOT_DEFINED", 341), ends="deals/companies")
+    api.link(deal, item, ("HUBSPOT_DEFINED", 19), ends="deals/line_items")
+
+    _, record = api.call("GET", f"/crm/objects/2026-09/deals/{deal}?associations=contacts,companies,line_items")
+
+    assert record["associations"] == {
+        "contacts": {"results": [{"id": str(contact), "type": "deal_to_contact"}]},
+        "companies": {
+            "results": [
+                {"id": str(company), "type": "deal_to_company_unlabeled"},
+                {"id": str(company), "type": "deal_to_company"},
+            ]
+        },
+        "line items": {"results": [{"id": str(item), "type": "deal_to_line_item"}]},
+    }
+
+
+def test_a_batch_read_of_a_thousand_records_answers_every_one(api: Caller, crowded: tuple[int, list[int]]) -> None:
+    company, contacts = crowded
+    inputs = [{"id": str(contact)} for contact in contacts[:1_000]]
+
+    status, answer = api.call("POST", f"{DATED}/contacts/companies/batch/read", {"inputs": inputs})
+
+    asked = [each["id"] for each in inputs]
+    answered = [result["from"]["id"] for result in answer["results"]]
+    assert status == 200
+    assert sorted(answered) == sorted(asked)
+    assert answered != asked, "answers do not come in the order of the question"
+    assert all(result["to"][0]["toObjectId"] == company for result in answer["results"])
