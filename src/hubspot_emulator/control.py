@@ -88,7 +88,7 @@ class Control:
 
     def mutate(self, _request: Request, body: bytes) -> Response:
         """Change records and links, and tell which."""
-        return _json(mutate(self._portal, msgspec.json.decode(body, type=Mutation)))
+        return _json(mutate(self._portal, msgspec.json.decode(body or b"{}", type=Mutation)))
 
     def add_faults(self, _request: Request, body: bytes) -> Response:
         """Add rules, or none of them if one is wrong."""

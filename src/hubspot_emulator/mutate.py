@@ -131,6 +131,7 @@ class Mutating:
             pipeline, stages = pipelines.stages(self.portal, DEAL)
             made = self.samples.build_deal(self.rng, number, stages, pipeline)
         known = self.portal.properties(type_id)
+        made.pop("hs_additional_emails", None)  # an enumeration without options: only HubSpot's own pages write it
         return self.checked(type_id, {name: value for name, value in made.items() if not known[name].read_only}, None)
 
     def checked(self, type_id: str, given: Values, before: Values | None) -> Values:
@@ -145,8 +146,7 @@ class Mutating:
 
     def is_taken(self, type_id: str, made: Values) -> bool:
         """Tell whether a unique value of these is held by a live record."""
-        emails = (made.get("email", ""), *made.get("hs_additional_emails", "").split(";"))
-        pairs = [("email", email) for email in emails if email]
+        pairs = [("email", made["email"])] if "email" in made else []
         pairs += [(name, made[name]) for name in made if self.portal.properties(type_id)[name].unique]
         return any(self.portal.holder(type_id, name, value) is not None for name, value in pairs)
 

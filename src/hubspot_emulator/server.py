@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 HOST = "127.0.0.1"
+START_SECONDS = 30
 SHUTDOWN_SECONDS = 1
 """How long calls in flight may take to end when the portal stops; hanging ones are cut off."""
 
@@ -74,7 +75,9 @@ class Emulator:
     def stop(self) -> None:
         """Stop listening, let calls in flight end, close the portal; harmless when already stopped."""
         for server in self._servers:
-            server.stop()
+            server.ask_to_stop()
+        for server in self._servers:
+            server.join()
         if self._portal is not None:
             with self._portal.lock:
                 self._portal.close()
@@ -136,21 +139,39 @@ class _ServerThread:
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._run, name=f"hubspot-emulator-{self.port}", daemon=True)
 
     def start(self) -> None:
-        """Serve; the socket listens already, so a call made now waits for an answer and is not refused."""
+        """Serve; come back when the event loop has the socket, so that a stop at once still closes everything."""
         self._thread.start()
+        if not self._server.listens.wait(START_SECONDS):
+            raise RuntimeError(f"the server on port {self.port} did not start within {START_SECONDS} s")
 
-    def stop(self) -> None:
-        """End the server and its thread."""
+    def ask_to_stop(self) -> None:
+        """Let the server end after the calls in flight."""
         self._server.should_exit = True
+
+    def join(self) -> None:
+        """Wait until the server has ended."""
         self._thread.join()
         self._socket.close()
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
+
+
+class _Server(uvicorn.Server):
+    """A server that tells other threads when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self.listens.set()
 
 
 def _listen(*ports: int) -> list[socket.socket]:
