@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 
 from hubferry.state.tables import CURSORS
 from hubferry.warehouse.arrow import table_from_rows
@@ -54,9 +53,9 @@ def parse_cursor(row: Mapping[str, Any]) -> Cursor:
     )
 
 
-def parse_cursors(rows: pa.Table) -> dict[str, Cursor]:
+def parse_cursors(rows: Iterable[Mapping[str, Any]]) -> dict[str, Cursor]:
     """Read cursors from their rows, by stream."""
-    return {row["stream"]: parse_cursor(row) for row in rows.to_pylist()}
+    return {row["stream"]: parse_cursor(row) for row in rows}
 
 
 def _render_json(value: object) -> str | None:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from typing import Any
 
-from hubferry.state.cursors import Cursor
-from hubferry.state.leases import Lease
-from hubferry.state.tables import SCHEMA
+import msgspec
+
+from hubferry.errors import WarehouseError
+from hubferry.state import push_tables
+from hubferry.state.crash import crashpoint
+from hubferry.state.cursors import Cursor, parse_cursors
+from hubferry.state.leases import Holder, Lease, acquire_lease, query_holder
+from hubferry.state.process import Process
+from hubferry.state.tables import CURSORS, META, RUNS, SCHEMA, STREAM_RUNS, TABLES, VERSION, StateTable
 from hubferry.types import Clock
+from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Transaction, Warehouse
+
+ALL_TABLES: tuple[StateTable, ...] = (*TABLES, *push_tables.TABLES)
 
 
 @dataclass(frozen=True)
@@ -60,30 +71,47 @@ class StateReader:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
+        self._found: set[str] = set()
 
     def version(self) -> int | None:
         """Give the version of the stored state, None before the first run."""
-        raise NotImplementedError
+        rows = self._query(META, "WHERE name = 'state'")
+        return rows[0]["version"] if rows else None
 
     def runs(self, limit: int = 20) -> list[Run]:
         """Give the latest runs, newest first."""
-        raise NotImplementedError
+        return [_parse_run(row) for row in self._query(RUNS, f"ORDER BY run_id DESC LIMIT {int(limit)}")]
 
     def run(self, run_id: str) -> Run | None:
         """Give one run."""
-        raise NotImplementedError
+        rows = self._query(RUNS, "WHERE run_id = ?", (run_id,))
+        return _parse_run(rows[0]) if rows else None
 
     def stream_runs(self, run_id: str) -> list[StreamRun]:
-        """Give what a run did to each stream."""
-        raise NotImplementedError
+        """Give what a run did to each stream, by name."""
+        return [StreamRun(**row) for row in self._query(STREAM_RUNS, "WHERE run_id = ? ORDER BY stream", (run_id,))]
 
     def cursor(self, portal_id: int, stream: str) -> Cursor | None:
         """Give how far a stream has been read, None where it never was."""
-        raise NotImplementedError
+        return self.cursors(portal_id).get(stream)
 
     def cursors(self, portal_id: int) -> dict[str, Cursor]:
         """Give every cursor of a portal, by stream."""
-        raise NotImplementedError
+        return parse_cursors(self._query(CURSORS, "WHERE portal_id = ?", (portal_id,)))
+
+    def holder(self, portal_id: int) -> Holder | None:
+        """Give who holds, or held last, a portal."""
+        return query_holder(self.warehouse, self.warehouse, portal_id) if self.version() else None
+
+    def _query(self, table: StateTable, rest: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
+        if table.name not in self._found:
+            if not self.warehouse.query_columns(SCHEMA, table.name):
+                return []
+            self._found.add(table.name)
+        columns = ", ".join(self.warehouse.quote(column.name) for column in table.columns)
+        name = self.warehouse.name(SCHEMA, table.name)
+        rows: list[dict[str, Any]] = self.warehouse.query(f"SELECT {columns} FROM {name} {rest}", params).to_pylist()
+        return rows
 
 
 class StateStore(StateReader):
@@ -94,24 +122,73 @@ class StateStore(StateReader):
         self.clock = clock
 
     def migrate(self) -> None:
-        """Bring the state to this version; refuse one that a newer hubferry wrote."""
-        raise NotImplementedError
+        """Bring the state to this version; refuse one that a newer hubferry wrote.
+
+        Tables are only added to, and the version is written last, so that a migration that was cut short is done again.
+        """
+        stored = self.version()
+        if stored is not None and stored > VERSION:
+            raise WarehouseError(
+                f"the state in schema {SCHEMA!r} has version {stored}, this hubferry knows {VERSION}. Install the newer hubferry."
+            )
+        shape = hashlib.sha256(repr(ALL_TABLES).encode()).hexdigest()
+        if stored == VERSION and self._query(META, "WHERE shape = ?", (shape,)):
+            return
+        for table in ALL_TABLES:
+            self.warehouse.ensure_table(table.table)
+        row = {"name": "state", "version": VERSION, "shape": shape, "updated_at": self._now()}
+        with self.warehouse.transaction() as tx:
+            tx.merge(META.table, table_from_rows(META.table, [row]))
 
     def start_run(self, kind: str, portal_id: int, detail: Mapping[str, Any]) -> str:
         """Record that a run started and give its id, e.g. 20261123T101112-ab12cd34."""
-        raise NotImplementedError
+        now, owner = self._now(), Process.current()
+        run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        row = {
+            "run_id": run_id,
+            "kind": kind,
+            "portal_id": portal_id,
+            "state": "running",
+            "started_at": now,
+            "host": owner.host,
+            "machine": owner.machine,
+            "pid": owner.pid,
+            "process_started": owner.started,
+            "detail": _render(detail),
+            "counts": "{}",
+        }
+        with self.warehouse.transaction() as tx:
+            tx.append(RUNS.table, table_from_rows(RUNS.table, [row]))
+        return run_id
 
     def finish_run(self, run_id: str, state: str, counts: Mapping[str, int], error: str | None = None) -> None:
         """Record how a run ended; one that was found dead meanwhile stays `died`."""
-        raise NotImplementedError
+        name = self.warehouse.name(SCHEMA, RUNS.name)
+        with self.warehouse.transaction() as tx:
+            tx.execute(
+                f"UPDATE {name} SET state = ?, finished_at = ?, counts = ?, error = ? WHERE run_id = ? AND state = 'running'",
+                (state, self._now(), _render(counts), error, run_id),
+            )
+        crashpoint("run.finished")
 
     def acquire(self, portal_id: int, *, run_id: str, wait_seconds: float = 0) -> Lease:
-        """Take the portal for a run, waiting for its owner at most `wait_seconds`; raise PortalBusyError."""
-        raise NotImplementedError
+        """Take the portal for a run, waiting for its holder at most `wait_seconds`; raise PortalBusyError."""
+        return acquire_lease(self.warehouse, self.clock, portal_id, run_id=run_id, wait_seconds=wait_seconds)
 
     def record_stream_run(self, tx: Transaction, stream_run: StreamRun) -> None:
         """Record what a run did to a stream so far; called again, it replaces the row."""
-        raise NotImplementedError
+        tx.merge(STREAM_RUNS.table, table_from_rows(STREAM_RUNS.table, [asdict(stream_run)]))
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.time(), UTC)
 
 
-__all__ = ["Cursor", "Lease", "Run", "StateReader", "StateStore", "StreamRun", "field"]
+def _parse_run(row: Mapping[str, Any]) -> Run:
+    known = {field.name for field in fields(Run)}
+    values = {name: value for name, value in row.items() if name in known}
+    values["detail"], values["counts"] = (msgspec.json.decode(row[name] or "{}") for name in ("detail", "counts"))
+    return Run(**values)
+
+
+def _render(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -77,6 +77,7 @@ META = StateTable(
     (
         StateColumn("name", "string", "always `state`"),
         StateColumn("version", "integer", "version of hubferry's tables"),
+        StateColumn("shape", "string", "hash of their definitions, so that they are looked at only when those changed"),
         StateColumn("updated_at", "timestamp", "when this version was written"),
     ),
     key=("name",),

@@ -54,8 +54,7 @@ def clean_chunk(table: Table, chunk: pa.Table) -> pa.Table:
 
 def _clean(name: str, values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
     if pa.types.is_list(wanted) or pa.types.is_string(wanted):
-        values = pa.chunked_array([_clean_text(part, wanted) for part in values.chunks], type=wanted)
-        return values
+        return pa.chunked_array([_clean_text(part, wanted) for part in values.chunks], type=wanted)
     try:
         return values if values.type == wanted else values.cast(wanted)
     except pa.ArrowInvalid as error:

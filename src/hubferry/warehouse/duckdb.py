@@ -1,0 +1,278 @@
+"""DuckDB, the embedded warehouse: one file, no server. All SQL that only DuckDB understands is here.
+
+Table and column names are case-insensitive in DuckDB, so names that differ by case only are refused.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from hubferry.clock import SystemClock
+from hubferry.errors import SourceError, WarehouseError
+from hubferry.types import Clock, Column, ColumnType, Table
+from hubferry.warehouse import duckdb_types, sql
+from hubferry.warehouse.arrow import clean_chunk
+from hubferry.warehouse.duckdb_file import DuckDBFile, translated
+from hubferry.warehouse.interface import MergeCounts
+
+Connection = duckdb.DuckDBPyConnection
+
+
+_ROW = "hubferry row"
+
+
+class DuckDBTransaction:
+    """One read-write transaction; made by `DuckDBWarehouse.transaction`."""
+
+    def __init__(self, warehouse: DuckDBWarehouse, connection: Connection) -> None:
+        self._warehouse, self._connection = warehouse, connection
+        self._numbers = itertools.count(1)
+
+    def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
+        """Read rows; sees what this transaction wrote."""
+        with self._warehouse.translating():
+            return self._connection.sql(sql, params=list(params)).to_arrow_table()
+
+    def execute(self, sql: str, params: Sequence[object] = ()) -> int:
+        """Run one statement and give the number of rows it touched."""
+        with self._warehouse.translating():
+            return max(0, self._connection.execute(sql, list(params)).rowcount)
+
+    def merge(
+        self, table: Table, chunk: pa.Table, *, newest: str | None = None, volatile: Sequence[str] = ()
+    ) -> MergeCounts:
+        """Make `table` hold the rows of `chunk`, as the interface says.
+
+        Rows that are equal already are sorted out first, in one join; the others are deleted by row number and inserted.
+        `MERGE` is not used: on scattered rows it is many times slower (docs/performance.md).
+        """
+        chunk = clean_chunk(table, chunk)
+        for name in (*table.key, *((newest,) if newest else ())):
+            if name not in chunk.column_names:
+                raise ValueError(f"merge into {table.name!r}: the chunk lacks the column {name!r}")
+        if not table.key:
+            raise ValueError(f"merge into {table.name!r}: the table has no key")
+        if not chunk.num_rows:
+            return MergeCounts()
+        with self.register("chunk", chunk) as rows:
+            self._refuse_bad_keys(table, rows)
+            return self._merge_rows(table, rows, chunk.column_names, newest, volatile)
+
+    def append(self, table: Table, chunk: pa.Table) -> int:
+        """Insert rows as they are."""
+        chunk = clean_chunk(table, chunk)
+        columns = sql.column_list(chunk.column_names)
+        with self.register("chunk", chunk) as rows:
+            return self.execute(f"INSERT INTO {self._name(table)} ({columns}) SELECT {columns} FROM {rows}")
+
+    def delete(self, table: Table, keys: pa.Table) -> int:
+        """Delete the rows whose columns equal those of `keys`; NULL equals nothing."""
+        keys = clean_chunk(table, keys)
+        if not keys.num_columns:
+            raise ValueError(f"delete from {table.name!r}: the keys have no column")
+        same = sql.equal_on(keys.column_names, "stored", "gone")
+        with self.register("keys", keys) as rows:
+            return self.execute(
+                f"DELETE FROM {self._name(table)} AS stored USING (SELECT DISTINCT * FROM {rows}) AS gone WHERE {same}"
+            )
+
+    @contextmanager
+    def register(self, name: str, rows: pa.Table) -> Iterator[str]:
+        """Make rows readable in SQL under the quoted name it gives, until the block ends."""
+        unique = f"hubferry {next(self._numbers)} {name}"
+        self._connection.register(unique, rows)
+        try:
+            yield sql.full_name("temp", "main", unique)
+        finally:
+            self._connection.unregister(unique)
+
+    def _name(self, table: Table) -> str:
+        return self._warehouse.name(table.schema, table.name)
+
+    def _refuse_bad_keys(self, table: Table, rows: str) -> None:
+        key = sql.column_list(table.key)
+        nulls = " OR ".join(f"{sql.quote(name)} IS NULL" for name in table.key)
+        found = self.query(
+            f"SELECT (SELECT count(*) FROM {rows} WHERE {nulls}) AS nulls,"
+            f" (SELECT count(*) FROM (SELECT 1 FROM {rows} GROUP BY {key} HAVING count(*) > 1)) AS repeated"
+        ).to_pylist()[0]
+        for problem, count in found.items():
+            if count:
+                raise ValueError(
+                    f"merge into {table.name!r}: {count} keys of the chunk are {problem} ({', '.join(table.key)})"
+                )
+
+    def _merge_rows(
+        self, table: Table, rows: str, given: Sequence[str], newest: str | None, volatile: Sequence[str]
+    ) -> MergeCounts:
+        name, changed = self._name(table), sql.full_name("temp", "main", "hubferry changed")
+        names = [column.name for column in table.columns]
+        values = ", ".join(f"{'fresh' if column in given else 'stored'}.{sql.quote(column)}" for column in names)
+        content = [column for column in given if column not in (*table.key, *volatile)]
+        newer = f"(stored.{sql.quote(newest)} > fresh.{sql.quote(newest)}) IS NOT TRUE" if newest else "TRUE"
+        self.execute(
+            f"CREATE OR REPLACE TEMP TABLE {changed.rpartition('.')[2]} AS"
+            f" SELECT stored.rowid AS {sql.quote(_ROW)}, {values}"
+            f" FROM {rows} AS fresh LEFT JOIN {name} AS stored ON {sql.equal_on(table.key, 'fresh', 'stored')}"
+            f" WHERE stored.rowid IS NULL OR ({newer} AND ({sql.differ_in(content, 'fresh', 'stored')}))"
+        )
+        updated = self.execute(
+            f"DELETE FROM {name} WHERE rowid IN (SELECT {sql.quote(_ROW)} FROM {changed} WHERE {sql.quote(_ROW)} IS NOT NULL)"
+        )
+        columns = sql.column_list(names)
+        written = self.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {changed}")
+        total = self.query(f"SELECT count(*) AS n FROM {rows}")["n"][0].as_py()
+        self.execute(f"DROP TABLE {changed}")
+        return MergeCounts(written - updated, updated, total - written)
+
+
+class DuckDBWarehouse:
+    """One DuckDB file as a warehouse; open only while a transaction or a query runs."""
+
+    engine = "duckdb"
+
+    def __init__(self, path: str | Path, *, memory_limit: str = "512MB", clock: Clock | None = None) -> None:
+        self.path = Path(path)
+        self._memory_limit, self._clock = memory_limit, clock or SystemClock()
+        self._file = DuckDBFile.for_path(self.path)
+        self._catalog: str | None = None
+
+    def name(self, schema: str, table: str) -> str:
+        """Give the full quoted name of a table: catalog, schema and table."""
+        return sql.full_name(self._catalog_name(), schema, table)
+
+    def quote(self, identifier: str) -> str:
+        """Quote one identifier."""
+        return sql.quote(identifier)
+
+    def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
+        """Read rows in a read-only transaction of its own."""
+        with self._reading() as connection, self.translating():
+            return connection.sql(sql, params=list(params)).to_arrow_table()
+
+    def query_batches(self, sql: str, params: Sequence[object] = (), *, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
+        """Read rows in batches, in the types that `describe_source` says. Raises SourceError when the SQL fails."""
+        with self._reading() as connection, self.translating(SourceError):
+            types = _describe(connection, sql, params)
+            reader = connection.sql(duckdb_types.select_as(_bare(sql), types), params=list(params)).to_arrow_reader(
+                rows
+            )
+            try:
+                yield from reader
+            except (pa.ArrowException, OSError) as error:
+                raise SourceError(f"the source failed while it was read: {str(error).splitlines()[0]}") from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[DuckDBTransaction]:
+        """Open a read-write transaction; it commits when the block ends, and rolls back when it raises."""
+        if self._file.writer == threading.get_ident():
+            raise WarehouseError(f"a transaction on {self.path} is open in this thread already; end it first")
+        with self._file.writing, self._connection() as connection:
+            self._file.writer = threading.get_ident()
+            try:
+                yield from self._transact(connection)
+            finally:
+                self._file.writer = None
+
+    def ensure_table(self, table: Table) -> None:
+        """Create the schema and table where missing and add missing columns; never drop or retype one."""
+        if twins := sql.case_twins(column.name for column in table.columns):
+            pairs = ", ".join(f"{one!r} and {other!r}" for one, other in twins)
+            raise WarehouseError(
+                f"table {table.name!r}: DuckDB cannot tell the columns {pairs} apart; rename or leave out one"
+            )
+        existing = self._query_columns(table.schema, table.name)
+        if existing and not sql.missing_columns(table, existing):
+            return
+        name = self.name(table.schema, table.name)
+        with self.transaction() as tx:
+            tx.execute(f"CREATE SCHEMA IF NOT EXISTS {sql.full_name(self._catalog_name(), table.schema)}")
+            if not existing:
+                columns = ", ".join(f"{sql.quote(c.name)} {duckdb_types.render(c.type)}" for c in table.columns)
+                tx.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
+            for column in sql.missing_columns(table, existing) if existing else ():
+                kind = duckdb_types.render(column.type)
+                tx.execute(f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {sql.quote(column.name)} {kind}")
+
+    def query_columns(self, schema: str, table: str) -> tuple[Column, ...]:
+        """Give the columns of a table in order, empty where it does not exist."""
+        return self._query_columns(schema, table)
+
+    def describe_source(self, sql: str) -> tuple[Column, ...]:
+        """Give the columns that a query would return, without running it; raise SourceError when it is wrong."""
+        with self._reading() as connection, self.translating(SourceError):
+            return tuple(Column(name, duckdb_types.parse(kind)) for name, kind in _describe(connection, sql, ()))
+
+    @contextmanager
+    def translating(self, kind: type[WarehouseError] = WarehouseError) -> Iterator[None]:
+        """Say DuckDB's errors in hubferry's words."""
+        try:
+            yield
+        except duckdb.Error as error:
+            raise translated(error, path=self.path, kind=kind) from error
+
+    def _connection(self) -> AbstractContextManager[Connection]:
+        return self._file.connection(memory_limit=self._memory_limit, clock=self._clock)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._connection() as connection:
+            connection.execute("BEGIN TRANSACTION READ ONLY")
+            yield connection  # closing the connection ends the transaction, which has nothing to commit
+
+    def _transact(self, connection: Connection) -> Iterator[DuckDBTransaction]:
+        connection.execute("BEGIN TRANSACTION")
+        try:
+            yield DuckDBTransaction(self, connection)
+            with self.translating():
+                connection.execute("COMMIT")
+        except BaseException:
+            with suppress(duckdb.Error):  # a failed COMMIT has rolled back already
+                connection.execute("ROLLBACK")
+            raise
+
+    def _catalog_name(self) -> str:
+        if self._catalog is None:
+            with self._connection() as connection:
+                self._catalog = str(connection.execute("SELECT current_database()").fetchall()[0][0])
+        return self._catalog
+
+    def _query_columns(self, schema: str, table: str) -> tuple[Column, ...]:
+        found = self.query(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns()"
+            " WHERE database_name = ? AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) ORDER BY column_index",
+            (self._catalog_name(), schema, table),
+        ).to_pylist()
+        for row in found:
+            if row["table_name"] != table:
+                raise WarehouseError(
+                    f"table {table!r}: DuckDB cannot tell it from {row['table_name']!r}; rename one of them"
+                )
+        return tuple(Column(row["column_name"], duckdb_types.parse(row["data_type"])) for row in found)
+
+
+def _describe(connection: Connection, query: str, params: Sequence[object]) -> list[tuple[str, ColumnType]]:
+    """Give names and DuckDB types of what one SELECT returns; raise SourceError for anything else."""
+    statements = connection.extract_statements(query)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise SourceError("a source is one SELECT (or FROM, WITH, VALUES) statement; this is something else")
+    described = connection.execute(f"DESCRIBE {_bare(query)}", list(params)).fetchall()
+    columns = [(str(name), str(kind)) for name, kind, *_ in described]
+    names = [name for name, _ in columns]
+    repeated = {name for name in names if names.count(name) > 1} | {twin for _, twin in sql.case_twins(names)}
+    if repeated:
+        raise SourceError(
+            f"the source returns several columns named {', '.join(map(repr, sorted(repeated)))}; name them apart"
+        )
+    return columns
+
+
+def _bare(query: str) -> str:
+    return query.rstrip().rstrip(";")
