@@ -1,0 +1,96 @@
+"""A plan for people: numbers first, then some rows of each kind with old -> new, then how to see all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from hubferry.project import (
+    ArchiveRecord,
+    CreateRecord,
+    End,
+    GuardVerdict,
+    HoldLinks,
+    HoldRow,
+    Plan,
+    RemoveLabels,
+    RemoveLinks,
+    SetLinks,
+    Step,
+    SyncCounts,
+    TypeRef,
+    UpdateRecord,
+)
+
+
+def render_plan(plan: Plan) -> Iterator[str]:
+    """Give the numbers of a plan, line by line."""
+    how = "every row compared with HubSpot" if plan.full else "only rows that changed since the last push"
+    yield f"plan {plan.id} for portal {plan.portal_id} ({how})"
+    for name in plan.syncs:
+        yield from _render_counts(name, plan.counts[name])
+    yield f"cost: {plan.cost.apply_calls:,} calls, at least {plan.cost.seconds:.0f} s (planning took {plan.cost.plan_calls:,} calls)"
+    for verdict in plan.guards:
+        if not verdict.passed:
+            yield _render_guard(verdict)
+
+
+def render_step(step: Step) -> Iterator[str]:
+    """Give one step, line by line."""
+    match step:
+        case CreateRecord():
+            yield f"+ {step.object}  row {step.row_key}  (new record, {step.match} = {step.value})"
+            yield from (f"    {name}: -> {_shown(value)}" for name, value in step.properties.items())
+        case UpdateRecord():
+            yield f"~ {step.object} {step.record_id}  row {step.row_key}"
+            yield from (f"    {each.property}: {_shown(each.old)} -> {_shown(each.new)}" for each in step.changes)
+        case ArchiveRecord():
+            yield f"- {step.object} {step.record_id}  row {step.row_key}  (archive)"
+        case HoldRow():
+            yield f"! {step.object}  row {step.row_key}  {step.outcome}: {step.reason} {step.advice}"
+        case SetLinks():
+            yield f"+ {_pair(step.from_, step.to)}  {_types(step.old)} -> {_types(step.types)}"
+        case RemoveLabels():
+            yield f"- {_pair(step.from_, step.to)}  label {_types(step.types)}"
+        case RemoveLinks():
+            yield f"- {_pair(step.from_, step.to)}  {_types(step.old)} -> no link"
+        case HoldLinks():
+            yield f"! {_pair(step.from_, step.to)}  skipped: {step.reason} {step.advice}"
+        case _:
+            assert_never(step)
+
+
+def _render_counts(name: str, counts: SyncCounts) -> Iterator[str]:
+    clears = f", {counts.clears:,} values cleared" if counts.clears else ""
+    yield f"  {name}: {counts.rows:,} rows = {counts.unchanged:,} unchanged + {counts.planned:,} planned + {counts.invalid:,} invalid"
+    yield f"    records: {counts.creates:,} new, {counts.updates:,} changed, {counts.archives:,} archived{clears}, {counts.held:,} held back"
+    if counts.links:
+        yield (
+            f"    links: {counts.links:,} = {counts.links_unchanged:,} unchanged + {counts.links_planned:,} planned"
+            f" + {counts.links_invalid:,} invalid; {counts.links_added:,} added, {counts.links_removed:,} removed"
+        )
+    if counts.settled:
+        yield f"    {counts.settled:,} values that HubSpot stores otherwise than sent are left alone"
+
+
+def _render_guard(verdict: GuardVerdict) -> str:
+    return f"guard {verdict.guard} of {verdict.sync}: allows {verdict.allowed:g}, the plan has {verdict.found:g}; it will not be applied"
+
+
+def _pair(one: End, other: End) -> str:
+    return f"{_end(one)} - {_end(other)}"
+
+
+def _end(end: End) -> str:
+    return f"{end.object} {end.record_id}" if end.record_id else f"{end.object} of row {end.row_key}"
+
+
+def _types(types: Iterable[TypeRef]) -> str:
+    return ", ".join(sorted(each.label or "unlabelled" for each in types)) or "no link"
+
+
+def _shown(value: str | None) -> str:
+    """Show a value; an empty text clears the property."""
+    if value is None:
+        return "(empty)"
+    return repr(value) if value else "(cleared)"

@@ -1,0 +1,85 @@
+"""`hubferry check`, `streams` and `status`: what the portal allows, and where the project stands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hubferry.cli.options import HERE, AsFormat, Folder, IsQuiet
+from hubferry.cli.output import Output, style
+from hubferry.cli.session import open_project
+
+
+def check(project: Folder = HERE, output: AsFormat = "text", quiet: IsQuiet = False) -> int:
+    """Check token, scopes, quotas and warehouse.
+
+    Every scope that a chosen stream or sync needs and the token lacks is named.
+    """
+    out = Output("check", output, quiet)
+    report = open_project(project).check()
+    marks = {True: style("ok", "green"), False: style("NO", "red"), None: style("??", "yellow")}
+    for item in report.items:
+        out.line(f"{marks[item.passed]}  {item.name}: {item.detail}")
+        if item.advice:
+            out.line(f"      {item.advice}")
+    out.result({"passed": report.passed, "portal_id": report.portal_id, "items": report.items})
+    return 0 if report.passed else 1
+
+
+def streams(
+    project: Folder = HERE,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask HubSpot what the token may read.")] = False,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> None:
+    """List every stream, and whether you may read it.
+
+    Shows table, strategy, key, cursor and the scope that is needed.
+    """
+    out = Output("streams", output, quiet)
+    found = open_project(project).streams(ask_portal=not offline)
+    columns = ("stream", "chosen", "table", "strategy", "key", "cursor", "scope", "may read")
+    rows = [
+        (
+            each.name,
+            each.chosen,
+            each.table,
+            each.strategy,
+            ", ".join(each.key),
+            each.cursor,
+            " or ".join(" + ".join(scopes) for scopes in each.scopes),
+            "?" if each.may_read is None else each.may_read,
+        )
+        for each in found
+    ]
+    out.table(columns, rows)
+    out.result(found)
+
+
+def status(project: Folder = HERE, output: AsFormat = "text", quiet: IsQuiet = False) -> None:
+    """Say how far each stream is read, and what is left."""
+    out = Output("status", output, quiet)
+    found = open_project(project).status()
+    if not found.last_runs:
+        out.line("Nothing has run yet. Try: hubferry pull")
+    for kind, run in sorted(found.last_runs.items()):
+        out.line(f"last {kind}: {run.state}, {run.started_at:%Y-%m-%d %H:%M:%S}, {run.run_id}")
+    rows = [
+        (name, f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "first read under way")
+        for name, moment in sorted(found.cursors.items())
+    ]
+    if rows:
+        out.line()
+        out.table(("stream", "equal to HubSpot as of (UTC)"), rows)
+    for name, count in found.rejected.items():
+        if count:
+            out.line(f"\n{name}: {count:,} rows or links could not be done; see `hubferry rejected {name}`")
+    out.result(found)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command(epilog="Example: hubferry check --project crm")(check)
+    app.command(epilog="Example: hubferry streams")(streams)
+    app.command(epilog="Example: hubferry status --output json")(status)

@@ -1,0 +1,96 @@
+"""`hubferry pull`: HubSpot into the warehouse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hubferry.cli.options import HERE, AsFormat, Folder, IsQuiet, Wait
+from hubferry.cli.output import Output
+from hubferry.cli.progress import show_progress
+from hubferry.cli.session import open_project
+from hubferry.errors import HubferryError
+
+if TYPE_CHECKING:
+    from hubferry.project import PullReport
+
+
+def pull(
+    select: Annotated[list[str] | None, typer.Option(metavar="STREAM", help="Only this stream; repeatable.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(metavar="STREAM", help="Not this stream; repeatable.")] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Read everything again, and mark what is gone.")
+    ] = False,
+    wait: Wait = 0,
+    project: Folder = HERE,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> int:
+    """Read HubSpot into the warehouse.
+
+    The first time everything, then what changed since.
+    """
+    out = Output("pull", output, quiet)
+    opened = open_project(project)
+    with show_progress(out) as progress:
+        report = opened.pull(
+            select=select or (), exclude=exclude or (), full_refresh=full_refresh, wait_seconds=wait, progress=progress
+        )
+    show_pull(out, report)
+    return exit_code(report)
+
+
+def show_pull(out: Output, report: PullReport) -> None:
+    """Say what a pull did."""
+    columns = (
+        "stream",
+        "state",
+        "reader",
+        "read",
+        "new",
+        "changed",
+        "unchanged",
+        "deleted",
+        "unparsed",
+        "calls",
+        "floor",
+    )
+    rows = [
+        (
+            each.name,
+            each.state,
+            each.reader,
+            each.read,
+            each.inserted,
+            each.updated,
+            each.unchanged,
+            each.deleted,
+            each.unparsed,
+            each.calls,
+            each.floor_calls,
+        )
+        for each in report.streams
+    ]
+    out.table(columns, rows)
+    for each in report.associations:
+        out.line(f"{each.name}: {each.inserted:,} new, {each.deleted:,} removed, {each.unchanged:,} unchanged")
+    out.line(f"\n{report.run_id}: {report.calls:,} calls and {report.searches:,} searches in {report.seconds:.1f} s")
+    for problem in _problems(report):
+        out.note(f"error: {problem}")
+    out.result(report)
+
+
+def exit_code(report: PullReport) -> int:
+    """Give 0, or the exit code of what went wrong: a paused run can be resumed, the rest is failed or blocked."""
+    codes = {4 if each.state == "paused" else 1 for each in report.streams if each.state != "done"}
+    return max(codes, default=0)
+
+
+def _problems(report: PullReport) -> list[HubferryError]:
+    return [each.error for each in report.streams if each.error is not None]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command."""
+    app.command(epilog="Example: hubferry pull --select contacts --select deals")(pull)

@@ -1,0 +1,163 @@
+"""`hubferry plan`, `apply`, `push` and `rejected`: the warehouse into HubSpot."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hubferry.cli.options import HERE, AsFormat, Folder, IsQuiet, Limit, Wait
+from hubferry.cli.output import Output, render_json
+from hubferry.cli.progress import show_progress
+from hubferry.cli.session import open_project
+
+if TYPE_CHECKING:
+    from hubferry.project import Outcome, Plan, Project, PushReport
+
+Syncs = Annotated[
+    list[str] | None, typer.Argument(metavar="[SYNC]...", help="Syncs by name; none: all of the project.")
+]
+
+
+def plan(  # noqa: PLR0917  one parameter an option
+    sync: Annotated[list[str], typer.Argument(metavar="SYNC...", help="One sync or more, planned as one run.")],
+    out_file: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan to a file.")] = None,
+    limit: Limit = 10,
+    changed_only: Annotated[
+        bool, typer.Option("--changed-only", help="Compare only rows that changed since the last push.")
+    ] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 10 where there are changes.")
+    ] = False,
+    wait: Wait = 0,
+    project: Folder = HERE,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> int:
+    """Show what a push would change, field by field.
+
+    HubSpot itself is read; nothing is written to it.
+    """
+    out = Output("plan", output, quiet)
+    opened = open_project(project)
+    with show_progress(out) as progress:
+        made = opened.plan(sync, full=not changed_only, wait_seconds=wait, progress=progress)
+    if out_file is not None:
+        opened.export_plan(made.id, out_file)
+    show_plan(out, opened, made, limit=limit)
+    target = str(out_file or made.id) + ("" if project == HERE else f" --project {project}")
+    out.line(f"\nNothing was written to HubSpot. To apply exactly this: hubferry apply {target}")
+    out.result(made)
+    return 10 if detailed_exitcode and made.steps else 0
+
+
+def apply(
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan's file, or its id.")],
+    wait: Wait = 0,
+    project: Folder = HERE,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> int:
+    """Apply exactly that plan; a stale one is refused.
+
+    A plan is stale where its sync or HubSpot's properties moved since.
+    """
+    out = Output("apply", output, quiet)
+    opened = open_project(project)
+    with show_progress(out) as progress:
+        report = opened.apply(plan, wait_seconds=wait, progress=progress)
+    show_push(out, report)
+    return report.exit_code
+
+
+def push(
+    sync: Syncs = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare every row with HubSpot, not only changed ones.")
+    ] = False,
+    wait: Wait = 0,
+    project: Folder = HERE,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> int:
+    """Plan and apply, under the guards of each sync.
+
+    Over a guard nothing is written, and the plan is kept for you to look at.
+    """
+    out = Output("push", output, quiet)
+    opened = open_project(project)
+    with show_progress(out) as progress:
+        report = opened.push(sync or (), full=full, wait_seconds=wait, progress=progress)
+    show_push(out, report)
+    return report.exit_code
+
+
+def rejected(
+    sync: Annotated[str, typer.Argument(metavar="SYNC", help="A sync by name.")],
+    limit: Limit = 100,
+    project: Folder = HERE,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> None:
+    """List what could not be done, with reasons.
+
+    Rows, columns and links of the sync's last run that were invalid, refused, skipped or are unknown, each with a fix.
+    """
+    out = Output("rejected", output, quiet)
+    found = open_project(project).rejected(sync, limit=limit)
+    for each in found:
+        detail = f" {each.detail}" if each.detail else ""
+        out.line(f"row {each.row_key}{detail}  {each.state} ({each.step}): {each.message}")
+        out.line(f"    {each.advice}")
+    out.line(f"{len(found):,} of {sync} could not be done." if found else f"Everything of {sync} was done.")
+    out.result(found)
+
+
+def show_plan(out: Output, project: Project, made: Plan, *, limit: int) -> None:
+    """Show a plan: numbers, then its first steps."""
+    from hubferry.cli import plan_text  # noqa: PLC0415  imports the steps, and with them pyarrow
+
+    for text in plan_text.render_plan(made):
+        out.line(text)
+    for step in islice(project.steps(made.id), limit):
+        for text in plan_text.render_step(step.step):
+            out.line(f"  {text}")
+    more = made.steps - limit
+    if more > 0:
+        out.line(
+            f"  ... and {more:,} more: --limit {made.steps}, or SELECT * FROM hubferry.plan_steps WHERE plan_id = '{made.id}'"
+        )
+
+
+def show_push(out: Output, report: PushReport) -> None:
+    """Say what became of every planned row and link."""
+    for kind, outcomes in (("rows", report.rows), ("links", report.links)):
+        for name, outcome in outcomes.items():
+            if outcome.planned or kind == "rows":
+                out.line(f"{name}, {kind}: {_equation(outcome)}")
+    out.line(f"{report.run_id}: {report.calls:,} calls in {report.seconds:.1f} s")
+    if report.exit_code:
+        out.note(f"Not everything was done: hubferry rejected {report.plan.syncs[0]}")
+    out.result({**_plain(report), "exit_code": report.exit_code})
+
+
+def _equation(outcome: Outcome) -> str:
+    parts = (f"{getattr(outcome, name):,} {name}" for name in ("applied", "rejected", "skipped", "unknown"))
+    return f"{outcome.planned:,} planned = {' + '.join(parts)}"
+
+
+def _plain(report: PushReport) -> dict[str, object]:
+    import msgspec  # noqa: PLC0415
+
+    decoded: dict[str, object] = msgspec.json.decode(render_json(report))
+    return decoded
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command(epilog="Example: hubferry plan contacts --out plan.json")(plan)
+    app.command(epilog="Example: hubferry apply plan.json")(apply)
+    app.command(epilog="Example: hubferry push contacts")(push)
+    app.command(epilog="Example: hubferry rejected contacts")(rejected)

@@ -1,0 +1,65 @@
+"""`hubferry runs` and `show`: what ran, and what it did."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hubferry.cli.options import HERE, AsFormat, Folder, IsQuiet, Limit
+from hubferry.cli.output import Output
+from hubferry.cli.session import open_project
+
+
+def runs(project: Folder = HERE, limit: Limit = 20, output: AsFormat = "text", quiet: IsQuiet = False) -> None:
+    """List the latest runs, newest first."""
+    out = Output("runs", output, quiet)
+    found = open_project(project).runs(limit)
+    rows = [
+        (
+            each.run_id,
+            each.kind,
+            each.state,
+            f"{each.started_at:%Y-%m-%d %H:%M:%S}",
+            f"{(each.finished_at - each.started_at).total_seconds():.1f}" if each.finished_at else "",
+            ", ".join(f"{name} {count:,}" for name, count in each.counts.items() if count),
+        )
+        for each in found
+    ]
+    out.table(("run", "kind", "state", "started", "seconds", "counts"), rows)
+    if not rows:
+        out.note("Nothing has run yet. Try: hubferry pull")
+    out.result(found)
+
+
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or `latest`.")] = "latest",
+    project: Folder = HERE,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> None:
+    """Show one run and what it did to each stream."""
+    out = Output("show", output, quiet)
+    found, streams = open_project(project).show(run)
+    out.line(
+        f"{found.run_id}: {found.kind}, {found.state}, portal {found.portal_id}, {found.started_at:%Y-%m-%d %H:%M:%S}"
+    )
+    for name, count in found.counts.items():
+        out.line(f"  {name}: {count:,}")
+    if found.error:
+        out.line(f"  {found.error}")
+    if streams:
+        columns = ("stream", "state", "reader", "read", "new", "changed", "unchanged", "deleted", "calls")
+        rows = [
+            (s.stream, s.state, s.reader, s.read, s.inserted, s.updated, s.unchanged, s.deleted, s.calls)
+            for s in streams
+        ]
+        out.line()
+        out.table(columns, rows)
+    out.result({"run": found, "streams": streams})
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command(epilog="Example: hubferry runs --limit 5")(runs)
+    app.command(epilog="Example: hubferry show latest")(show)

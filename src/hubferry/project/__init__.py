@@ -1,0 +1,57 @@
+"""The facade: open a project; check, pull, plan, apply, push, look. The terminal and pages call this and nothing below it."""
+
+from __future__ import annotations
+
+from hubferry.project.facade import Project
+from hubferry.project.values import CheckItem, CheckReport, Status, StreamInfo
+from hubferry.pull.run import AssociationReport, PullReport, StreamReport
+from hubferry.push.apply import Outcome, PushReport
+from hubferry.push.plan import GuardVerdict, Plan, PlannedStep, SyncCounts
+from hubferry.push.rejected import Rejected
+from hubferry.push.steps import (
+    ArchiveRecord,
+    Change,
+    CreateRecord,
+    End,
+    HoldLinks,
+    HoldRow,
+    RemoveLabels,
+    RemoveLinks,
+    SetLinks,
+    Step,
+    TypeRef,
+    UpdateRecord,
+)
+from hubferry.state.store import Run, StreamRun
+
+__all__ = [
+    "ArchiveRecord",
+    "AssociationReport",
+    "Change",
+    "CheckItem",
+    "CheckReport",
+    "CreateRecord",
+    "End",
+    "GuardVerdict",
+    "HoldLinks",
+    "HoldRow",
+    "Outcome",
+    "Plan",
+    "PlannedStep",
+    "Project",
+    "PullReport",
+    "PushReport",
+    "Rejected",
+    "RemoveLabels",
+    "RemoveLinks",
+    "Run",
+    "SetLinks",
+    "Status",
+    "Step",
+    "StreamInfo",
+    "StreamReport",
+    "StreamRun",
+    "SyncCounts",
+    "TypeRef",
+    "UpdateRecord",
+]

@@ -1,0 +1,144 @@
+"""What can be known before a run: names, token, scopes, quotas left, warehouse rights. Writes nothing to HubSpot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from hubferry import objects
+from hubferry.config.load import PROJECT_FILE
+from hubferry.config.model import Project as ProjectFiles
+from hubferry.config.model import Sync
+from hubferry.errors import HubferryError, UnknownNameError
+from hubferry.hubspot import account
+from hubferry.hubspot.client import Client
+from hubferry.project.values import CheckItem, CheckReport, StreamInfo
+from hubferry.streams.definition import Stream
+from hubferry.streams.registry import STREAMS
+from hubferry.warehouse.interface import Warehouse
+
+Granted = frozenset[str] | None
+"""The token's scopes; None: this kind of token cannot be asked."""
+
+_UNASKABLE = "this kind of token does not tell its scopes; the first call that lacks one will name it"
+
+
+def check_stream_names(files: ProjectFiles) -> None:
+    """Refuse a stream of hubferry.yml that does not exist, with its line."""
+    known = [stream.name for stream in STREAMS]
+    for name in files.file.pull.streams:
+        if name not in known:
+            line = files.lines.get(f"pull.streams.{name}")
+            raise UnknownNameError("stream", name, known=known, file=PROJECT_FILE, line=line)
+
+
+def check_selection(files: ProjectFiles, names: Sequence[str]) -> None:
+    """Refuse a stream that the command names and the project did not choose."""
+    for name in names:
+        if name not in files.file.pull.streams:
+            raise UnknownNameError("stream of this project", name, known=list(files.file.pull.streams))
+
+
+def fetch_granted(client: Client) -> Granted:
+    """Ask which scopes the token has."""
+    return account.fetch_scopes(client)
+
+
+def build_streams(files: ProjectFiles, granted: Granted) -> tuple[StreamInfo, ...]:
+    """Describe every stream as this project would read it."""
+    return tuple(_describe(stream, files, granted) for stream in STREAMS)
+
+
+def _describe(stream: Stream, files: ProjectFiles, granted: Granted) -> StreamInfo:
+    pull = files.file.pull
+    block = pull.streams.get(stream.name)
+    return StreamInfo(
+        name=stream.name,
+        table=f"{pull.schema_}.{stream.name}",
+        chosen=stream.name in pull.streams,
+        strategy=(block.strategy if block else None) or stream.strategy,
+        key=stream.key,
+        cursor=stream.cursor,
+        scopes=tuple(tuple(sorted(each)) for each in stream.scopes),
+        may_read=None if granted is None else _suffices(stream.scopes, granted),
+    )
+
+
+def check(files: ProjectFiles, *, client: Callable[[], Client], warehouse: Warehouse) -> CheckReport:
+    """Look at everything; what fails is an item with advice, and the rest is looked at all the same."""
+    items = [_check_warehouse(warehouse)]
+    portal_id: int | None = None
+    try:
+        portal = client()
+        details = account.fetch_account(portal)
+        portal_id = details.portal_id
+        items.append(CheckItem("token", True, f"portal {portal_id}, {details.account_type}, {details.time_zone}"))
+        items.append(_check_quota(portal, files))
+        items += _check_scopes(files, fetch_granted(portal))
+    except HubferryError as error:
+        items.append(CheckItem("token", False, str(error)))
+    return CheckReport(tuple(items), portal_id)
+
+
+def _check_warehouse(warehouse: Warehouse) -> CheckItem:
+    try:
+        with warehouse.transaction() as tx:
+            tx.query("SELECT 1")
+    except HubferryError as error:
+        return CheckItem("warehouse", False, str(error))
+    return CheckItem("warehouse", True, f"{warehouse.engine} can be written")
+
+
+def _check_quota(client: Client, files: ProjectFiles) -> CheckItem:
+    left, limit = client.usage.daily_remaining, client.usage.daily_limit
+    if left is None:
+        return CheckItem("daily quota", None, "HubSpot does not tell it for this kind of token")
+    reserve = files.file.hubspot.daily_reserve
+    of_limit = f" of {limit:,}" if limit else ""
+    return CheckItem(
+        "daily quota",
+        left > reserve,
+        f"{left:,}{of_limit} calls left today, {reserve:,} of them kept for other apps",
+        "" if left > reserve else "Wait until midnight in the portal's time zone, or lower hubspot.daily_reserve.",
+    )
+
+
+def _check_scopes(files: ProjectFiles, granted: Granted) -> Iterator[CheckItem]:
+    streams = {stream.name: stream for stream in STREAMS}
+    for name in files.file.pull.streams:
+        yield _check_need(f"stream {name}", (streams[name].scopes,), granted)
+    for sync in files.syncs.values():
+        yield _check_need(f"sync {sync.name}", _sync_needs(sync), granted)
+
+
+def _sync_needs(sync: Sync) -> tuple[tuple[frozenset[str], ...], ...]:
+    """Name what a sync needs: to read and write its own object and each object that it links to."""
+    names = (sync.block.object_, *(each.to for each in sync.block.associations))
+    needs: dict[tuple[frozenset[str], ...], None] = {}
+    for name in names:
+        known = objects.find(name)
+        custom = (frozenset({"crm.objects.custom.read"}),), (frozenset({"crm.objects.custom.write"}),)
+        needs |= dict.fromkeys((known.read_scopes, known.write_scopes) if known else custom)
+    return tuple(needs)
+
+
+def _check_need(name: str, needs: Sequence[Sequence[frozenset[str]]], granted: Granted) -> CheckItem:
+    """Check that of each need one of its alternatives is granted."""
+    if granted is None:
+        return CheckItem(name, None, _UNASKABLE)
+    missing = [_alternatives(need, granted) for need in needs if not _suffices(need, granted)]
+    if not missing:
+        return CheckItem(name, True, "every scope it needs")
+    return CheckItem(
+        name,
+        False,
+        f"missing: {', '.join(missing)}",
+        "Add it in HubSpot (Settings > Integrations > Private apps > Scopes), then run `hubferry check` again.",
+    )
+
+
+def _suffices(need: Sequence[frozenset[str]], granted: frozenset[str]) -> bool:
+    return not need or any(each <= granted for each in need)
+
+
+def _alternatives(need: Sequence[frozenset[str]], granted: frozenset[str]) -> str:
+    return " or ".join(" and ".join(sorted(each - granted)) for each in need)

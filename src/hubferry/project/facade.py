@@ -1,0 +1,200 @@
+"""`Project`: a folder's files, its portal and its warehouse, opened as they are needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from hubferry.clock import SystemClock
+from hubferry.config import load, references
+from hubferry.config.model import Project as ProjectFiles
+from hubferry.config.model import Sync
+from hubferry.errors import ConfigError, RunError, UnknownNameError
+from hubferry.hubspot.client import Client
+from hubferry.project import checks
+from hubferry.project.values import CheckReport, Status, StreamInfo
+from hubferry.pull.run import PullReport, run_pull
+from hubferry.push import planfile, rejected
+from hubferry.push.apply import PushReport, apply_plan, run_push
+from hubferry.push.plan import Plan, PlannedStep, build_plan, query_plan, query_steps
+from hubferry.push.rejected import Rejected
+from hubferry.state.store import Run, StateStore, StreamRun
+from hubferry.types import Clock, Progress, Quiet
+from hubferry.warehouse.interface import Warehouse
+from hubferry.warehouse.open import open_warehouse
+
+_QUIET = Quiet()
+
+
+class Project:
+    """A hubferry project. Files are read at once; portal and warehouse are opened by the first call that needs them."""
+
+    def __init__(self, files: ProjectFiles, environ: Mapping[str, str], clock: Clock) -> None:
+        self.files, self.folder = files, Path(files.folder)
+        self._environ, self._clock = environ, clock
+        checks.check_stream_names(files)
+
+    @classmethod
+    def open(
+        cls, folder: str | Path = ".", environ: Mapping[str, str] | None = None, *, clock: Clock | None = None
+    ) -> Self:
+        """Open the project of a folder; raises ConfigError with file and line where its files cannot be meant."""
+        path = Path(folder)
+        complete = references.read_environment(path, os.environ if environ is None else environ)
+        return cls(load.load_project(path, complete), complete, clock or SystemClock())
+
+    # What hubferry works with
+
+    @cached_property
+    def client(self) -> Client:
+        """The portal's one client."""
+        block = self.files.file.hubspot
+        return Client(
+            token=load.resolve_token(self.files, self._environ),
+            base_url=block.base_url,
+            clock=self._clock,
+            burst_limit=block.burst_limit,
+            daily_reserve=block.daily_reserve,
+        )
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The project's warehouse; its file is opened for the length of a transaction or query."""
+        return open_warehouse(self.files.file.warehouse, self.folder)
+
+    @cached_property
+    def state(self) -> StateStore:
+        """What hubferry knows, in the warehouse."""
+        return StateStore(self.warehouse, self._clock)
+
+    @property
+    def sync_names(self) -> tuple[str, ...]:
+        """The project's syncs."""
+        return tuple(self.files.syncs)
+
+    # Look
+
+    def check(self) -> CheckReport:
+        """Ask portal and warehouse whether everything the project chose can be done; name each missing scope."""
+        return checks.check(self.files, client=lambda: self.client, warehouse=self.warehouse)
+
+    def streams(self, *, ask_portal: bool = True) -> tuple[StreamInfo, ...]:
+        """Give every stream; with `ask_portal`, whether the token may read it."""
+        return checks.build_streams(self.files, checks.fetch_granted(self.client) if ask_portal else None)
+
+    def status(self) -> Status:
+        """Give the latest run of each kind, how far each stream has been read, and what could not be done."""
+        runs = self.runs(limit=200)
+        portals = tuple(sorted({run.portal_id for run in runs}))
+        cursors = {name: each.value for portal in portals for name, each in self.state.cursors(portal).items()}
+        counts = {name: len(self.rejected(name)) for name in self.sync_names}
+        return Status(portals, {run.kind: run for run in reversed(runs)}, cursors, counts)
+
+    def runs(self, limit: int = 20) -> list[Run]:
+        """Give the latest runs, newest first."""
+        return self.state.runs(limit)
+
+    def show(self, run_id: str) -> tuple[Run, list[StreamRun]]:
+        """Give one run and what it did to each stream; `latest` is the latest run."""
+        found = next(iter(self.state.runs(1)), None) if run_id == "latest" else self.state.run(run_id)
+        if found is None:
+            raise RunError(f"there is no run {run_id!r}. `hubferry runs` lists them.")
+        return found, self.state.stream_runs(found.run_id)
+
+    def rejected(self, sync: str, *, limit: int = 1000) -> list[Rejected]:
+        """List what of a sync could not be done at its last run, with the reason and what to do."""
+        return rejected.query_rejected(self.state, None, self._sync(sync).name, limit=limit)
+
+    # Do
+
+    def pull(
+        self,
+        *,
+        select: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        full_refresh: bool = False,
+        wait_seconds: float = 0,
+        progress: Progress = _QUIET,
+    ) -> PullReport:
+        """Make the warehouse's tables equal to HubSpot, of all chosen streams or those selected."""
+        checks.check_selection(self.files, (*select, *exclude))
+        return run_pull(
+            client=self.client,
+            warehouse=self.warehouse,
+            state=self.state,
+            pull=self.files.file.pull,
+            select=select,
+            exclude=exclude,
+            full_refresh=full_refresh,
+            wait_seconds=wait_seconds,
+            progress=progress,
+        )
+
+    def plan(
+        self, syncs: Sequence[str], *, full: bool = True, wait_seconds: float = 0, progress: Progress = _QUIET
+    ) -> Plan:
+        """Store what a push of these syncs would do; nothing is written to HubSpot."""
+        return build_plan(
+            syncs=[self._sync(name) for name in syncs],
+            client=self.client,
+            warehouse=self.warehouse,
+            state=self.state,
+            full=full,
+            wait_seconds=wait_seconds,
+            progress=progress,
+        )
+
+    def stored_plan(self, plan_id: str) -> Plan:
+        """Give a stored plan."""
+        return query_plan(self.state, plan_id)
+
+    def steps(self, plan_id: str, *, limit: int | None = None) -> Iterator[PlannedStep]:
+        """Stream the steps of a stored plan."""
+        return query_steps(self.state, plan_id, limit=limit)
+
+    def export_plan(self, plan_id: str, path: Path) -> None:
+        """Write a stored plan to a file that only its owner can read."""
+        planfile.write_plan_file(self.state, plan_id, path)
+
+    def apply(self, plan: str, *, wait_seconds: float = 0, progress: Progress = _QUIET) -> PushReport:
+        """Write exactly what a plan says, by its id or its file; raise StalePlanError where sync or properties moved."""
+        stored = query_plan(self.state, self._plan_id(plan))
+        return apply_plan(
+            stored.id,
+            client=self.client,
+            warehouse=self.warehouse,
+            state=self.state,
+            syncs=[self._sync(name) for name in stored.syncs],
+            wait_seconds=wait_seconds,
+            progress=progress,
+        )
+
+    def push(
+        self, syncs: Sequence[str] = (), *, full: bool = False, wait_seconds: float = 0, progress: Progress = _QUIET
+    ) -> PushReport:
+        """Plan and apply these syncs, or all, as one run under their guards; raise GuardError with the plan kept."""
+        return run_push(
+            syncs=[self._sync(name) for name in syncs or self.sync_names],
+            client=self.client,
+            warehouse=self.warehouse,
+            state=self.state,
+            full=full,
+            wait_seconds=wait_seconds,
+            progress=progress,
+        )
+
+    def _sync(self, name: str) -> Sync:
+        if not self.files.syncs:
+            raise ConfigError(
+                f"the project has no syncs. Write one as {self.folder / load.SYNC_FOLDER / (name + '.yml')}."
+            )
+        if name not in self.files.syncs:
+            raise UnknownNameError("sync", name, known=self.sync_names)
+        return self.files.syncs[name]
+
+    def _plan_id(self, plan: str) -> str:
+        path = Path(plan)
+        return planfile.merge_plan_file(self.state, path) if path.is_file() else plan
