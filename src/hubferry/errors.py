@@ -31,6 +31,7 @@ HubferryError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import Enum
 from typing import ClassVar
 
@@ -117,6 +118,18 @@ class QuotaError(HubSpotError):
 
     exit_code = 4
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        resumes_at: datetime | None = None,
+        status: int | None = None,
+        category: str | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        self.resumes_at = resumes_at
+        super().__init__(message, status=status, category=category, correlation_id=correlation_id)
+
 
 class RefusedError(HubSpotError):
     """HubSpot refused the content of a request (400, 404, 409): the same request will be refused again."""
@@ -128,12 +141,13 @@ class RefusedError(HubSpotError):
         message: str,
         *,
         status: int,
+        text: str | None = None,
         category: str | None = None,
         correlation_id: str | None = None,
         context: Mapping[str, Sequence[str]] | None = None,
         errors: Sequence[Mapping[str, object]] = (),
     ) -> None:
-        self.text = message
+        self.text = message if text is None else text  # HubSpot's own; can hold property values, so never in a log
         self.context, self.errors = dict(context or {}), tuple(errors)
         super().__init__(message, status=status, category=category, correlation_id=correlation_id)
 

@@ -1,0 +1,92 @@
+"""What properties an object has, as the portal defines them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from hubferry.hubspot.client import Client
+
+
+@dataclass(frozen=True)
+class Option:
+    """One value that an enumeration allows."""
+
+    value: str
+    label: str
+    hidden: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Property:
+    """One property. `has_unique_value` is HubSpot's word, which is false for contacts' `email` although it is unique."""
+
+    name: str
+    label: str
+    type: str
+    field_type: str
+    options: tuple[Option, ...] = ()
+    has_unique_value: bool = False
+    calculated: bool = False
+    read_only: bool = False
+    hidden: bool = False
+    archived: bool = False
+    hubspot_defined: bool = False
+    referenced_object_type: str | None = None
+    external_options: bool = False
+
+
+class _Option(msgspec.Struct):
+    value: str
+    label: str = ""
+    hidden: bool = False
+
+
+class _Modification(msgspec.Struct):
+    readOnlyValue: bool = False  # noqa: N815
+
+
+class _Property(msgspec.Struct):
+    name: str
+    type: str
+    label: str = ""
+    fieldType: str = ""  # noqa: N815
+    options: list[_Option] = []
+    hasUniqueValue: bool = False  # noqa: N815
+    calculated: bool = False
+    hidden: bool = False
+    archived: bool = False
+    hubspotDefined: bool = False  # noqa: N815
+    referencedObjectType: str | None = None  # noqa: N815
+    externalOptions: bool = False  # noqa: N815
+    modificationMetadata: _Modification = msgspec.field(default_factory=_Modification)  # noqa: N815
+
+
+class _Properties(msgspec.Struct):
+    results: list[_Property]
+
+
+def fetch_properties(client: Client, object_name: str) -> tuple[Property, ...]:
+    """Read all definitions that are not archived, in HubSpot's order; they are not paged."""
+    path = f"/crm/properties/{{version}}/{object_name}"
+    return tuple(_parse(each) for each in client.fetch(path, type=_Properties).value.results)
+
+
+def _parse(found: _Property) -> Property:
+    return Property(
+        name=found.name,
+        label=found.label,
+        type=found.type,
+        field_type=found.fieldType,
+        options=tuple(Option(each.value, each.label, each.hidden) for each in found.options),
+        has_unique_value=found.hasUniqueValue,
+        # HS: rollups are sometimes sent with calculated false; their field type tells.
+        calculated=found.calculated or found.fieldType.startswith("calculation_"),
+        read_only=found.modificationMetadata.readOnlyValue,
+        hidden=found.hidden,
+        archived=found.archived,
+        hubspot_defined=found.hubspotDefined,
+        referenced_object_type=found.referencedObjectType,
+        external_options=found.externalOptions,
+    )
