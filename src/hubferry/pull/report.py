@@ -1,0 +1,63 @@
+"""What a pull did, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hubferry.errors import HubferryError
+
+State = Literal["done", "failed", "blocked", "paused"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamReport:
+    """What a pull did to one stream."""
+
+    name: str
+    state: State
+    reader: str | None = None
+    """scan, changes or pages, as the planner chose; None where nothing was read."""
+    choice: str | None = None
+    """Why that reader: the calls and seconds of each."""
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    unparsed: int = 0
+    """Values that do not fit their column's type; they are in `_hubferry_unparsed`."""
+    calls: int = 0
+    """HubSpot calls of the stream, searches among them."""
+    floor_calls: int = 0
+    """The fewest calls that reading as many records takes."""
+    error: HubferryError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssociationReport:
+    """What a pull did to the links of one pair of objects."""
+
+    name: str
+    state: State
+    kind: Literal["changed", "sweep"] = "changed"
+    """changed: links of changed records; sweep: of every record."""
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    calls: int = 0
+    error: HubferryError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullReport:
+    """What a pull did."""
+
+    run_id: str
+    streams: tuple[StreamReport, ...]
+    associations: tuple[AssociationReport, ...] = ()
+    calls: int = 0
+    searches: int = 0
+    seconds: float = 0.0
