@@ -1,4 +1,4 @@
-"""The association calls: batches of pairs, single pairs, and one record's page of links."""
+"""The association calls: batches of pairs, single pairs, and one record's page of links (HS-31 to HS-35)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The portal's own association labels: definitions, one id a direction."""
+"""The portal's own association labels: definitions, one id a direction (HS-38)."""
 
 from __future__ import annotations
 

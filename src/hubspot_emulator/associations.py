@@ -2,7 +2,7 @@
 
 A link is stored once in each direction, one row a type, so that every read is a range of one index. Types are data
 too (`association_types`): the portal's labels stand beside the types HubSpot defines. Links of a record that is not
-live stay stored and are not read, so a record that comes back has them again.
+live stay stored and are not read, so a record that comes back has them again (HS-36).
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ def link(
 ) -> None:
     """Write one pair as PUT and batch/create do; KeyError for a type that the direction does not have.
 
-    Labels of the portal that are not among `types` disappear; what HubSpot defined stays. The default is made beside
-    a label, and the inverse of everything is written too.
+    Labels of the portal that are not among `types` disappear; what HubSpot defined stays (HS-29). The default is made
+    beside a label (HS-28), and the inverse of everything is written too (HS-27).
     """
     ways = ways or direction(portal, from_type, to_type)
     wanted = {ways.by_key[key].kind for key in types}
@@ -181,7 +181,7 @@ def unlink(
     request: str = "",
     ways: Direction | None = None,
 ) -> bool:
-    """Remove these types of a pair, or all; naming the default removes all. Tell whether anything was there."""
+    """Remove these types of a pair, or all; naming the default removes all (HS-28). Tell whether anything was there."""
     ways = ways or direction(portal, from_type, to_type)
     held = set(_pair_kinds(portal.db, ways, from_id, to_id))
     named = {ways.by_key[key].kind for key in types} if types is not None else held
@@ -212,7 +212,7 @@ def unite(portal: Portal, type_id: str, old_ids: Sequence[int], new_id: int) -> 
 
 
 def _becomes_primary(portal: Portal, ways: Direction, from_id: int, to_id: int) -> bool:
-    """Whether this pair gives a contact, deal or ticket its first company."""
+    """Whether this pair gives a contact, deal or ticket its first company (HS-30)."""
     if ways.primary is None or ways.default is None or not association_knobs(portal).first_company_becomes_primary:
         return False
     owner_id, kind, company = from_id, ways.default.kind, ways.to_type
@@ -375,7 +375,7 @@ class NewLinks(NamedTuple):
 
 
 def inline(portal: Portal, type_id: str, ids: Iterable[int], to_types: Iterable[str]) -> dict[int, dict[str, Any]]:
-    """Build the `associations` of records for list and get: one entry a type of link; records without any are absent."""
+    """Build the `associations` of records for list and get: one entry a type of link (HS-37)."""
     found: dict[int, dict[str, Any]] = {}
     wanted = [portal.types.resolve(name) for name in to_types]
     ways = [direction(portal, type_id, to_type.type_id) for to_type in wanted]
@@ -402,7 +402,7 @@ def inline_results(ways: Direction, ends: Mapping[int, Iterable[int]]) -> list[d
 
 
 def render_after(to_id: int) -> str:
-    """Build a paging token: base64, and percent-encoded already, as HubSpot sends it."""
+    """Build a paging token: base64, and percent-encoded already, as HubSpot sends it (HS-32)."""
     return quote(b64encode(f"0-0-{to_id}".encode()).decode(), safe="")
 
 

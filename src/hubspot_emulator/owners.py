@@ -1,4 +1,4 @@
-"""Owners: the users and queues that records are assigned to."""
+"""Owners: the users and queues that records are assigned to (HS-42)."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Tokens:
         if scheme.lower() != "bearer" or not token:
             raise ApiError(401, _NOT_FOUND, category="INVALID_AUTHENTICATION")
         if self.scopes(token) is None:
-            # A token HubSpot cannot read counts as one that expired in 1970 (recorded).
+            # HS-39: a token HubSpot cannot read counts as one that expired in 1970.
             raise ApiError(
                 401,
                 "The OAuth token used to make this call expired 20354 day(s) ago.",
@@ -74,7 +74,7 @@ class Tokens:
         return token
 
     def require(self, token: str, alternatives: Sequence[frozenset[str]]) -> None:
-        """Raise ApiError 403 unless the token has all scopes of one of the alternatives."""
+        """Raise ApiError 403 unless the token has all scopes of one of the alternatives (HS-40)."""
         granted = self.scopes(token) or frozenset()
         if not alternatives or any(wanted <= granted for wanted in alternatives):
             return
