@@ -180,6 +180,7 @@ class _Api:
         portal = self._portal
         with portal.lock:
             try:
+                portal.settle()
                 answer = call.match.route.handler(portal, self._request(call, self._token(call)))
                 portal.commit()
             except ApiError as error:

@@ -33,6 +33,8 @@ _STATE_NAMES: dict[int, StateName] = {
     State.MERGED: "merged",
     State.GONE: "gone",
 }
+ERASED = "erased email"
+"""Where unique values keep the e-mails of erased contacts, which nobody may use again."""
 _CLUSTER = 97
 _FIRST_ID = 101
 
@@ -170,7 +172,23 @@ class Portal:
         self._add_history(type_id, record_id, properties, now, "API")
         self._add_unique(type_id, record_id, full)
         self.log_event("create", type_id, record_id, request)
+        if self.knobs.late_modified_ms:
+            due = now + self.knobs.late_modified_ms
+            self.db.execute("INSERT INTO late_moves VALUES (?, ?, ?)", (due, type_id, record_id))
         return record_id
+
+    def settle(self) -> None:
+        """Do what HubSpot does by itself a while after a write: move the modified dates that are due."""
+        if not self.knobs.late_modified_ms:
+            return
+        now = self.now_ms()
+        due = self.db.execute("SELECT due_ms, type_id, record_id FROM late_moves WHERE due_ms <= ?", (now,)).fetchall()
+        for due_ms, type_id, record_id in due:
+            row = self.table(type_id).row(record_id)
+            if row is not None and row.state == State.LIVE and row.updated_ms < due_ms:
+                kind = self.types.resolve(type_id)
+                self._write(kind, row._replace(updated_ms=due_ms), decode_properties(row.properties), row)
+        self.db.execute("DELETE FROM late_moves WHERE due_ms <= ?", (now,))
 
     def update_record(self, type_id: str, record_id: int, properties: Properties, *, request: str = "") -> None:
         """Set values of a live record ("" clears) and what is calculated from them; KeyError when there is none."""
@@ -204,8 +222,11 @@ class Portal:
         if row is None:
             raise KeyError(f"{type_id} has no record {record_id}")
         self._remember(type_id, record_id, row)
+        values = decode_properties(row.properties)
         if row.state == State.LIVE:
-            self._remove_unique(type_id, decode_properties(row.properties))
+            self._remove_unique(type_id, values)
+        emails = [(type_id, ERASED, value, record_id) for _, value in _unique_pairs(("email",), values)]
+        self.db.executemany("INSERT OR REPLACE INTO unique_values VALUES (?, ?, ?, ?)", emails)
         self.table(type_id).put(row._replace(state=State.GONE, archived_ms=None, properties=b"{}"))
         self.db.execute("DELETE FROM history WHERE type_id = ? AND record_id = ?", (type_id, record_id))
         self.log_event("gdpr-delete", type_id, record_id, request)
@@ -308,10 +329,14 @@ class Portal:
         )
 
     def _unique_names(self, type_id: str) -> tuple[str, ...]:
-        kind = self.types.resolve(type_id)
-        names = {found.name for found in self.properties(type_id).values() if found.unique and not found.archived}
-        names.discard("hs_additional_emails")  # its parts are held as values of `email`
-        return tuple(sorted(names | ({kind.key_property} if kind.key_property else set())))
+        key = ("unique", type_id)
+        found: tuple[str, ...] | None = self.shapes.get(key)
+        if found is None:
+            kind = self.types.resolve(type_id)
+            names = {each.name for each in self.properties(type_id).values() if each.unique and not each.archived}
+            names.discard("hs_additional_emails")  # its parts are held as values of `email`
+            found = self.shapes[key] = tuple(sorted(names | ({kind.key_property} if kind.key_property else set())))
+        return found
 
     def _add_unique(self, type_id: str, record_id: int, values: Properties) -> None:
         held = [(type_id, *pair, record_id) for pair in _unique_pairs(self._unique_names(type_id), values)]

@@ -39,6 +39,7 @@ _NEEDS_VALUES = frozenset({"IN", "NOT_IN"})
 _NEEDS_NOTHING = frozenset({"HAS_PROPERTY", "NOT_HAS_PROPERTY"})
 _SQL = {"EQ": "=", "GT": ">", "GTE": ">=", "LT": "<", "LTE": "<="}
 _TOKEN = re.compile(r"[^\W_]+")
+_ASKED_TOKEN = re.compile(r"(?:[^\W_]|\*)+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +130,9 @@ def build_predicate(definition: Definition, asked: Filter) -> Predicate:
     if operator == "NOT_HAS_PROPERTY":
         return lambda values: not values.get(name)
     if operator in {"CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"}:
-        pattern = _token_pattern(asked.value)
+        patterns = _token_patterns(asked.value)
         wanted = operator == "CONTAINS_TOKEN"
-        return lambda values: bool(values.get(name)) and _has_token(pattern, values[name]) == wanted
+        return lambda values: bool(values.get(name)) and _has_tokens(patterns, values[name]) == wanted
     test = _build_test(definition, asked)
 
     def matches(values: Values) -> bool:
@@ -227,14 +228,19 @@ def _id_list(ids: Iterable[int]) -> str:
     return f"id IN ({','.join(map(str, sorted(ids)))})"
 
 
-def _token_pattern(value: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in value.lower().split("*")))
+def _token_patterns(value: str) -> list[re.Pattern[str]]:
+    """Split what is sought into tokens, `*` standing for any part of one: `*@example.org` is `*`, `example`, `org`."""
+    return [re.compile(token.replace("*", ".*")) for token in _ASKED_TOKEN.findall(value.lower())]
 
 
-def _has_token(pattern: re.Pattern[str], value: str) -> bool:
-    lowered = value.lower()
-    candidates = [lowered, *lowered.split(), *_TOKEN.findall(lowered)]
-    return any(pattern.fullmatch(candidate) for candidate in candidates)
+def _has_tokens(patterns: Sequence[re.Pattern[str]], value: str) -> bool:
+    """Tell whether the tokens occur side by side."""
+    tokens = _TOKEN.findall(value.lower())
+    starts = range(len(tokens) - len(patterns) + 1)
+    return any(
+        all(pattern.fullmatch(token) for pattern, token in zip(patterns, tokens[start:], strict=False))
+        for start in starts
+    )
 
 
 def _text(value: object) -> str:

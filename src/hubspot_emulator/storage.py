@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE TABLE IF NOT EXISTS old_images (
     seq INTEGER PRIMARY KEY, type_id TEXT NOT NULL, record_id INTEGER NOT NULL, written_ms INTEGER NOT NULL,
     state INTEGER, created_ms INTEGER, updated_ms INTEGER, properties BLOB);
+CREATE TABLE IF NOT EXISTS late_moves (due_ms INTEGER, type_id TEXT, record_id INTEGER);
 CREATE INDEX IF NOT EXISTS old_images_record ON old_images (type_id, record_id, written_ms);
 CREATE INDEX IF NOT EXISTS old_images_written ON old_images (written_ms);
 """
@@ -85,6 +86,7 @@ class RecordTable:
         db.execute(f"CREATE INDEX IF NOT EXISTS {self.modified_index} ON {self.name} (updated_ms) WHERE state = 0")
         db.execute(f"CREATE INDEX IF NOT EXISTS {self.name}_created ON {self.name} (created_ms) WHERE state = 0")
         db.execute(f"CREATE INDEX IF NOT EXISTS {self.name}_state ON {self.name} (state) WHERE state <> 0")
+        self._counted: tuple[int, int] | None = None
         self._by_id = f"SELECT {_COLUMNS} FROM {self.name} WHERE id = ?"
         self._put = f"INSERT OR REPLACE INTO {self.name} ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
         self._live_page = f"SELECT {_COLUMNS} FROM {self.name} WHERE state = 0 AND id >= ? ORDER BY id LIMIT ?"
@@ -93,6 +95,14 @@ class RecordTable:
         """Give the largest id ever used."""
         found: int | None = self._db.execute(f"SELECT max(id) FROM {self.name}").fetchone()[0]
         return found
+
+    def live_count(self) -> int:
+        """Count the live records, anew only after something was written."""
+        changes = self._db.total_changes
+        if self._counted is None or self._counted[0] != changes:
+            (count,) = self._db.execute(f"SELECT count(*) FROM {self.name} WHERE state = 0").fetchone()
+            self._counted = (changes, count)
+        return self._counted[1]
 
     def row(self, record_id: int) -> Row | None:
         """Give one record in whatever state."""

@@ -8,16 +8,18 @@ from functools import lru_cache
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16_384)
+def _day(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).isoformat()[:10]
+
+
 def render_ms(moment_ms: int) -> str:
     """Render epoch milliseconds."""
-    moment = (_EPOCH + timedelta(milliseconds=moment_ms)).replace(tzinfo=None)
-    return moment.isoformat(timespec="milliseconds" if moment_ms % 1000 else "seconds") + "Z"
-
-
-def render_ms_full(moment_ms: int) -> str:
-    """Render epoch milliseconds with the fraction even where it is zero."""
-    return (_EPOCH + timedelta(milliseconds=moment_ms)).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    day, rest = divmod(moment_ms, 86_400_000)
+    second, fraction = divmod(rest, 1000)
+    minute, second = divmod(second, 60)
+    clock = f"{_day(day)}T{minute // 60:02}:{minute % 60:02}:{second:02}"
+    return f"{clock}.{fraction:03}Z" if fraction else f"{clock}Z"
 
 
 def parse_ms(text: str) -> int:

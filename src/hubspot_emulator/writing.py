@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hubspot_emulator import associations, reading, rendering, values
 from hubspot_emulator.http import ApiError, ApiRequest
 from hubspot_emulator.object_types import ObjectType
+from hubspot_emulator.portal import ERASED
 from hubspot_emulator.rendering import Record
 from hubspot_emulator.storage import Row
 
@@ -86,6 +87,10 @@ def check_unique(portal: Portal, kind: ObjectType, record_id: int | None, stored
     for name, value in stored.items():
         if not value or not (known[name].unique or name == kind.key_property):
             continue
+        if name == "email" and portal.holder(kind.type_id, ERASED, value) is not None:
+            raise ApiError(
+                400, "GDPR_BLACKLISTED_EMAIL: the contact of this e-mail was erased; it cannot be used again"
+            )
         holder = portal.holder(kind.type_id, name, values.normal_key(name, value))
         if holder is None or holder == record_id:
             continue
