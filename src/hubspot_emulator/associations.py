@@ -47,9 +47,12 @@ class AssociationKnobs(Knobs):
     """Associations of one record on one page of batch/read."""
 
 
+_USUAL = AssociationKnobs()
+
+
 def association_knobs(portal: Portal) -> AssociationKnobs:
     """Give the portal's answers to the open questions about associations."""
-    return portal.knobs if isinstance(portal.knobs, AssociationKnobs) else AssociationKnobs()
+    return portal.knobs if isinstance(portal.knobs, AssociationKnobs) else _USUAL
 
 
 SCHEMA = f"""

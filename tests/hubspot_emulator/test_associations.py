@@ -355,6 +355,55 @@ def test_a_merge_unites_links_and_keeps_one_primary(api: Caller) -> None:
     assert api.read(keep) == api.read(lose) == {}
 
 
+def test_a_merge_that_keeps_the_primary_record_keeps_its_links_too() -> None:
+    knobs = AssociationKnobs(merge_keeps_primary=True)
+    with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
+        caller = Caller(emulator)
+        keep, lose, other = caller.create(), caller.create(), caller.create()
+        company = caller.create("companies")
+        caller.link(keep, company, PRIMARY)
+        caller.link(keep, lose, ("HUBSPOT_DEFINED", 449), ends="contacts/contacts")
+        caller.link(lose, other, ("HUBSPOT_DEFINED", 449), ends="contacts/contacts")
+        body = {"primaryObjectId": str(keep), "objectIdToMerge": str(lose)}
+        _, merged = caller.call("POST", "/crm/objects/2026-09/contacts/merge", body)
+        companies, contacts = caller.read(keep), caller.read(keep, "contacts/contacts")
+        caller.pool.clear()
+
+    assert merged["id"] == str(keep)
+    assert companies == {company: {UNLABELLED, PRIMARY}}
+    assert contacts == {other: {("HUBSPOT_DEFINED", 449)}}, "a merged record is not linked to itself"
+
+
+def test_the_truth_of_a_record_is_what_reads_tell(api: Caller) -> None:
+    contact, company, archived = api.create(), api.create("companies"), api.create("companies")
+    label = api.label("in_truth")
+    api.link(contact, company, label)
+    api.link(contact, archived, UNLABELLED)
+    api.call("DELETE", f"/crm/objects/2026-09/companies/{archived}")
+
+    with api.emulator.portal.lock:
+        links = associations.links_of(api.emulator.portal, "0-1", contact)
+        gone = associations.links_of(api.emulator.portal, "0-2", archived)
+
+    assert {(link["toObject"], link["toId"]) for link in links} == {("companies", str(company))}
+    assert {(link["category"], link["typeId"]) for link in links} == api.read(contact)[company]
+    assert "In_Truth" in {link["label"] for link in links}
+    assert gone == []
+
+
+def test_every_write_is_an_event_with_its_request(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    api.link(contact, company, UNLABELLED)
+    api.call("DELETE", f"/crm/objects/2026-09/contacts/{contact}/associations/companies/{company}")
+    api.call("DELETE", f"/crm/objects/2026-09/contacts/{contact}/associations/companies/{company}")
+
+    with api.emulator.portal.lock:
+        sql = "SELECT what, request <> '' FROM events WHERE type_id = '0-1' AND record_id = ? ORDER BY seq"
+        events = api.emulator.portal.db.execute(sql, (contact,)).fetchall()
+
+    assert events == [("create", 1), ("associate", 1), ("dissociate", 1)], "removing nothing is no event"
+
+
 def test_a_create_takes_its_associations_along_and_a_bad_one_creates_nothing(api: Caller) -> None:
     company = api.create("companies")
     spec = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 279}]
