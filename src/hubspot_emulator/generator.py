@@ -47,6 +47,7 @@ def generate(portal: Portal, settings: Settings) -> None:
     with portal.lock:
         Generation(portal, settings).run()
         portal.db.execute("DELETE FROM events")  # what happened before the portal started is not an applied write
+        portal.db.execute("DELETE FROM old_images")  # and the search index has long seen it
         portal.db.execute("INSERT INTO settings VALUES (?, ?)", (MARK, f"seed {settings.seed}"))
         portal.commit()
 

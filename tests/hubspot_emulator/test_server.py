@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -85,6 +86,18 @@ def test_a_shared_clock_is_the_portals(portal_factory: Callable[..., Emulator]) 
     assert portal.now_ms() == 1_800_000_005_000
 
 
+def test_a_new_portals_search_index_lacks_nothing(
+    portal_factory: Callable[..., Emulator], pool: urllib3.PoolManager
+) -> None:
+    emulator = portal_factory(contacts=100, index_lag_seconds=86_400)
+    truth = pool.request("GET", f"{emulator.control_url}/truth/contacts").data.splitlines()
+
+    headers = {"Authorization": "Bearer pat-x"}
+    found = pool.request("POST", f"{emulator.base_url}{CONTACTS}/search", headers=headers, json={}).json()
+
+    assert found["total"] == sum(b'"state":"live"' in row for row in truth)
+
+
 # --- faults on the wire ---------------------------------------------------------------------------------------------
 
 
@@ -156,17 +169,22 @@ def test_removed_faults_hit_nothing(control: Callable[..., Any], call: Callable[
 # --- the command ----------------------------------------------------------------------------------------------------
 
 
-def run(*arguments: str) -> subprocess.Popen[str]:
+def run(*arguments: str, hash_seed: int = 0) -> subprocess.Popen[str]:
     command = [sys.executable, "-W", "error", "-m", "hubspot_emulator", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def read_urls(process: subprocess.Popen[str]) -> tuple[str, str]:
+    assert process.stdout is not None
+    api, control = (word.strip(",\n") for word in process.stdout.readline().split() if word.startswith("http://"))
+    return api, control
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_until_it_is_interrupted(pool: urllib3.PoolManager, number: signal.Signals) -> None:
     process = run("--port", "0", "--contacts", "5", "--token", "pat-only")
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    api, control = (word.strip(",\n") for word in line.split() if word.startswith("http://"))
+    api, control = read_urls(process)
 
     assert pool.request("GET", f"{control}/health").json() == {"ok": True}
     statuses = [
@@ -178,6 +196,18 @@ def test_the_command_serves_until_it_is_interrupted(pool: urllib3.PoolManager, n
 
     assert statuses == [200, 401]
     assert (process.returncode, *rest) == (0, "", "")
+
+
+def test_a_seed_makes_the_same_portal_to_the_byte_in_every_process(pool: urllib3.PoolManager) -> None:
+    truths = []
+    for hash_seed in (1, 2):
+        process = run("--port", "0", "--contacts", "100", "--clock", "virtual", hash_seed=hash_seed)
+        _, control = read_urls(process)
+        truths.append([pool.request("GET", f"{control}/truth/{name}").data for name in ("contacts", "deals", "owners")])
+        process.terminate()
+        process.communicate(timeout=30)
+
+    assert truths[0] == truths[1]
 
 
 def test_the_command_says_what_is_wrong_and_ends_with_2() -> None:
