@@ -33,7 +33,7 @@ from hubferry.errors import (
     UnreachableError,
 )
 from hubferry.hubspot import refusals, retry
-from hubferry.hubspot.limits import BURST_SECONDS, Limiter
+from hubferry.hubspot.limits import BURST_SECONDS, Daily, Limiter
 from hubferry.hubspot.refusals import Failure, Kind
 from hubferry.hubspot.transport import READ_SECONDS, Exchange, Transport
 from hubferry.types import Clock, Secret
@@ -68,6 +68,11 @@ class Usage:
     def share(self) -> float:
         """Give the part of the ten-second limit in use now, 0 to 1."""
         return self._limiter.share()
+
+    @property
+    def daily(self) -> Daily | None:
+        """Give what the account has left today, as its last answer said; None where HubSpot does not say."""
+        return self._limiter.daily
 
     def add(self, *, search: bool, again: bool, waited: float) -> None:
         """Count one call as it is sent."""

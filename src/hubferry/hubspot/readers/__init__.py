@@ -1,1 +1,1 @@
-"""How to read HubSpot, each way once: scan, changes, batch, pages."""
+"""How records are read, each way once: scan, changes, batch, pages."""
