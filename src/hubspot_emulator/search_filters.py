@@ -137,7 +137,12 @@ def build_predicate(definition: Definition, asked: Filter) -> Predicate:
 
     def matches(values: Values) -> bool:
         value = values.get(name)
-        return bool(value) and test(value or "")
+        if not value:
+            return False
+        try:
+            return test(value)
+        except ValueError:
+            return False  # a number property may hold "N/A", which is neither more nor less
 
     return matches
 
@@ -175,10 +180,7 @@ def _build_test(definition: Definition, asked: Filter) -> Callable[[str], bool]:
 def _parts(definition: Definition, read: Callable[[str], Any], value: str) -> set[Any]:
     if definition.multiple:
         return set(value.split(";"))
-    try:
-        return {read(value)}
-    except ValueError:
-        return {value}  # a number property may hold "N/A"
+    return {read(value)}
 
 
 def _add_column(kind: ObjectType, definition: Definition, asked: Filter, group: Group) -> bool:
