@@ -240,7 +240,27 @@ def _problems(ends: Ends, pair: Pair, live: tuple[set[int], set[int]]) -> list[P
         found.append(_missing("TO", ends.to_kind, pair.to_name))
     if pair.types is None and ends.ways.default is None:
         found.append(_invalid_type(ends, (HUBSPOT_DEFINED, 0)))
-    return found + [_invalid_type(ends, key) for key in pair.types or () if key not in ends.ways.by_key]
+    found += [_invalid_type(ends, key) for key in pair.types or () if key not in ends.ways.by_key]
+    return found or _over_limit(ends, pair)
+
+
+def _over_limit(ends: Ends, pair: Pair) -> list[Problem]:
+    """Say which end of a new pair has all the associations it may have."""
+    most, default = association_knobs(ends.portal).ends_per_record, ends.ways.default
+    from_id, to_id = int(pair.from_name), int(pair.to_name)
+    if most is None or default is None or associations.is_linked(ends.portal, from_id, default.kind, to_id):
+        return []
+    sides = ((ends.from_kind, from_id, default.kind), (ends.to_kind, to_id, default.inverse))
+    return [
+        _problem(
+            "VALIDATION_ERROR",
+            "ASSOCIATION_LIMIT_EXCEEDED",
+            f"{kind.singular} {record_id} has {most} associations of this type, which is the limit",
+            {"fromObjectId": [pair.from_name], "toObjectId": [pair.to_name]},
+        )
+        for kind, record_id, link_kind in sides
+        if associations.count_ends(ends.portal, record_id, link_kind) >= most
+    ]
 
 
 def _live(ends: Ends, pairs: Iterable[Pair]) -> tuple[set[int], set[int]]:

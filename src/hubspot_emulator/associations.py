@@ -37,6 +37,8 @@ class AssociationKnobs(Knobs):
     """Inputs of batch/archive and batch/labels/archive: sources say 100 and 2,000."""
     first_company_becomes_primary: bool = True
     """The first company of a contact, deal or ticket becomes its Primary by itself."""
+    ends_per_record: int | None = None
+    """Records of one type that a record may be associated with; real portals have thousands, by pair and plan."""
     ids_as_text: bool = False
     """`toObjectId` as text, as the dated specs say, instead of the number that real answers hold."""
     labels_per_pair: int = 10
@@ -330,6 +332,20 @@ def page(portal: Portal, ways: Direction, from_id: int, *, size: int, after: int
 def _records(portal: Portal, type_id: str) -> str:
     """Render the join that leaves links with live records."""
     return f"{portal.table(type_id).name} r ON r.id = a.to_id AND r.state = {State.LIVE:d}"
+
+
+def is_linked(portal: Portal, from_id: int, kind: int, to_id: int) -> bool:
+    """Tell whether two records have this type of link."""
+    sql = "SELECT 1 FROM associations WHERE from_id = ? AND kind = ? AND to_id = ?"
+    return portal.db.execute(sql, (from_id, kind, to_id)).fetchone() is not None
+
+
+def count_ends(portal: Portal, from_id: int, kind: int) -> int:
+    """Count the live records at the other end of one type of link."""
+    type_row = portal.db.execute("SELECT to_type FROM association_types WHERE kind = ?", (kind,)).fetchone()
+    sql = f"SELECT count(*) FROM associations a JOIN {_records(portal, type_row[0])} WHERE from_id = ? AND kind = ?"
+    count: int = portal.db.execute(sql, (from_id, kind)).fetchone()[0]
+    return count
 
 
 def links_of(portal: Portal, type_id: str, record_id: int) -> list[dict[str, Any]]:

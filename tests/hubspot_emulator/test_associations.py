@@ -170,6 +170,23 @@ def test_a_batch_over_its_limit_is_refused_whole(api: Caller, call: str, most: i
     assert within in {200, 201, 207}
 
 
+def test_a_record_that_is_full_takes_no_new_end_but_its_labels_can_change() -> None:
+    knobs = AssociationKnobs(ends_per_record=1)
+    with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
+        caller = Caller(emulator)
+        contact, first, second = caller.create(), caller.create("companies"), caller.create("companies")
+        caller.link(contact, first, UNLABELLED)
+        body = {"inputs": [pair(contact, second, UNLABELLED)]}
+        status, answer = caller.call("POST", f"{DATED}/contacts/companies/batch/create", body)
+        caller.link(contact, first, PRIMARY)
+        linked = caller.read(contact)
+        caller.pool.clear()
+
+    assert (status, answer["numErrors"], answer["errors"][0]["category"]) == (207, 1, "VALIDATION_ERROR")
+    assert answer["errors"][0]["context"] == {"fromObjectId": [str(contact)], "toObjectId": [str(second)]}
+    assert set(linked) == {first}
+
+
 def test_a_token_needs_the_scopes_of_both_objects() -> None:
     tokens = {"pat-half": frozenset({"crm.objects.contacts.read"})}
     with Emulator(Settings(contacts=0, limits=False, tokens=tokens)) as emulator:
@@ -259,6 +276,16 @@ def test_removing_a_label_keeps_the_rest_and_removing_the_unlabelled_removes_all
     assert after_label == {company: {UNLABELLED, PRIMARY, second}}
     assert api.read(contact) == {}
     assert api.read(company, "companies/contacts") == {}
+
+
+def test_taking_primary_away_leaves_the_link(api: Caller) -> None:
+    contact, company = api.create(), api.create("companies")
+    api.link(contact, company, PRIMARY)
+
+    api.call("POST", f"{DATED}/contacts/companies/batch/labels/archive", {"inputs": [pair(contact, company, PRIMARY)]})
+
+    assert api.read(contact) == {company: {UNLABELLED}}
+    assert api.read(company, "companies/contacts") == {contact: {("HUBSPOT_DEFINED", 280)}}
 
 
 @pytest.mark.parametrize(("prefix", "status"), [("/crm/v4/associations", 204), (DATED, 200)])
