@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -41,12 +42,19 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="TOKEN[=SCOPE,SCOPE]",
         help="accept this token, with these scopes or all; repeatable (default: any pat- token, all scopes)",
     )
+    add(
+        "--until-stdin-closes", action="store_true", help="end when standard input does: with the process that holds it"
+    )
     return parser
 
 
 def parse_settings(arguments: Sequence[str] | None) -> Settings:
     """Read the command line; argparse ends the process where it cannot be read."""
-    options = build_parser().parse_args(arguments)
+    return build_settings(build_parser().parse_args(arguments))
+
+
+def build_settings(options: argparse.Namespace) -> Settings:
+    """Give the portal that the options describe."""
     control_port = options.control_port
     if control_port is None:
         control_port = options.port + 1 if options.port else 0
@@ -69,14 +77,17 @@ def parse_settings(arguments: Sequence[str] | None) -> Settings:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; give 0, 2 when the portal cannot be started, 130 when interrupted before."""
+    options = build_parser().parse_args(arguments)
+    stopped = threading.Event()
+    if options.until_stdin_closes:
+        threading.Thread(target=_wait_for_end_of_stdin, args=(stopped,), daemon=True).start()
     try:
-        emulator = Emulator(parse_settings(arguments)).start()
+        emulator = Emulator(build_settings(options)).start()
     except SettingsError as error:
         sys.stderr.write(f"hubspot-emulator: {error}\n")
         return 2
     except KeyboardInterrupt:
         return 130
-    stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
@@ -86,6 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         emulator.stop()
     return 0
+
+
+def _wait_for_end_of_stdin(stopped: threading.Event) -> None:
+    """Read the descriptor itself: a buffered reader would hold a lock when the process ends."""
+    while os.read(0, 4096):
+        pass
+    stopped.set()
 
 
 if __name__ == "__main__":
