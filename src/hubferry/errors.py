@@ -23,6 +23,7 @@ HubferryError
         PortalBusyError
         FencedError
         InterruptedRunError
+    DifferenceError
     EmulatorError
     InternalError
     UsageError
@@ -220,6 +221,12 @@ class InterruptedRunError(RunError):
     """A person or the system asked the run to stop; running again resumes it."""
 
     exit_code = 130
+
+
+class DifferenceError(HubferryError):
+    """A comparison found that tables and portal differ where they must be equal."""
+
+    exit_code = 1
 
 
 class EmulatorError(HubferryError):

@@ -15,7 +15,8 @@ from types import FrameType
 import typer
 
 from hubferry import __version__
-from hubferry.cli import demo, emulator, files, portal, pull, push, runs
+from hubferry.cli import emulator, files, portal, pull, push, runs
+from hubferry.cli.demo import story
 from hubferry.cli.output import render_error, style
 from hubferry.errors import HubferryError, InternalError, InterruptedRunError, UsageError
 
@@ -34,7 +35,7 @@ def version() -> None:
     sys.stdout.write(f"hubferry {__version__}\n")
 
 
-for module in (files, portal, pull, push, runs, emulator, demo):
+for module in (files, portal, pull, push, runs, emulator, story):
     module.register(app)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import IO, Annotated, Literal
 
 import typer
 
@@ -75,10 +75,15 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
 
 
 @contextmanager
-def start_emulator(arguments: Sequence[str]) -> Iterator[Portal]:
-    """Run an emulator on free ports for the length of the block; it ends with this process, however that ends."""
+def start_emulator(arguments: Sequence[str], *, keep_open: IO[str]) -> Iterator[Portal]:
+    """Run an emulator on free ports for the length of the block; it ends with this process, however that ends.
+
+    `keep_open` is a file that the emulator holds, too, so that a lock on it lasts until both are gone.
+    """
     command = _command(["--port=0", "--control-port=0", "--until-stdin-closes", *arguments])
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    pipe = subprocess.PIPE
+    held = (keep_open.fileno(),)
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, pass_fds=held) as process:  # noqa: S603
         try:
             yield _read_portal(process)
         finally:

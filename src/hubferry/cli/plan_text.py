@@ -12,6 +12,7 @@ from hubferry.project import (
     GuardVerdict,
     HoldLinks,
     HoldRow,
+    InvalidEntry,
     Plan,
     RemoveLabels,
     RemoveLinks,
@@ -56,6 +57,8 @@ def render_step(step: Step) -> Iterator[str]:
             yield f"- {_pair(step.from_, step.to)}  {_types(step.old)} -> no link"
         case HoldLinks():
             yield f"! {_pair(step.from_, step.to)}  skipped: {step.reason} {step.advice}"
+        case InvalidEntry():
+            yield f"! row {step.row_key} {step.detail}  invalid: {step.reason} {step.advice}"
         case _:
             assert_never(step)
 

@@ -17,7 +17,8 @@ def check(project: Folder = HERE, output: AsFormat = "text", quiet: IsQuiet = Fa
     Every scope that a chosen stream or sync needs and the token lacks is named.
     """
     out = Output("check", output, quiet)
-    report = open_project(project).check()
+    with open_project(project) as opened:
+        report = opened.check()
     marks = {True: style("ok", "green"), False: style("NO", "red"), None: style("??", "yellow")}
     for item in report.items:
         out.line(f"{marks[item.passed]}  {item.name}: {item.detail}")
@@ -38,7 +39,8 @@ def streams(
     Shows table, strategy, key, cursor and the scope that is needed.
     """
     out = Output("streams", output, quiet)
-    found = open_project(project).streams(ask_portal=not offline)
+    with open_project(project) as opened:
+        found = opened.streams(ask_portal=not offline)
     columns = ("stream", "chosen", "table", "strategy", "key", "cursor", "scope", "may read")
     rows = [
         (

@@ -10,7 +10,7 @@ from hubferry.cli.options import HERE, AsFormat, Folder, IsQuiet, Wait
 from hubferry.cli.output import Output
 from hubferry.cli.progress import show_progress
 from hubferry.cli.session import open_project
-from hubferry.errors import HubferryError
+from hubferry.errors import GuardError, HubferryError
 
 if TYPE_CHECKING:
     from hubferry.project import PullReport
@@ -22,6 +22,9 @@ def pull(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Read everything again, and mark what is gone.")
     ] = False,
+    allow_deletes: Annotated[
+        bool, typer.Option("--allow-deletes", help="Mark records as gone also where very many are.")
+    ] = False,
     wait: Wait = 0,
     project: Folder = HERE,
     output: AsFormat = "text",
@@ -32,10 +35,14 @@ def pull(
     The first time everything, then what changed since.
     """
     out = Output("pull", output, quiet)
-    opened = open_project(project)
-    with show_progress(out) as progress:
+    with open_project(project) as opened, show_progress(out) as progress:
         report = opened.pull(
-            select=select or (), exclude=exclude or (), full_refresh=full_refresh, wait_seconds=wait, progress=progress
+            select=select or (),
+            exclude=exclude or (),
+            full_refresh=full_refresh,
+            allow_deletes=allow_deletes,
+            wait_seconds=wait,
+            progress=progress,
         )
     show_pull(out, report)
     return exit_code(report)
@@ -82,13 +89,21 @@ def show_pull(out: Output, report: PullReport) -> None:
 
 
 def exit_code(report: PullReport) -> int:
-    """Give 0, or the exit code of what went wrong: a paused run can be resumed, the rest is failed or blocked."""
-    codes = {4 if each.state == "paused" else 1 for each in report.streams if each.state != "done"}
-    return max(codes, default=0)
+    """Give 0, or the exit code of what went wrong: 4 paused, 3 stopped by a guard, 1 failed or blocked."""
+    ended = [(each.state, each.error) for each in report.streams]
+    ended += [(each.state, each.error) for each in report.associations]
+    return max((_code(state, error) for state, error in ended if state != "done"), default=0)
+
+
+def _code(state: str, error: HubferryError | None) -> int:
+    if state == "paused":
+        return 4
+    return 3 if isinstance(error, GuardError) else 1
 
 
 def _problems(report: PullReport) -> list[HubferryError]:
-    return [each.error for each in report.streams if each.error is not None]
+    errors = [each.error for each in report.streams] + [each.error for each in report.associations]
+    return [error for error in errors if error is not None]
 
 
 def register(app: typer.Typer) -> None:

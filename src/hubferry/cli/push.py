@@ -41,16 +41,16 @@ def plan(  # noqa: PLR0917  one parameter an option
     HubSpot itself is read; nothing is written to it.
     """
     out = Output("plan", output, quiet)
-    opened = open_project(project)
-    with show_progress(out) as progress:
-        made = opened.plan(sync, full=not changed_only, wait_seconds=wait, progress=progress)
-    if out_file is not None:
-        opened.export_plan(made.id, out_file)
-    show_plan(out, opened, made, limit=limit)
+    with open_project(project) as opened:
+        with show_progress(out) as progress:
+            made = opened.plan(sync, full=not changed_only, wait_seconds=wait, progress=progress)
+        if out_file is not None:
+            opened.export_plan(made.id, out_file)
+        show_plan(out, opened, made, limit=limit)
     target = str(out_file or made.id) + ("" if project == HERE else f" --project {project}")
     out.line(f"\nNothing was written to HubSpot. To apply exactly this: hubferry apply {target}")
     out.result(made)
-    return 10 if detailed_exitcode and made.steps else 0
+    return 10 if detailed_exitcode and made.changes else 0
 
 
 def apply(
@@ -65,8 +65,7 @@ def apply(
     A plan is stale where its sync or HubSpot's properties moved since.
     """
     out = Output("apply", output, quiet)
-    opened = open_project(project)
-    with show_progress(out) as progress:
+    with open_project(project) as opened, show_progress(out) as progress:
         report = opened.apply(plan, wait_seconds=wait, progress=progress)
     show_push(out, report)
     return report.exit_code
@@ -87,8 +86,7 @@ def push(
     Over a guard nothing is written, and the plan is kept for you to look at.
     """
     out = Output("push", output, quiet)
-    opened = open_project(project)
-    with show_progress(out) as progress:
+    with open_project(project) as opened, show_progress(out) as progress:
         report = opened.push(sync or (), full=full, wait_seconds=wait, progress=progress)
     show_push(out, report)
     return report.exit_code
@@ -124,10 +122,10 @@ def show_plan(out: Output, project: Project, made: Plan, *, limit: int) -> None:
     for step in islice(project.steps(made.id), limit):
         for text in plan_text.render_step(step.step):
             out.line(f"  {text}")
-    more = made.steps - limit
+    more = made.changes - limit
     if more > 0:
         out.line(
-            f"  ... and {more:,} more: --limit {made.steps}, or SELECT * FROM hubferry.plan_steps WHERE plan_id = '{made.id}'"
+            f"  ... and {more:,} more: --limit {made.changes}, or SELECT * FROM hubferry.plan_steps WHERE plan_id = '{made.id}'"
         )
 
 

@@ -6,7 +6,8 @@ from hubferry.project.facade import Project
 from hubferry.project.values import CheckItem, CheckReport, Status, StreamInfo
 from hubferry.pull.run import AssociationReport, PullReport, StreamReport
 from hubferry.push.apply import Outcome, PushReport
-from hubferry.push.plan import GuardVerdict, Plan, PlannedStep, SyncCounts
+from hubferry.push.counts import GuardVerdict, SyncCounts
+from hubferry.push.plan import Plan, PlannedStep
 from hubferry.push.rejected import Rejected
 from hubferry.push.steps import (
     ArchiveRecord,
@@ -15,6 +16,7 @@ from hubferry.push.steps import (
     End,
     HoldLinks,
     HoldRow,
+    InvalidEntry,
     RemoveLabels,
     RemoveLinks,
     SetLinks,
@@ -35,6 +37,7 @@ __all__ = [
     "GuardVerdict",
     "HoldLinks",
     "HoldRow",
+    "InvalidEntry",
     "Outcome",
     "Plan",
     "PlannedStep",

@@ -89,16 +89,15 @@ def _check_warehouse(warehouse: Warehouse) -> CheckItem:
 
 
 def _check_quota(client: Client, files: ProjectFiles) -> CheckItem:
-    left, limit = client.usage.daily_remaining, client.usage.daily_limit
-    if left is None:
+    daily, reserve = client.usage.daily, files.file.hubspot.daily_reserve
+    if daily is None:
         return CheckItem("daily quota", None, "HubSpot does not tell it for this kind of token")
-    reserve = files.file.hubspot.daily_reserve
-    of_limit = f" of {limit:,}" if limit else ""
+    of_limit = f" of {daily.limit:,}" if daily.limit else ""
     return CheckItem(
         "daily quota",
-        left > reserve,
-        f"{left:,}{of_limit} calls left today, {reserve:,} of them kept for other apps",
-        "" if left > reserve else "Wait until midnight in the portal's time zone, or lower hubspot.daily_reserve.",
+        daily.remaining > reserve,
+        f"{daily.remaining:,}{of_limit} calls left today; the last {reserve:,} are kept for other apps",
+        "" if daily.remaining > reserve else "Wait for midnight in the portal's time zone, or lower daily_reserve.",
     )
 
 

@@ -6,7 +6,10 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import TracebackType
 from typing import Self
+
+import pyarrow as pa
 
 from hubferry.clock import SystemClock
 from hubferry.config import load, references
@@ -75,7 +78,28 @@ class Project:
         """The project's syncs."""
         return tuple(self.files.syncs)
 
+    def close(self) -> None:
+        """Close the connections to the portal; harmless where none was made."""
+        if "client" in vars(self):
+            self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
     # Look
+
+    def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
+        """Read rows of the warehouse."""
+        return self.warehouse.query(sql, params)
+
+    def table_name(self, schema: str, table: str) -> str:
+        """Give the full quoted name of a table."""
+        return self.warehouse.name(schema, table)
 
     def check(self) -> CheckReport:
         """Ask portal and warehouse whether everything the project chose can be done; name each missing scope."""
@@ -116,6 +140,7 @@ class Project:
         select: Sequence[str] = (),
         exclude: Sequence[str] = (),
         full_refresh: bool = False,
+        allow_deletes: bool = False,
         wait_seconds: float = 0,
         progress: Progress = _QUIET,
     ) -> PullReport:
@@ -129,6 +154,7 @@ class Project:
             select=select,
             exclude=exclude,
             full_refresh=full_refresh,
+            allow_deletes=allow_deletes,
             wait_seconds=wait_seconds,
             progress=progress,
         )

@@ -1,9 +1,0 @@
-"""`hubferry demo`."""
-
-from __future__ import annotations
-
-import typer
-
-
-def register(app: typer.Typer) -> None:
-    """Add this command."""
