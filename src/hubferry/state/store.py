@@ -126,19 +126,8 @@ class StateStore(StateReader):
 
         Tables are only added to, and the version is written last, so that a migration that was cut short is done again.
         """
-        stored = self.version()
-        if stored is not None and stored > VERSION:
-            raise WarehouseError(
-                f"the state in schema {SCHEMA!r} has version {stored}, this hubferry knows {VERSION}. Install the newer hubferry."
-            )
-        shape = hashlib.sha256(repr(ALL_TABLES).encode()).hexdigest()
-        if stored == VERSION and self._query(META, "WHERE shape = ?", (shape,)):
-            return
-        for table in ALL_TABLES:
-            self.warehouse.ensure_table(table.table)
-        row = {"name": "state", "version": VERSION, "shape": shape, "updated_at": self._now()}
-        with self.warehouse.transaction() as tx:
-            tx.merge(META.table, table_from_rows(META.table, [row]))
+        with self.warehouse.session():
+            self._migrate()
 
     def start_run(self, kind: str, portal_id: int, detail: Mapping[str, Any]) -> str:
         """Record that a run started and give its id, e.g. 20261123T101112-ab12cd34."""
@@ -178,6 +167,21 @@ class StateStore(StateReader):
     def record_stream_run(self, tx: Transaction, stream_run: StreamRun) -> None:
         """Record what a run did to a stream so far; called again, it replaces the row."""
         tx.merge(STREAM_RUNS.table, table_from_rows(STREAM_RUNS.table, [asdict(stream_run)]))
+
+    def _migrate(self) -> None:
+        stored = self.version()
+        if stored is not None and stored > VERSION:
+            raise WarehouseError(
+                f"the state in schema {SCHEMA!r} has version {stored}, this hubferry knows {VERSION}. Install the newer hubferry."
+            )
+        shape = hashlib.sha256(repr(ALL_TABLES).encode()).hexdigest()
+        if stored == VERSION and self._query(META, "WHERE shape = ?", (shape,)):
+            return
+        for table in ALL_TABLES:
+            self.warehouse.ensure_table(table.table)
+        row = {"name": "state", "version": VERSION, "shape": shape, "updated_at": self._now()}
+        with self.warehouse.transaction() as tx:
+            tx.merge(META.table, table_from_rows(META.table, [row]))
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.time(), UTC)

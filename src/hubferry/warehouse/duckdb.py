@@ -20,12 +20,10 @@ from hubferry.types import Clock, Column, ColumnType, Table
 from hubferry.warehouse import duckdb_types, sql
 from hubferry.warehouse.arrow import clean_chunk
 from hubferry.warehouse.duckdb_file import DuckDBFile, translated
+from hubferry.warehouse.duckdb_merge import POSITION, Merge
 from hubferry.warehouse.interface import MergeCounts
 
 Connection = duckdb.DuckDBPyConnection
-
-
-_ROW = "hubferry row"
 
 
 class DuckDBTransaction:
@@ -48,11 +46,7 @@ class DuckDBTransaction:
     def merge(
         self, table: Table, chunk: pa.Table, *, newest: str | None = None, volatile: Sequence[str] = ()
     ) -> MergeCounts:
-        """Make `table` hold the rows of `chunk`, as the interface says.
-
-        Rows that are equal already are sorted out first, in one join; the others are deleted by row number and inserted.
-        `MERGE` is not used: on scattered rows it is many times slower (docs/performance.md).
-        """
+        """Make `table` hold the rows of `chunk`, as the interface says."""
         chunk = clean_chunk(table, chunk)
         for name in (*table.key, *((newest,) if newest else ())):
             if name not in chunk.column_names:
@@ -61,9 +55,10 @@ class DuckDBTransaction:
             raise ValueError(f"merge into {table.name!r}: the table has no key")
         if not chunk.num_rows:
             return MergeCounts()
-        with self.register("chunk", chunk) as rows:
+        numbered = chunk.append_column(POSITION, pa.array(range(chunk.num_rows), pa.int64()))
+        with self.register("chunk", numbered) as rows:
             self._refuse_bad_keys(table, rows)
-            return self._merge_rows(table, rows, chunk.column_names, newest, volatile)
+            return Merge(self, table, self._name(table), rows, chunk.column_names, newest, volatile).run()
 
     def append(self, table: Table, chunk: pa.Table) -> int:
         """Insert rows as they are."""
@@ -109,29 +104,6 @@ class DuckDBTransaction:
                     f"merge into {table.name!r}: {count} keys of the chunk are {problem} ({', '.join(table.key)})"
                 )
 
-    def _merge_rows(
-        self, table: Table, rows: str, given: Sequence[str], newest: str | None, volatile: Sequence[str]
-    ) -> MergeCounts:
-        name, changed = self._name(table), sql.full_name("temp", "main", "hubferry changed")
-        names = [column.name for column in table.columns]
-        values = ", ".join(f"{'fresh' if column in given else 'stored'}.{sql.quote(column)}" for column in names)
-        content = [column for column in given if column not in (*table.key, *volatile)]
-        newer = f"(stored.{sql.quote(newest)} > fresh.{sql.quote(newest)}) IS NOT TRUE" if newest else "TRUE"
-        self.execute(
-            f"CREATE OR REPLACE TEMP TABLE {changed.rpartition('.')[2]} AS"
-            f" SELECT stored.rowid AS {sql.quote(_ROW)}, {values}"
-            f" FROM {rows} AS fresh LEFT JOIN {name} AS stored ON {sql.equal_on(table.key, 'fresh', 'stored')}"
-            f" WHERE stored.rowid IS NULL OR ({newer} AND ({sql.differ_in(content, 'fresh', 'stored')}))"
-        )
-        updated = self.execute(
-            f"DELETE FROM {name} WHERE rowid IN (SELECT {sql.quote(_ROW)} FROM {changed} WHERE {sql.quote(_ROW)} IS NOT NULL)"
-        )
-        columns = sql.column_list(names)
-        written = self.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {changed}")
-        total = self.query(f"SELECT count(*) AS n FROM {rows}")["n"][0].as_py()
-        self.execute(f"DROP TABLE {changed}")
-        return MergeCounts(written - updated, updated, total - written)
-
 
 class DuckDBWarehouse:
     """One DuckDB file as a warehouse; open only while a transaction or a query runs."""
@@ -151,6 +123,12 @@ class DuckDBWarehouse:
     def quote(self, identifier: str) -> str:
         """Quote one identifier."""
         return sql.quote(identifier)
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Keep the file open until the block ends; other processes cannot read it meanwhile."""
+        with self._connection():
+            yield
 
     def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
         """Read rows in a read-only transaction of its own."""

@@ -78,6 +78,10 @@ class Warehouse(Protocol):
         """Quote one identifier."""
         ...
 
+    def session(self) -> AbstractContextManager[None]:
+        """Keep the warehouse open until the block ends, so that a row of small calls does not open it for each."""
+        ...
+
     def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
         """Read rows in a read-only transaction of its own."""
         ...
