@@ -83,7 +83,10 @@ class Control:
         clock = self._portal.clock
         if not isinstance(clock, VirtualClock):
             return _refused("this portal runs on the machine's clock; start it with --clock virtual to move its time")
-        clock.advance(msgspec.json.decode(body, type=Advance).advance_seconds)
+        try:
+            clock.advance(msgspec.json.decode(body, type=Advance).advance_seconds)
+        except ValueError as error:
+            return _refused(str(error))
         return _json({"now": clock.time()})
 
     def mutate(self, _request: Request, body: bytes) -> Response:
@@ -137,7 +140,7 @@ def _route(method: str, path: str, call: Callable[[Request, bytes], Response]) -
         body = await request.body()
         try:
             return await run_in_threadpool(call, request, body)
-        except (ApiError, FaultRuleError, MutationError, msgspec.MsgspecError, ValueError) as error:
+        except (ApiError, FaultRuleError, MutationError, msgspec.MsgspecError) as error:
             return _refused(str(error))
 
     return Route(path, endpoint, methods=[method])
