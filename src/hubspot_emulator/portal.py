@@ -371,11 +371,13 @@ class Portal:
 
 
 def _unique_pairs(names: Iterable[str], values: Properties) -> Iterator[tuple[str, str]]:
+    """Give the unique values of a record, each once: an e-mail may be primary and secondary at a time."""
+    emails = [values.get("email", "").lower(), *values.get("hs_additional_emails", "").lower().split(";")]
     for name in names:
-        if value := values.get(name):
-            yield name, value.lower() if name == "email" else value
-    if additional := values.get("hs_additional_emails"):
-        yield from (("email", value) for value in additional.lower().split(";"))
+        if name == "email":
+            yield from ((name, email) for email in dict.fromkeys(filter(None, emails)))
+        elif value := values.get(name):
+            yield name, value
 
 
 def _core_definition(name: str) -> dict[str, object]:

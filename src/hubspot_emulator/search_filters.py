@@ -186,6 +186,9 @@ def _parts(definition: Definition, read: Callable[[str], Any], value: str) -> se
 def _add_column(kind: ObjectType, definition: Definition, asked: Filter, group: Group) -> bool:
     """Put a filter into SQL if a column holds the property."""
     name = column(kind, definition.name)
+    if name == "id" and asked.operator == "IN":
+        group.where.append(_id_list(int(each) for each in asked.values))
+        return True
     if name is None or asked.operator not in {*_SQL, "BETWEEN"}:
         return False
     read = comparable(definition)

@@ -143,6 +143,8 @@ def _check_one(definition: Definition | None, name: str, value: str, before: str
         return ""
     if name == "email":
         return _email(value)
+    if name == "hs_additional_emails":
+        return ";".join(dict.fromkeys(_email(part) for part in value.split(";") if part))
     if definition.type == "enumeration":
         return _enumeration(definition, value, before)
     return _BY_TYPE.get(definition.type, _text)(value)

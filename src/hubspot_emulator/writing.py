@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from hubspot_emulator import associations, reading, rendering, values
@@ -84,7 +85,7 @@ def updated(portal: Portal, kind: ObjectType, record_id: int, given: dict[str, A
 def check_unique(portal: Portal, kind: ObjectType, record_id: int | None, stored: dict[str, str]) -> None:
     """Refuse a unique value that another live record holds."""
     known = portal.properties(kind.type_id)
-    for name, value in stored.items():
+    for name, value in _keys(stored):
         if not value or not (known[name].unique or name == kind.key_property):
             continue
         if name == "email" and portal.holder(kind.type_id, ERASED, value) is not None:
@@ -103,6 +104,15 @@ def check_unique(portal: Portal, kind: ObjectType, record_id: int | None, stored
             f" propertyName={name}, value={value}}} on {record_id or 'new record'}."
             f" {holder} already has that value.",
         )
+
+
+def _keys(stored: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Give what was written, name by name; secondary e-mails count as e-mails, one by one."""
+    for name, value in stored.items():
+        if name == "hs_additional_emails":
+            yield from (("email", part.lower()) for part in value.split(";"))
+        else:
+            yield name, value
 
 
 def _checked(portal: Portal, kind: ObjectType, given: object, before: dict[str, str] | None) -> dict[str, str]:

@@ -153,6 +153,20 @@ def test_an_email_that_another_contact_has_is_a_conflict_also_as_a_secondary_one
         assert answer.json()["category"] == "CONFLICT"
 
 
+def test_secondary_emails_can_be_written_made_primary_and_clash(call: Call) -> None:
+    other = create(call, email="other@example.org")
+    record_id = create(call, email="a@example.org", hs_additional_emails="B@example.org;c@example.org")
+
+    swapped = call("PATCH", f"{CONTACTS}/{record_id}", json={"properties": {"email": "b@example.org"}})
+    clash = call("PATCH", f"{CONTACTS}/{record_id}", json={"properties": {"hs_additional_emails": "other@example.org"}})
+
+    assert swapped.status == 200
+    assert (clash.status, clash.json()["message"]) == (409, f"Contact already exists. Existing ID: {other}")
+    read = batch(call, "read", [{"id": "C@example.org"}], idProperty="email")
+    assert [each["id"] for each in read.json()["results"]] == [record_id]
+    assert create(call, email="a@example.org") != record_id
+
+
 def test_the_holder_of_a_custom_unique_value_is_named_in_the_400(call: Call) -> None:
     add_unique(call)
     holder = create(call, firstname="A", source_key="k1")

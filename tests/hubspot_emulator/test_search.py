@@ -111,6 +111,12 @@ def test_record_ids_compare_as_numbers(emulator: Emulator, call: Call) -> None:
     assert portal.record_state("0-1", rest[0]) == "live"
 
 
+def test_record_ids_can_be_listed(emulator: Emulator, call: Call) -> None:
+    ids = load(emulator, PEOPLE)
+
+    assert found(call, where("hs_object_id", "IN", values=[ids[0], ids[2], "1"])) == {"Ada", "Cyd"}
+
+
 @pytest.mark.parametrize("spread", [0, 1])
 def test_a_window_with_a_key_pages_every_record_once(emulator: Emulator, call: Call, spread: int) -> None:
     base = emulator.portal.now_ms()
