@@ -123,8 +123,8 @@ def _sentence(error: urllib3.exceptions.HTTPError) -> str:
     """Say what went wrong on the wire; never the text of the error, which can hold the URL."""
     known: tuple[tuple[type[Exception], str], ...] = (
         (urllib3.exceptions.NameResolutionError, "the host name is not known"),
-        (urllib3.exceptions.ConnectTimeoutError, "the connection was not accepted in time"),
         (urllib3.exceptions.NewConnectionError, "the connection was refused"),
+        (urllib3.exceptions.ConnectTimeoutError, "the connection was not accepted in time"),
         (urllib3.exceptions.SSLError, "the TLS certificate or handshake failed"),
         (urllib3.exceptions.ReadTimeoutError, "no answer in time"),
         (urllib3.exceptions.IncompleteRead, "the answer was cut short"),
