@@ -23,7 +23,7 @@ class Block(BaseModel):
 
 
 class HubSpotBlock(Block):
-    """How to reach the portal. `token` holds the reference (`${NAME}`), never the secret."""
+    """How to reach the portal."""
 
     token: str = "${HUBSPOT_TOKEN}"  # noqa: S105  a reference, never the secret
     """`${NAME}`: the environment variable that holds a private app token or a service key."""
@@ -45,7 +45,7 @@ class HubSpotBlock(Block):
 
 
 class DuckDBBlock(Block):
-    """An embedded warehouse: one file."""
+    """DuckDB: one file on this machine."""
 
     path: str = "warehouse.duckdb"
     """The file, relative to the project's folder."""
@@ -63,11 +63,11 @@ class StreamBlock(Block):
     """What a project says about one stream."""
 
     strategy: Literal["full_refresh", "incremental"] | None = None
-    """None: incremental where the stream can."""
+    """Without it: incremental where the stream can."""
     storage: Literal["merge", "append"] = "merge"
     """merge: one row a record; append: one row a version."""
     associations: tuple[str, ...] | None = None
-    """Objects whose links to this one are kept in the associations table; None: the stream's own default."""
+    """Objects whose links to this one are kept in the associations table; without it, those of [streams](streams.md)."""
     properties: tuple[str, ...] | Literal["all", "custom"] = "all"
     """Which properties become columns."""
     types: Mapping[str, str] = {}
@@ -107,6 +107,7 @@ class FieldBlock(Block):
     on_null: Literal["ignore", "clear", "error"] = "ignore"
     """What a NULL means: leave the property alone, clear it, or set the row aside as invalid."""
     on_unknown_option: Literal["reject"] = "reject"
+    """A value that is no option of the property: the row is set aside."""
     multi: Literal["replace", "append"] = "replace"
     """Whether a multi-select's values replace those in HubSpot or are added to them."""
 
@@ -134,12 +135,15 @@ class GuardsBlock(Block):
     """Ceilings; a plan over one of them is saved and not applied (exit code 3)."""
 
     max_creates: Annotated[int, Field(ge=0)] | None = None
+    """New records."""
     max_changed_share: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Changed records among those matched; looked at from 100 matched records on."""
+    """Part of the matched records that may change, 0 to 1; looked at from 100 matched records on."""
     max_clears: Annotated[int, Field(ge=0)] | None = None
+    """Filled properties that become empty."""
     max_archives: Annotated[int, Field(ge=0)] = 0
+    """Records archived because their rows left the source."""
     max_links_removed: Annotated[int, Field(ge=0)] | None = None
-    """None: a tenth of the links we hold, at least 100."""
+    """Links taken away; without it, a tenth of those that are ours, at least 100."""
 
 
 class SyncBlock(Block):
@@ -152,13 +156,17 @@ class SyncBlock(Block):
     key: str
     """The source column that identifies a row from run to run."""
     object_: str = Field(alias="object")
+    """What the rows become: `contacts`, `companies`, `deals` ..."""
     mode: Literal["create", "update", "upsert", "mirror"] = "upsert"
+    """create: new records only; update: existing ones only; upsert: both; mirror: both, and archive ours whose rows left."""
     match: str = "hs_object_id"
     """The property that decides which record a row is: `hs_object_id`, or one with unique values."""
     fields: Mapping[str, str | FieldBlock]
-    """Property -> column name, or a FieldBlock."""
+    """HubSpot property -> a column of the source, or a block."""
     associations: tuple[AssociationBlock, ...] = ()
+    """Links to other records."""
     guards: GuardsBlock = GuardsBlock()
+    """Ceilings under which a push may apply its plan."""
     on_archived: Literal["skip", "recreate"] = "skip"
     """What happens to a row whose record was archived in HubSpot."""
 

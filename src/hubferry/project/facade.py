@@ -125,12 +125,16 @@ class Project:
         """Give one run and what it did to each stream; `latest` is the latest run."""
         found = next(iter(self.state.runs(1)), None) if run_id == "latest" else self.state.run(run_id)
         if found is None:
-            raise RunError(f"there is no run {run_id!r}. `hubferry runs` lists them.")
+            raise RunError(
+                f"there is no run {run_id!r}. `hubferry runs` lists them."
+                if run_id != "latest"
+                else "nothing has run yet. `hubferry pull` is where to begin."
+            )
         return found, self.state.stream_runs(found.run_id)
 
     def rejected(self, sync: str, *, limit: int = 1000) -> list[Rejected]:
         """List what of a sync could not be done at its last run, with the reason and what to do."""
-        return rejected.query_rejected(self.state, None, self._sync(sync).name, limit=limit)
+        return rejected.query_rejected(self.state, self._sync(sync).name, limit=limit)
 
     # Do
 
