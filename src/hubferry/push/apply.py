@@ -1,27 +1,38 @@
-"""The only code that writes to HubSpot: sends a stored plan, intents first, and accounts for every step."""
+"""The only code that writes to HubSpot: sends a stored plan, intents first, and accounts for every step.
+
+Order: head marked as applying; per chunk: intents committed, batches sent, results committed; records of all syncs before
+links. A run that dies in between leaves intents, which the next one looks up before anything else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from hubferry.config.model import Sync
+from hubferry.errors import GuardError, PlanError, StalePlanError
+from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
-from hubferry.push.plan import Plan
+from hubferry.push import reconcile
+from hubferry.push.accounting import Outcome, build_outcomes
+from hubferry.push.draft import LINK_KINDS, RECORD_KINDS, load_step
+from hubferry.push.mapping import Portal
+from hubferry.push.plan import Plan, build_fingerprint, build_mappings, build_plan, query_plan
+from hubferry.push.reconcile import SentStep
+from hubferry.push.rejected import start_rejected
+from hubferry.push.results import record_results
+from hubferry.push.send_links import LinkSender
+from hubferry.push.send_records import RecordSender
+from hubferry.state import plans
+from hubferry.state.crash import crashpoint
+from hubferry.state.ledger import Stamp
+from hubferry.state.plans import INTENDED, PAGE, JournalRow, PlanReader
+from hubferry.state.leases import Lease
 from hubferry.state.store import StateStore
-from hubferry.types import Progress
+from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of the planned rows (or links) of one sync: `planned = applied + rejected + skipped + unknown`."""
-
-    planned: int = 0
-    applied: int = 0
-    rejected: int = 0
-    skipped: int = 0
-    unknown: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,9 @@ class PushReport:
     @property
     def exit_code(self) -> int:
         """0, or 1 when a row or link is invalid, rejected or unknown."""
-        raise NotImplementedError
+        outcomes = [*self.rows.values(), *self.links.values()]
+        bad = any(each.rejected or each.unknown for each in outcomes)
+        return int(bad or any(each.invalid or each.links_invalid for each in self.plan.counts.values()))
 
 
 def apply_plan(
@@ -55,7 +68,14 @@ def apply_plan(
 
     Raises StalePlanError when a sync or a property moved since (nothing is written), GuardError when a guard does not hold.
     """
-    raise NotImplementedError
+    state.migrate()
+    plan = query_plan(state, plan_id)
+    portal_id = _check_portal(plan, client)
+    with _run("apply", state, portal_id, {"plan": plan_id}, wait_seconds) as (lease, counts):
+        _check_fresh(plan, [sync for sync in syncs if sync.name in plan.syncs], client, warehouse)
+        report = _Applier(client, warehouse, state, lease, plan, progress or Quiet()).apply()
+        counts.update(_render_counts(report))
+    return report
 
 
 def run_push(
@@ -69,4 +89,148 @@ def run_push(
     progress: Progress | None = None,
 ) -> PushReport:
     """Plan and apply several syncs as one run, under their guards; over a guard the plan stays stored and GuardError names it."""
-    raise NotImplementedError
+    state.migrate()
+    told = progress or Quiet()
+    portal_id = fetch_account(client).portal_id
+    detail = {"syncs": [sync.name for sync in syncs], "full": full}
+    with _run("push", state, portal_id, detail, wait_seconds) as (lease, counts):
+        plan = build_plan(
+            syncs=syncs, client=client, warehouse=warehouse, state=state, full=full, lease=lease, progress=told
+        )
+        report = _Applier(client, warehouse, state, lease, plan, told).apply()
+        counts.update(_render_counts(report))
+    return report
+
+
+@contextmanager
+def _run(
+    kind: str, state: StateStore, portal_id: int, detail: Mapping[str, object], wait_seconds: float
+) -> Iterator[tuple[Lease, dict[str, int]]]:
+    """Hold the portal for one run, and record how it ended."""
+    run_id, counts = state.start_run(kind, portal_id, detail), dict[str, int]()
+    try:
+        with state.acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds) as lease:
+            yield lease, counts
+    except BaseException as error:
+        state.finish_run(run_id, "failed", counts, str(error) or type(error).__name__)
+        raise
+    state.finish_run(run_id, "done", counts)
+
+
+def _check_portal(plan: Plan, client: Client) -> int:
+    portal_id = fetch_account(client).portal_id
+    if portal_id != plan.portal_id:
+        raise StalePlanError(
+            f"plan {plan.id} was made for portal {plan.portal_id}, and this token belongs to portal {portal_id};"
+            " nothing was written. Use that portal's token, or plan anew."
+        )
+    return portal_id
+
+
+def _check_fresh(plan: Plan, syncs: Sequence[Sync], client: Client, warehouse: Warehouse) -> None:
+    by_name = {sync.name: sync for sync in syncs}
+    missing = [name for name in plan.syncs if name not in by_name]
+    if not missing:
+        ordered = [by_name[name] for name in plan.syncs]
+        if build_fingerprint(build_mappings(ordered, Portal(client), warehouse)) == plan.fingerprint:
+            return
+    what = f"the sync {missing[0]!r} is gone" if missing else "a sync, or a property or label it uses, was changed"
+    raise StalePlanError(
+        f"plan {plan.id}: {what} since the plan was made; nothing was written. Plan anew: hubferry plan {' '.join(plan.syncs)}"
+    )
+
+
+def _check_guards(plan: Plan) -> None:
+    broken = [verdict for verdict in plan.guards if not verdict.passed]
+    if broken:
+        said = "; ".join(
+            f"{each.sync}: {each.guard} allows {each.allowed:g}, the plan has {each.found:g}" for each in broken
+        )
+        raise GuardError(
+            f"plan {plan.id} is over its guards, nothing was written: {said}. Look at it with `hubferry plan`;"
+            " raise the guard in the sync if this is meant, and plan again."
+        )
+
+
+@dataclass
+class _Applier:
+    client: Client
+    warehouse: Warehouse
+    state: StateStore
+    lease: Lease
+    plan: Plan
+    progress: Progress
+
+    def apply(self) -> PushReport:
+        """Send records, then links, then account for all of them."""
+        _check_guards(self.plan)
+        reader = PlanReader(self.warehouse)
+        self._refuse_applied(reader)
+        started, calls = self.state.clock.monotonic(), self.client.usage.counted
+        stamp = self._stamp()
+        reconcile.settle_open_intents(self.client, self.warehouse, self.lease, stamp)
+        with self.lease.transaction() as tx:
+            start_rejected(tx, stamp, self.plan.syncs, reader.query_steps(self.plan.id, kinds=("invalid",)))
+            plans.set_plan_state(tx, self.plan.id, "applying")
+        records = RecordSender(self.client, self.warehouse, self.lease, self.plan.observed_at)
+        links = LinkSender(self.client, self.warehouse, self.lease, self.plan.observed_at)
+        for sender, kinds in ((records, RECORD_KINDS), (links, LINK_KINDS)):
+            for sync in self.plan.syncs:
+                self._send_all(sender, kinds, sync, reader)
+        rows, linked = build_outcomes(self.plan, reader.query_outcomes(self.plan.id))
+        with self.lease.transaction() as tx:
+            plans.set_plan_state(tx, self.plan.id, "applied")
+        seconds = self.state.clock.monotonic() - started
+        return PushReport(self.lease.run_id, self.plan, rows, linked, self.client.usage.counted - calls, seconds)
+
+    def _stamp(self) -> Stamp:
+        return Stamp(self.plan.portal_id, self.lease.run_id, self.client.now())
+
+    def _refuse_applied(self, reader: PlanReader) -> None:
+        stored = reader.query_plan(self.plan.id)
+        if stored is None or stored.state not in {"ready", "applying"}:
+            found = stored.state if stored else "gone"
+            raise PlanError(
+                f"plan {self.plan.id} is {found} already; plan anew: hubferry plan {' '.join(self.plan.syncs)}"
+            )
+
+    def _send_all(self, sender: RecordSender | LinkSender, kinds: Sequence[str], sync: str, reader: PlanReader) -> None:
+        done, total = 0, reader.count_steps(self.plan.id, kinds=kinds, sync=sync)
+        task = f"{'links' if kinds is LINK_KINDS else 'records'} of {sync}"
+        pending = reader.query_steps(self.plan.id, kinds=kinds, sync=sync, pending=True)
+        while stored := list(islice(pending, PAGE)):
+            self._send_chunk(sender, [SentStep(each.number, each.sync, load_step(each)) for each in stored])
+            done += len(stored)
+            self.progress.advance(task, done=done, total=total, share=self.client.usage.share())
+        if total:
+            self.progress.finish(task)
+
+    def _send_chunk(self, sender: RecordSender | LinkSender, chunk: Sequence[SentStep]) -> None:
+        """Write intents, send, write results. What an error leaves without result stays intended, for the next run."""
+        stamp = self._stamp()
+        with self.lease.transaction() as tx:
+            intents = [JournalRow(self.plan.id, each.number, each.sync, each.step.row_key, INTENDED) for each in chunk]
+            plans.merge_journal(tx, stamp, intents)
+        crashpoint("push.intents_committed")
+        answered, failure = sender.send(chunk)
+        crashpoint("push.batch_answered" if isinstance(sender, RecordSender) else "push.links_answered")
+        record_results(self.lease, stamp, self.plan.id, answered)
+        crashpoint("push.results_committed")
+        if failure is not None:
+            raise failure
+        lost = {each.number for each in chunk} - {each.number for each in answered}
+        if lost:
+            raise AssertionError(f"plan {self.plan.id}: {len(lost)} steps have no result; please report this")
+
+
+def _render_counts(report: PushReport) -> dict[str, int]:
+    """Add up rows and links over the syncs, for the runs table."""
+    counts: dict[str, int] = {}
+    for prefix, outcomes in (("rows", report.rows), ("links", report.links)):
+        for outcome in outcomes.values():
+            for name, number in vars(outcome).items():
+                counts[f"{prefix}_{name}"] = counts.get(f"{prefix}_{name}", 0) + number
+    return counts | {"calls": report.calls}
+
+
+__all__ = ["Outcome", "PushReport", "apply_plan", "run_push"]

@@ -2,64 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
 
 import msgspec
 
+import hubferry
 from hubferry.config.model import Sync
+from hubferry.errors import PlanError
+from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
+from hubferry.push import reconcile
+from hubferry.push.counts import (
+    LINKS_PER_CALL,
+    RECORDS_PER_CALL,
+    REMOVALS_PER_CALL,
+    WINDOW_SECONDS,
+    Cost,
+    GuardVerdict,
+    SyncCounts,
+    build_guards,
+    count_calls,
+)
+from hubferry.push.draft import Draft, load_step
+from hubferry.push.link_planner import plan_links
+from hubferry.push.mapping import Portal, SyncMapping, build_mapping
+from hubferry.push.record_planner import RecordPlanner
+from hubferry.push.source import query_source_columns
 from hubferry.push.steps import Step
-from hubferry.state.store import Lease, StateStore
+from hubferry.state.ledger import LedgerReader, Stamp
+from hubferry.state.plans import PlanReader
+from hubferry.state.leases import Lease
+from hubferry.state.store import StateReader, StateStore
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
 
-
-class SyncCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """One sync of a plan, in rows and in links. `rows = unchanged + planned + invalid`, for links too."""
-
-    rows: int = 0
-    unchanged: int = 0
-    planned: int = 0
-    invalid: int = 0
-    creates: int = 0
-    updates: int = 0
-    clears: int = 0
-    """Filled properties that become empty."""
-    archives: int = 0
-    held: int = 0
-    """Planned rows that cannot be done (conflict, archived, not found): shown, and counted as rejected or skipped by apply."""
-    matched: int = 0
-    """Rows whose record exists."""
-    settled: int = 0
-    """Values that HubSpot stored otherwise than sent; not planned again until source or record changes."""
-    links: int = 0
-    links_unchanged: int = 0
-    links_planned: int = 0
-    links_invalid: int = 0
-    links_added: int = 0
-    links_removed: int = 0
-    links_held: int = 0
-    links_owned: int = 0
-    """Links in our ledger before this plan."""
-
-
-class Cost(msgspec.Struct, frozen=True):
-    """What a plan costs: HubSpot calls made to plan it, calls to apply it, and the least seconds that takes at the limit."""
-
-    plan_calls: int
-    apply_calls: int
-    seconds: float
-
-
-class GuardVerdict(msgspec.Struct, frozen=True):
-    """One guard of one sync: what it allows, what the plan has, and whether it holds."""
-
-    sync: str
-    guard: str
-    allowed: float
-    found: float
-    passed: bool
+BURST = 190
+"""Calls in ten seconds that the least time is reckoned with."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,14 +59,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     """Of the syncs' definitions and of the objects' properties and labels they use."""
     observed_at: float
-    """HubSpot's time of the oldest value a step was compared with, seconds since the epoch."""
+    """HubSpot's time before the first value a step was compared with was read, seconds since the epoch."""
     version: str
     state: str = "ready"
 
     @property
-    def steps(self) -> int:
-        """Number of steps that write."""
-        raise NotImplementedError
+    def changes(self) -> int:
+        """Number of things that apply would write; 0: HubSpot holds what the sources ask for."""
+        return sum(counts.changes for counts in self.counts.values())
 
     @property
     def passed(self) -> bool:
@@ -115,14 +98,122 @@ def build_plan(
 
     Takes the portal's lease unless one is given. Raises ConfigError for a sync that names what the portal does not have.
     """
-    raise NotImplementedError(progress or Quiet())
+    state.migrate()
+    portal = Portal(client)
+    mappings = build_mappings(syncs, portal, warehouse)
+    portal_id = lease.portal_id if lease else fetch_account(client).portal_id
+    run_id = lease.run_id if lease else state.start_run("plan", portal_id, {"syncs": [sync.name for sync in syncs]})
+    held = nullcontext(lease) if lease else state.acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds)
+    try:
+        with held as owned:
+            assert owned is not None
+            planner = _Planner(client, warehouse, owned, mappings, portal, full, progress or Quiet())
+            plan = planner.plan()
+    except BaseException as error:
+        if lease is None:
+            state.finish_run(run_id, "failed", {}, str(error))
+        raise
+    if lease is None:
+        state.finish_run(run_id, "done", {"changes": plan.changes})
+    return plan
 
 
-def query_plan(state: StateStore, plan_id: str) -> Plan:
+def build_mappings(syncs: Sequence[Sync], portal: Portal, warehouse: Warehouse) -> list[SyncMapping]:
+    """Check the syncs against the portal and their sources."""
+    return [build_mapping(sync, portal, query_source_columns(sync, warehouse)) for sync in syncs]
+
+
+def build_fingerprint(mappings: Sequence[SyncMapping]) -> str:
+    """Give a hash of everything that decides what the rows of these syncs mean."""
+    parts = [f"{mapping.name} {mapping.fingerprint}" for mapping in mappings]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@dataclass
+class _Planner:
+    client: Client
+    warehouse: Warehouse
+    lease: Lease
+    mappings: Sequence[SyncMapping]
+    portal: Portal
+    full: bool
+    progress: Progress
+
+    def plan(self) -> Plan:
+        """What an earlier run left open is looked up first: it decides which rows have a record."""
+        calls = self.client.usage.counted
+        observed_at = self.client.now()
+        stamp = Stamp(self.lease.portal_id, self.lease.run_id, observed_at)
+        reconcile.settle_open_intents(self.client, self.warehouse, self.lease, stamp)
+        ledger = LedgerReader(self.warehouse, self.lease.portal_id)
+        draft = Draft(self.lease, stamp, f"plan-{self.lease.run_id}")
+        planners = [self._plan_records(mapping, ledger, draft) for mapping in self.mappings]
+        plan_links(self.client, ledger, draft, planners)
+        plan = self._seal(draft, planners, ledger, observed_at, calls)
+        draft.finish(msgspec.json.encode(plan).decode())
+        return plan
+
+    def _plan_records(self, mapping: SyncMapping, ledger: LedgerReader, draft: Draft) -> RecordPlanner:
+        planner = RecordPlanner(
+            self.client, self.warehouse, ledger, draft, mapping, full=self.full, progress=self.progress
+        )
+        planner.plan()
+        return planner
+
+    def _seal(
+        self, draft: Draft, planners: Sequence[RecordPlanner], ledger: LedgerReader, observed_at: datetime, calls: int
+    ) -> Plan:
+        counts = {planner.mapping.name: planner.counts for planner in planners}
+        for planner in planners:
+            planner.counts.links_owned = ledger.count_links(planner.mapping.name)
+            planner.counts.check(planner.mapping.name)
+        applying = sum(_count_apply_calls(each) for each in counts.values())
+        return Plan(
+            id=draft.plan_id,
+            portal_id=self.lease.portal_id,
+            syncs=tuple(counts),
+            full=self.full,
+            counts=counts,
+            cost=Cost(self.client.usage.counted - calls, applying, applying * WINDOW_SECONDS / BURST),
+            guards=tuple(
+                verdict
+                for mapping in self.mappings
+                for verdict in build_guards(mapping.name, mapping.sync.block.guards, counts[mapping.name])
+            ),
+            fingerprint=build_fingerprint(self.mappings),
+            observed_at=observed_at.timestamp(),
+            version=hubferry.__version__,
+        )
+
+
+def _count_apply_calls(counts: SyncCounts) -> int:
+    records = (counts.creates, counts.updates, counts.archives)
+    writing = sum(count_calls(each, RECORDS_PER_CALL) for each in records)
+    linking = count_calls(counts.links_added, LINKS_PER_CALL) + count_calls(counts.links_removed, REMOVALS_PER_CALL)
+    return writing + linking
+
+
+def query_plan(state: StateReader, plan_id: str) -> Plan:
     """Give a stored plan; raise PlanError when there is none of that id."""
-    raise NotImplementedError
+    reader = PlanReader(state.warehouse)
+    stored = reader.query_plan(plan_id) if state.version() else None
+    if stored is None:
+        known = ", ".join(reader.query_ids(limit=5)) if state.version() else ""
+        raise PlanError(
+            f"there is no plan {plan_id!r} in this warehouse. Latest: {known or 'none'}. Make one: hubferry plan SYNC"
+        )
+    if stored.state == "drafting":
+        raise PlanError(f"plan {plan_id!r} was not finished: its run was stopped. Make a new one: hubferry plan SYNC")
+    plan = msgspec.json.decode(stored.header, type=Plan)
+    return msgspec.structs.replace(plan, state=stored.state)
 
 
-def query_steps(state: StateStore, plan_id: str, *, limit: int | None = None) -> Iterator[PlannedStep]:
-    """Stream the steps of a stored plan in order."""
-    raise NotImplementedError
+def query_steps(state: StateReader, plan_id: str, *, limit: int | None = None) -> Iterator[PlannedStep]:
+    """Stream the steps of a stored plan in order, invalid rows and links among them."""
+    for stored in islice(PlanReader(state.warehouse).query_steps(plan_id), limit):
+        yield PlannedStep(stored.number, stored.sync, load_step(stored))
+
+
+def plan_time(plan: Plan) -> datetime:
+    """Give HubSpot's time of the plan's first look."""
+    return datetime.fromtimestamp(plan.observed_at, UTC)

@@ -1,10 +1,19 @@
-"""What could not be done, row by row: the `rejected` table, for listings."""
+"""What could not be done, row by row: the `rejected` table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 
-from hubferry.state.store import StateStore
+from hubferry.push.draft import load_step
+from hubferry.push.results import Result, rejected_row
+from hubferry.state import plans
+from hubferry.state.ledger import Stamp
+from hubferry.state.plans import StoredStep
+from hubferry.state.push_tables import REJECTED
+from hubferry.state.store import StateReader
+from hubferry.state.tables import SCHEMA
+from hubferry.warehouse.interface import Transaction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +32,37 @@ class Rejected:
     run_id: str
 
 
-def query_rejected(state: StateStore, portal_id: int | None, sync: str, *, limit: int = 1000) -> list[Rejected]:
+def query_rejected(state: StateReader, sync: str, *, portal_id: int | None = None, limit: int = 1000) -> list[Rejected]:
     """List what of a sync could not be done at its last run; portal None: of any portal."""
-    raise NotImplementedError
+    if state.version() is None:
+        return []
+    names = [field.name for field in fields(Rejected)]
+    where, params = "sync = ?", [sync]
+    if portal_id is not None:
+        where, params = f"{where} AND portal_id = ?", [*params, portal_id]  # type: ignore[list-item]
+    sql = (
+        f"SELECT {', '.join(names)} FROM {state.warehouse.name(SCHEMA, REJECTED.name)} WHERE {where}"
+        f" ORDER BY row_key, detail LIMIT {int(limit)}"
+    )
+    return [Rejected(**row) for row in state.warehouse.query(sql, params).to_pylist()]
+
+
+def start_rejected(tx: Transaction, stamp: Stamp, syncs: Sequence[str], invalid: Iterable[StoredStep]) -> None:
+    """Begin the list anew for these syncs: every row that was on it has been looked at by the plan."""
+    rows = [
+        rejected_row(
+            stamp,
+            Result(
+                number=stored.number,
+                sync=stored.sync,
+                step=(step := load_step(stored)),
+                state="invalid",
+                message=getattr(step, "reason", ""),
+                advice=getattr(step, "advice", ""),
+            ),
+        )
+        for stored in invalid
+    ]
+    for sync in syncs:
+        plans.delete_rejected(tx, stamp.portal_id, sync)
+    plans.merge_rejected(tx, rows)

@@ -22,6 +22,8 @@ class CreateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="create"):
     value: str
     properties: dict[str, str]
     upsert: bool = True
+    sent: dict[str, str] = {}
+    """The row's texts, clears included, for the ledger."""
     row_hash: str = ""
 
 
@@ -32,9 +34,11 @@ class UpdateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
     object: str
     record_id: str
     changes: tuple[Change, ...]
+    sent: dict[str, str] = {}
+    """The row's texts, unchanged ones included, for the ledger."""
+    stored: dict[str, str | None] = {}
+    """What HubSpot holds of them before this step."""
     row_hash: str = ""
-    settled: dict[str, str] = {}
-    """Other mapped properties as HubSpot holds them now."""
 
 
 class ArchiveRecord(msgspec.Struct, frozen=True, kw_only=True, tag="archive"):
@@ -54,7 +58,6 @@ class HoldRow(msgspec.Struct, frozen=True, kw_only=True, tag="hold"):
     reason: str
     advice: str
     record_id: str | None = None
-    row_hash: str = ""
 
 
 class TypeRef(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -75,14 +78,17 @@ class End(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True):
-    """Which row of which sync asked for which type, written from the row's own end (`forward`: the row is `from_`)."""
+    """Which row of which sync asked for which type; `type` in the direction from that row's record."""
 
     sync: str
     row_key: str
-    type: TypeRef
     forward: bool
+    """The row's record is the step's `from_`."""
+    type: TypeRef
     added: bool
     """The type was not on the pair before our first write, so it is ours to remove."""
+    before: tuple[TypeRef, ...] = ()
+    """What was on the pair before our first write, in the row's direction."""
 
 
 class SetLinks(msgspec.Struct, frozen=True, kw_only=True, tag="set_links"):
@@ -90,11 +96,15 @@ class SetLinks(msgspec.Struct, frozen=True, kw_only=True, tag="set_links"):
 
     from_: End
     to: End
+    row_key: str
+    """The row whose wish this is, for listings; others may ask for the same pair."""
     types: tuple[TypeRef, ...]
     old: tuple[TypeRef, ...]
     """What is on the pair now, in the same direction."""
     claims: tuple[Claim, ...]
-    """What our ledger holds of the pair afterwards."""
+    """What our ledger holds anew of the pair afterwards."""
+    released: tuple[Claim, ...] = ()
+    """What it no longer holds."""
     dropped: tuple[TypeRef, ...] = ()
     """Ours, and disappearing by this write."""
 
@@ -104,9 +114,12 @@ class RemoveLabels(msgspec.Struct, frozen=True, kw_only=True, tag="remove_labels
 
     from_: End
     to: End
+    row_key: str
+    """The row whose wish this is, for listings; others may ask for the same pair."""
     types: tuple[TypeRef, ...]
     old: tuple[TypeRef, ...]
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim, ...] = ()
+    released: tuple[Claim, ...] = ()
 
 
 class RemoveLinks(msgspec.Struct, frozen=True, kw_only=True, tag="remove_links"):
@@ -114,7 +127,9 @@ class RemoveLinks(msgspec.Struct, frozen=True, kw_only=True, tag="remove_links")
 
     from_: End
     to: End
+    row_key: str
     old: tuple[TypeRef, ...]
+    released: tuple[Claim, ...] = ()
 
 
 class HoldLinks(msgspec.Struct, frozen=True, kw_only=True, tag="hold_links"):
@@ -122,10 +137,20 @@ class HoldLinks(msgspec.Struct, frozen=True, kw_only=True, tag="hold_links"):
 
     from_: End
     to: End
+    row_key: str
+    reason: str
+    advice: str
+
+
+class InvalidEntry(msgspec.Struct, frozen=True, kw_only=True, tag="invalid"):
+    """Something of a row that cannot be sent: shown and listed, never written. Counted as invalid, not as planned."""
+
+    row_key: str
+    detail: str
     reason: str
     advice: str
 
 
 RecordStep = CreateRecord | UpdateRecord | ArchiveRecord | HoldRow
 LinkStep = SetLinks | RemoveLabels | RemoveLinks | HoldLinks
-Step = RecordStep | LinkStep
+Step = RecordStep | LinkStep | InvalidEntry

@@ -1,104 +1,125 @@
 """The tables that push keeps in the warehouse: ledger, links, plans, journal, rejected rows. Data only.
 
-`journal` rows are intents while `state` is `intended`, results afterwards; nothing is sent before its intent is committed.
+Rows of `journal` are intents while their state is `intended` and results afterwards; nothing is sent before its intent is
+committed.
 """
 
 from __future__ import annotations
 
-from hubferry.types import Column, Table
+from hubferry.state.tables import StateColumn, StateTable
 
-SCHEMA = "hubferry"
+_PORTAL = StateColumn("portal_id", "integer", "the HubSpot account")
+_SYNC = StateColumn("sync", "string", "the sync")
+_ROW = StateColumn("row_key", "string", "the row's key, as text")
+_RUN = StateColumn("run_id", "string", "the run that wrote this")
+_PLAN = StateColumn("plan_id", "string", "the plan")
+_NUMBER = StateColumn("number", "integer", "the step's place in the plan")
 
-
-def _table(name: str, key: tuple[str, ...], **columns: str) -> Table:
-    return Table(SCHEMA, name, tuple(Column(column, kind) for column, kind in columns.items()), key)
-
-
-LEDGER = _table(
+LEDGER = StateTable(
     "ledger",
-    ("portal_id", "sync", "row_key"),
-    portal_id="integer",
-    sync="string",
-    row_key="string",
-    object="string",
-    record_id="string",
-    row_hash="string",  # of the encoded row, links included: what `push` compares with
-    sent="json",  # property -> text as we sent it
-    stored="json",  # property -> text as HubSpot stored it: the base of the next comparison
-    created="boolean",  # the record was made by this sync
-    due="boolean",  # to be looked at again although the row did not change: rejected, skipped, unknown
-    run_id="string",
-    written_at="timestamp",
+    "Which record each row of a sync is, and what HubSpot held of it after our last look.",
+    (
+        _PORTAL,
+        _SYNC,
+        _ROW,
+        StateColumn("object", "string", "the record's object"),
+        StateColumn("record_id", "string", "the record"),
+        StateColumn(
+            "row_hash", "string", "of the encoded row, links included; `push` reads only rows where it differs"
+        ),
+        StateColumn("sent", "json", "property -> text as we sent it"),
+        StateColumn("stored", "json", "property -> text as HubSpot stored it: the base of the next comparison"),
+        StateColumn("created", "boolean", "the record was made by this sync"),
+        _RUN,
+        StateColumn("written_at", "timestamp", "when this was written"),
+    ),
+    key=("portal_id", "sync", "row_key"),
 )
-LINKS = _table(
+LINKS = StateTable(
     "links",
-    ("portal_id", "sync", "from_object", "from_id", "to_object", "to_id", "category", "type_id"),
-    portal_id="integer",
-    sync="string",
-    row_key="string",
-    from_object="string",
-    from_id="string",
-    to_object="string",
-    to_id="string",
-    category="string",
-    type_id="integer",
-    label="string",
-    added="boolean",  # false: wanted by the sync, but it stood there before us; never removed by us
-    before="json",  # [[category, type_id], ...] on the pair before our first write
-    run_id="string",
-    written_at="timestamp",
+    "Which types of link each row of a sync asked for; `added` ones are ours to remove.",
+    (
+        _PORTAL,
+        _SYNC,
+        _ROW,
+        StateColumn("from_object", "string", "the row's object"),
+        StateColumn("from_id", "string", "the row's record"),
+        StateColumn("to_object", "string", "the other object"),
+        StateColumn("to_id", "string", "the other record"),
+        StateColumn("category", "string", "HUBSPOT_DEFINED, USER_DEFINED or INTEGRATOR_DEFINED"),
+        StateColumn("type_id", "integer", "the type, in the direction from the row's record"),
+        StateColumn("label", "string", "its label at that time; NULL: unlabelled"),
+        StateColumn("added", "boolean", "the type was not on the pair before our first write"),
+        StateColumn("before", "json", "[[category, type id, label], ..] on the pair before our first write"),
+        _RUN,
+        StateColumn("written_at", "timestamp", "when this was written"),
+    ),
+    key=("portal_id", "sync", "from_object", "from_id", "to_object", "to_id", "category", "type_id"),
 )
-PLANS = _table(
+PLANS = StateTable(
     "plans",
-    ("plan_id",),
-    plan_id="string",
-    portal_id="integer",
-    state="string",  # drafting, ready, applied, superseded
-    header="json",
-    run_id="string",
-    created_at="timestamp",
-    applied_at="timestamp",
+    "Every plan: what it does in numbers, its cost, its guards.",
+    (
+        _PLAN,
+        _PORTAL,
+        StateColumn("state", "string", "drafting, ready, applying, applied or superseded"),
+        StateColumn("header", "json", "the plan without its steps"),
+        StateColumn("run_id", "string", "the run that made it"),
+        StateColumn("created_at", "timestamp", "when it was made"),
+    ),
+    key=("plan_id",),
 )
-PLAN_STEPS = _table(
+PLAN_STEPS = StateTable(
     "plan_steps",
-    ("plan_id", "number"),
-    plan_id="string",
-    number="integer",
-    sync="string",
-    kind="string",
-    row_key="string",
-    record_id="string",
-    step="json",
+    "The steps of every plan, with old and new values.",
+    (
+        _PLAN,
+        _NUMBER,
+        _SYNC,
+        StateColumn(
+            "kind", "string", "create, update, archive, hold, set_links, remove_labels, remove_links or hold_links"
+        ),
+        _ROW,
+        StateColumn("record_id", "string", "the record, where it exists"),
+        StateColumn("step", "json", "the step"),
+    ),
+    key=("plan_id", "number"),
 )
-JOURNAL = _table(
+JOURNAL = StateTable(
     "journal",
-    ("plan_id", "number"),
-    plan_id="string",
-    number="integer",
-    portal_id="integer",
-    run_id="string",
-    sync="string",
-    row_key="string",
-    state="string",  # intended; then applied, rejected, skipped, unknown
-    record_id="string",
-    reason="string",
-    written_at="timestamp",
+    "What became of each step that was begun: intended before it is sent, its result afterwards.",
+    (
+        _PLAN,
+        _NUMBER,
+        _PORTAL,
+        _SYNC,
+        _ROW,
+        StateColumn("state", "string", "intended, then applied, rejected, skipped or unknown"),
+        StateColumn("record_id", "string", "the record written"),
+        StateColumn("reason", "string", "why it was rejected, skipped or is unknown"),
+        _RUN,
+        StateColumn("written_at", "timestamp", "when this was written"),
+    ),
+    key=("plan_id", "number"),
 )
-REJECTED = _table(
+REJECTED = StateTable(
     "rejected",
-    ("portal_id", "sync", "row_key", "detail"),
-    portal_id="integer",
-    sync="string",
-    row_key="string",
-    detail="string",  # what of the row: `row`, a column, or a link
-    state="string",  # invalid, rejected, skipped, unknown
-    step="string",
-    message="string",
-    category="string",
-    correlation_id="string",
-    advice="string",
-    run_id="string",
-    recorded_at="timestamp",
+    "What could not be done at the last look: rows, columns and links, each with its reason and what to do.",
+    (
+        _PORTAL,
+        _SYNC,
+        _ROW,
+        StateColumn("detail", "string", "what of the row: `row`, a property, or a link"),
+        StateColumn("state", "string", "invalid, rejected, skipped or unknown"),
+        StateColumn("step", "string", "what was to be done"),
+        StateColumn("message", "string", "the reason, HubSpot's own words where it refused"),
+        StateColumn("category", "string", "HubSpot's category"),
+        StateColumn("correlation_id", "string", "HubSpot's correlation id, for its support"),
+        StateColumn("advice", "string", "what to do"),
+        _RUN,
+        StateColumn("recorded_at", "timestamp", "when this was written"),
+    ),
+    key=("portal_id", "sync", "row_key", "detail"),
 )
 
-TABLES: tuple[Table, ...] = (LEDGER, LINKS, PLANS, PLAN_STEPS, JOURNAL, REJECTED)
+TABLES: tuple[StateTable, ...] = (JOURNAL, LEDGER, LINKS, PLANS, PLAN_STEPS, REJECTED)

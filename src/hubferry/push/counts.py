@@ -1,0 +1,101 @@
+"""The numbers of a plan, by sync: what it does, what it costs, and whether its guards hold. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from hubferry.config.model import GuardsBlock
+
+SHARE_FROM = 100
+"""Matched records from which on a share of them means something."""
+RECORDS_PER_CALL, LINKS_PER_CALL, REMOVALS_PER_CALL = 100, 2_000, 100
+WINDOW_SECONDS = 10
+
+
+class SyncCounts(msgspec.Struct, kw_only=True):
+    """One sync of a plan, in rows and in wished links. `rows = unchanged + planned + invalid`, for links too."""
+
+    rows: int = 0
+    unchanged: int = 0
+    planned: int = 0
+    invalid: int = 0
+    creates: int = 0
+    updates: int = 0
+    clears: int = 0
+    """Filled properties that become empty."""
+    archives: int = 0
+    """Records whose rows left the source (`mirror`); planned, although they are no rows."""
+    held: int = 0
+    """Planned rows that cannot be done (conflict, archived, not found): apply counts them as rejected or skipped."""
+    matched: int = 0
+    """Rows whose record exists."""
+    settled: int = 0
+    """Values that HubSpot stored otherwise than sent; not planned again until source or record changes."""
+    links: int = 0
+    """Links that the rows looked at ask for."""
+    links_unchanged: int = 0
+    links_planned: int = 0
+    links_invalid: int = 0
+    links_added: int = 0
+    links_removed: int = 0
+    links_held: int = 0
+    links_owned: int = 0
+    """Links that were ours to remove before this plan."""
+
+    def check(self, sync: str) -> None:
+        """Raise AssertionError where a row or link is unaccounted for: such a plan must not be used."""
+        rows, links = self.unchanged + self.planned + self.invalid, self.links_unchanged + self.links_planned
+        if self.rows != rows or self.planned != self.creates + self.updates + self.held:
+            raise AssertionError(f"sync {sync!r}: {self.rows} rows, but {rows} accounted for; please report this")
+        if self.links != links + self.links_invalid:
+            raise AssertionError(f"sync {sync!r}: {self.links} links, but {links} accounted for; please report this")
+
+    @property
+    def changes(self) -> int:
+        """Number of things that apply would write."""
+        return self.creates + self.updates + self.archives + self.links_added + self.links_removed
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What a plan costs: HubSpot calls made to plan it, calls to apply it, and the least seconds that takes at the limit."""
+
+    plan_calls: int
+    apply_calls: int
+    seconds: float
+
+
+class GuardVerdict(msgspec.Struct, frozen=True):
+    """One guard of one sync: what it allows, what the plan has, and whether it holds."""
+
+    sync: str
+    guard: str
+    allowed: float
+    found: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the guard holds."""
+        return self.found <= self.allowed
+
+
+def build_guards(sync: str, guards: GuardsBlock, counts: SyncCounts) -> Iterator[GuardVerdict]:
+    """Judge the numbers of a sync by its guards."""
+    links = guards.max_links_removed
+    limits = {
+        "max_creates": (guards.max_creates, counts.creates),
+        "max_clears": (guards.max_clears, counts.clears),
+        "max_archives": (guards.max_archives, counts.archives),
+        "max_links_removed": (links if links is not None else max(100, counts.links_owned // 10), counts.links_removed),
+    }
+    for name, (allowed, found) in limits.items():
+        if allowed is not None:
+            yield GuardVerdict(sync, name, allowed, found)
+    if guards.max_changed_share is not None and counts.matched >= SHARE_FROM:
+        yield GuardVerdict(sync, "max_changed_share", guards.max_changed_share, counts.updates / counts.matched)
+
+
+def count_calls(things: int, per_call: int) -> int:
+    """Give the calls that so many things need."""
+    return -(-things // per_call)

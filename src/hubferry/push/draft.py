@@ -1,0 +1,104 @@
+"""A plan while it is made: steps go to the warehouse in chunks, so that a plan may be larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from hubferry.push.steps import (
+    ArchiveRecord,
+    CreateRecord,
+    HoldLinks,
+    HoldRow,
+    InvalidEntry,
+    RemoveLabels,
+    RemoveLinks,
+    SetLinks,
+    Step,
+    UpdateRecord,
+)
+from hubferry.state import ledger, plans
+from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
+from hubferry.state.plans import StoredStep
+from hubferry.state.leases import Lease
+
+CHUNK = 2_000
+KINDS: dict[type, str] = {
+    ArchiveRecord: "archive",
+    CreateRecord: "create",
+    HoldLinks: "hold_links",
+    HoldRow: "hold",
+    InvalidEntry: "invalid",
+    RemoveLabels: "remove_labels",
+    RemoveLinks: "remove_links",
+    SetLinks: "set_links",
+    UpdateRecord: "update",
+}
+RECORD_KINDS = ("create", "update", "archive", "hold")
+LINK_KINDS = ("set_links", "remove_labels", "remove_links", "hold_links")
+
+
+class Draft:
+    """Collects the steps of one plan, and what the ledger learns from comparing."""
+
+    def __init__(self, lease: Lease, stamp: Stamp, plan_id: str) -> None:
+        self.lease, self.stamp, self.plan_id = lease, stamp, plan_id
+        self._steps: list[StoredStep] = []
+        self._next = 1
+        with lease.transaction() as tx:
+            plans.merge_plan(tx, stamp, plan_id, "drafting")
+
+    def add(self, sync: str, step: Step) -> int:
+        """Add a step and give its number."""
+        number, self._next = self._next, self._next + 1
+        self._steps.append(store_step(number, sync, step))
+        if len(self._steps) >= CHUNK:
+            self.flush()
+        return number
+
+    def drop(self, numbers: Collection[int]) -> None:
+        """Take steps back."""
+        self.flush()
+        with self.lease.transaction() as tx:
+            plans.delete_steps(tx, self.plan_id, numbers)
+
+    def adopt(self, rows: list[LedgerRow]) -> None:
+        """Note in the ledger rows whose records hold everything already."""
+        if rows:
+            with self.lease.transaction() as tx:
+                ledger.merge_ledger(tx, self.stamp, rows)
+
+    def adopt_links(self, claimed: list[LinkRow], released: list[LinkRow]) -> None:
+        """Note in the ledger links that need no write, and forget those that nobody asks for and that are not ours."""
+        if claimed or released:
+            with self.lease.transaction() as tx:
+                ledger.delete_links(tx, self.stamp.portal_id, released)
+                ledger.merge_links(tx, self.stamp, claimed)
+
+    def flush(self) -> None:
+        """Write the steps collected so far."""
+        if self._steps:
+            with self.lease.transaction() as tx:
+                plans.append_steps(tx, self.plan_id, self._steps)
+            self._steps = []
+
+    def finish(self, header: str) -> None:
+        """Write the head: from now on the plan can be applied."""
+        self.flush()
+        with self.lease.transaction() as tx:
+            plans.merge_plan(tx, self.stamp, self.plan_id, "ready", header)
+
+
+def store_step(number: int, sync: str, step: Step) -> StoredStep:
+    """Give a step as a row."""
+    record_id = getattr(step, "record_id", None)
+    return StoredStep(number, sync, KINDS[type(step)], step.row_key, record_id, msgspec.json.encode(step).decode())
+
+
+_DECODER: msgspec.json.Decoder[Step] = msgspec.json.Decoder(Step)
+
+
+def load_step(stored: StoredStep) -> Step:
+    """Give a row as the step it holds."""
+    return _DECODER.decode(stored.step)

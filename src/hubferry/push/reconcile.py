@@ -1,0 +1,146 @@
+"""What a run that died left open: each intent is looked up in HubSpot, never assumed and never just sent again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from hubferry.hubspot.client import Client
+from hubferry.push.draft import load_step
+from hubferry.push.link_reading import find_link_results
+from hubferry.push.observed import Observed, fetch_observed_by_name
+from hubferry.push.results import Result, record_results
+from hubferry.push.steps import (
+    ArchiveRecord,
+    CreateRecord,
+    HoldLinks,
+    HoldRow,
+    InvalidEntry,
+    RemoveLabels,
+    RemoveLinks,
+    SetLinks,
+    Step,
+    UpdateRecord,
+)
+from hubferry.state import plans
+from hubferry.state.ledger import LedgerReader, Stamp
+from hubferry.state.plans import PlanReader
+from hubferry.state.leases import Lease
+from hubferry.warehouse.interface import Warehouse
+
+
+@dataclass(frozen=True)
+class SentStep:
+    """A step whose outcome is not known."""
+
+    number: int
+    sync: str
+    step: Step
+
+
+def settle_open_intents(client: Client, warehouse: Warehouse, lease: Lease, stamp: Stamp) -> None:
+    """Look up what earlier runs intended: what was carried out is recorded, the rest may be tried again."""
+    open_: dict[str, list[SentStep]] = defaultdict(list)
+    for plan_id, stored in PlanReader(warehouse).query_open(lease.portal_id):
+        open_[plan_id].append(SentStep(stored.number, stored.sync, load_step(stored)))
+    for plan_id, steps in open_.items():
+        done = fetch_outcomes(client, LedgerReader(warehouse, lease.portal_id), steps)
+        record_results(lease, stamp, plan_id, list(done.values()))
+        undone = [(plan_id, each.number) for each in steps if each.number not in done]
+        with lease.transaction() as tx:
+            plans.delete_journal(tx, undone)
+
+
+def fetch_outcomes(client: Client, ledger: LedgerReader, steps: Sequence[SentStep]) -> dict[int, Result]:
+    """Give, by number, the results of those steps that HubSpot shows as carried out."""
+    results: dict[int, Result] = {}
+    by_object: dict[tuple[str, str], list[SentStep]] = defaultdict(list)
+    links: list[SentStep] = []
+    for each in steps:
+        match each.step:
+            case CreateRecord():
+                by_object[each.step.object, each.step.match].append(each)
+            case UpdateRecord() | ArchiveRecord():
+                by_object[each.step.object, ""].append(each)
+            case SetLinks() | RemoveLabels() | RemoveLinks():
+                links.append(each)
+            case HoldRow() | HoldLinks() | InvalidEntry():
+                continue
+            case _:
+                assert_never(each.step)
+    for (object_name, match), sent in by_object.items():
+        results |= _fetch_records(client, ledger, object_name, match, sent)
+    results |= find_link_results(client, ledger, [(each.number, each.sync, each.step) for each in links])
+    return results
+
+
+def _fetch_records(
+    client: Client, ledger: LedgerReader, object_name: str, match: str, sent: Sequence[SentStep]
+) -> dict[int, Result]:
+    asked = {asked_key(each.step) for each in sent}
+    names = {name for each in sent for name in written_names(each.step)}
+    found = fetch_observed_by_name(client, object_name, asked, names, id_property=match or None)
+    results = (_judge(each, found.get(asked_key(each.step)), ledger) for each in sent)
+    return {result.number: result for result in results if result is not None}
+
+
+def asked_key(step: Step) -> str:
+    """Give the record id or unique value that a step is about."""
+    match step:
+        case CreateRecord():
+            return step.value
+        case UpdateRecord() | ArchiveRecord():
+            return step.record_id
+        case _:
+            raise TypeError(f"a {type(step).__name__} has no record of its own")
+
+
+def written_names(step: Step) -> Iterable[str]:
+    """Give the properties that a step writes."""
+    match step:
+        case CreateRecord():
+            return step.properties.keys()
+        case UpdateRecord():
+            return [change.property for change in step.changes]
+        case _:
+            return ()
+
+
+def _judge(each: SentStep, record: Observed | None, ledger: LedgerReader) -> Result | None:
+    step = each.step
+    if isinstance(step, ArchiveRecord):
+        return None if record else Result(number=each.number, sync=each.sync, step=step, state="applied")
+    if record is None or not isinstance(step, CreateRecord | UpdateRecord):
+        return None
+    if not _holds(step, record.values):
+        return None
+    known = ledger.query_rows(each.sync, [step.row_key]).get(step.row_key)
+    as_sent = {name: text for name, text in record.values.items() if (text or "") == (_new(step).get(name) or "")}
+    return Result(
+        number=each.number,
+        sync=each.sync,
+        step=step,
+        state="applied",
+        record_id=record.record_id,
+        stored=as_sent,
+        due=len(as_sent) < len(record.values),
+        created=isinstance(step, CreateRecord) or bool(known and known.created),
+    )
+
+
+def _holds(step: CreateRecord | UpdateRecord, values: Mapping[str, str | None]) -> bool:
+    """A plain create cannot be sent again, so a record with its unique value is it, whatever HubSpot made of the rest.
+
+    Upserts and updates can: a value that HubSpot normalised costs one more call, and nothing else.
+    """
+    if isinstance(step, CreateRecord) and not step.upsert:
+        return True
+    return all((values.get(name) or "") == text for name, text in _new(step).items())
+
+
+def _new(step: CreateRecord | UpdateRecord) -> Mapping[str, str]:
+    if isinstance(step, CreateRecord):
+        return step.properties
+    return {change.property: change.new for change in step.changes}

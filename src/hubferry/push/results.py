@@ -1,0 +1,133 @@
+"""What became of a step, and what the ledger keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hubferry.push.draft import KINDS
+from hubferry.push.steps import ArchiveRecord, CreateRecord, HoldRow, RecordStep, Step, UpdateRecord
+from hubferry.state import ledger, plans
+from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
+from hubferry.state.plans import JournalRow
+from hubferry.state.leases import Lease
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One step's outcome: applied, rejected, skipped or unknown."""
+
+    number: int
+    sync: str
+    step: Step
+    state: str
+    record_id: str | None = None
+    stored: Mapping[str, str | None] | None = None
+    """What HubSpot's answer, or a read, said the record holds."""
+    created: bool = False
+    message: str | None = None
+    category: str | None = None
+    correlation_id: str | None = None
+    advice: str | None = None
+    due: bool = False
+    """Applied, but not surely as asked: the next push looks at the row again."""
+    claims: tuple[LinkRow, ...] = ()
+    released: tuple[LinkRow, ...] = ()
+
+
+def record_results(lease: Lease, stamp: Stamp, plan_id: str, results: Sequence[Result]) -> None:
+    """Make results durable in one transaction: journal, ledger, links, and the list of what could not be done."""
+    if not results:
+        return
+    rows = [row for each in results if (row := _ledger_row(each)) is not None]
+    gone = [each for each in results if isinstance(each.step, ArchiveRecord) and each.state == "applied"]
+    with lease.transaction() as tx:
+        plans.merge_journal(tx, stamp, (_journal_row(plan_id, each) for each in results))
+        ledger.merge_ledger(tx, stamp, rows)
+        for each in gone:
+            ledger.delete_ledger(tx, stamp.portal_id, each.sync, [each.step.row_key])
+        ledger.delete_links(tx, stamp.portal_id, (row for each in results for row in each.released))
+        ledger.merge_links(tx, stamp, _unique(row for each in results for row in each.claims))
+        plans.merge_rejected(tx, [rejected_row(stamp, each) for each in results if each.state != "applied"])
+
+
+def _unique(rows: object) -> list[LinkRow]:
+    found: dict[tuple[object, ...], LinkRow] = {}
+    for row in rows:  # type: ignore[attr-defined]
+        key = (row.sync, row.from_object, row.from_id, row.to_object, row.to_id, row.category, row.type_id)
+        found[key] = row
+    return list(found.values())
+
+
+def _journal_row(plan_id: str, each: Result) -> JournalRow:
+    record_id = each.record_id or getattr(each.step, "record_id", None)
+    return JournalRow(plan_id, each.number, each.sync, each.step.row_key, each.state, record_id, each.message)
+
+
+def _ledger_row(each: Result) -> LedgerRow | None:
+    step = each.step
+    if each.state != "applied" or not isinstance(step, CreateRecord | UpdateRecord) or each.record_id is None:
+        return None
+    return LedgerRow(
+        sync=each.sync,
+        row_key=step.row_key,
+        object=step.object,
+        record_id=each.record_id,
+        row_hash="" if each.due else step.row_hash,
+        sent=step.sent,
+        stored=build_stored(step, each.stored or {}),
+        created=each.created,
+    )
+
+
+def build_stored(step: CreateRecord | UpdateRecord, answer: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Give what HubSpot holds of a row after a step: as its answer says, else as it was before.
+
+    A changed property that the answer leaves out keeps the old value: where HubSpot ignored the new one, the next plan
+    finds exactly that and does not send it again.
+    """
+    if isinstance(step, CreateRecord):
+        return {name: answer.get(name) for name in step.sent}
+    return {name: answer.get(name, step.stored.get(name)) for name in step.sent}
+
+
+def rejected_row(stamp: Stamp, each: Result) -> dict[str, object]:
+    """Give the row of the rejected table."""
+    detail = render_detail(each.step)
+    return {
+        "portal_id": stamp.portal_id,
+        "sync": each.sync,
+        "row_key": each.step.row_key,
+        "detail": detail,
+        "state": each.state,
+        "step": KINDS[type(each.step)],
+        "message": each.message or "",
+        "category": each.category,
+        "correlation_id": each.correlation_id,
+        "advice": each.advice or "",
+        "run_id": stamp.run_id,
+        "recorded_at": stamp.at,
+    }
+
+
+def render_detail(step: Step) -> str:
+    """Name what of a row a step is about."""
+    if isinstance(step, RecordStep):
+        return "row"
+    if hasattr(step, "detail"):
+        return str(step.detail)
+    ends = [f"{end.object} {end.record_id or f'of row {end.row_key}'}" for end in (step.from_, step.to)]
+    return f"link {ends[0]} - {ends[1]}"
+
+
+def hold_result(number: int, sync: str, step: HoldRow) -> Result:
+    """Give the result of a row that the plan says cannot be done."""
+    return Result(
+        number=number,
+        sync=sync,
+        step=step,
+        state=step.outcome,
+        record_id=step.record_id,
+        message=step.reason,
+        advice=step.advice,
+    )

@@ -1,0 +1,215 @@
+"""Source rows as what HubSpot shall hold: texts by property, links by key; or the reasons why a row cannot be sent. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from hubferry.push import encode
+from hubferry.push.encode import InvalidValueError
+from hubferry.push.labels import UnknownLabelError
+from hubferry.push.mapping import Field, LinkField, SyncMapping
+from hubferry.push.steps import TypeRef
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why something of a row cannot be sent."""
+
+    detail: str
+    """The property, the column, or the link."""
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One link that a row asks for: the key in the column, and the types; none when `problem` says why not."""
+
+    field: int
+    key: str
+    types: tuple[TypeRef, ...]
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesiredRow:
+    """What HubSpot shall hold of one row: property -> text ("" clears), and its links."""
+
+    key: str
+    values: Mapping[str, str]
+    match_value: str | None
+    record_id: str | None
+    """The record id the row names, where rows are matched by it."""
+    wishes: tuple[Wish, ...]
+    hash: str
+
+
+@dataclass(frozen=True)
+class InvalidRow:
+    """A row that cannot be sent at all."""
+
+    key: str
+    problems: tuple[Problem, ...]
+
+
+KEY, COPIES, FIELD, LINK, RECORD = "k", "n", "f", "a", "r"
+"""Names of the columns that `source` selects; FIELD and LINK are followed by a position."""
+
+
+def build_row(mapping: SyncMapping, values: Mapping[str, object], ordinal: int) -> DesiredRow | InvalidRow:
+    """Encode one row of the source query."""
+    key_column = mapping.sync.block.key
+    key = row_key(values[KEY])
+    if key is None:
+        advice = f"Fill {key_column!r} in the source, or leave such rows out."
+        return InvalidRow(f"(row {ordinal})", (Problem(key_column, "the key is NULL or blank", advice),))
+    if values[COPIES] != 1:
+        advice = f"Make {key_column!r} unique in the source; none of the copies was sent."
+        return InvalidRow(key, (Problem(key_column, f"{values[COPIES]} rows have this key", advice),))
+    problems: list[Problem] = []
+    texts = dict(_texts(mapping, values, problems))
+    wishes = tuple(_wishes(mapping, values, problems))
+    record_id = _record_id(mapping, values, problems)
+    match_value = texts.get(mapping.match.name) if mapping.match else None
+    if mapping.match and not match_value and not any(each.detail == mapping.match.name for each in problems):
+        advice = "Fill it in the source: without it hubferry cannot tell which record this row is."
+        problems.append(Problem(mapping.match.name, "the match property has no value", advice))
+    if problems:
+        return InvalidRow(key, tuple(problems))
+    return DesiredRow(
+        key=key,
+        values=texts,
+        match_value=match_value,
+        record_id=record_id,
+        wishes=wishes,
+        hash=_hash(texts, record_id, wishes, mapping.links),
+    )
+
+
+def row_key(value: object) -> str | None:
+    """Give a key as text, None when it is none."""
+    return None if encode.is_empty(value) else encode.plain_text(value)
+
+
+def _texts(mapping: SyncMapping, values: Mapping[str, object], problems: list[Problem]) -> Iterator[tuple[str, str]]:
+    for index, field in enumerate(mapping.fields):
+        value = field.constant if field.sql is None else values[f"{FIELD}{index}"]
+        name = field.property.name
+        if encode.is_empty(value):
+            if field.on_null == "clear":
+                yield name, ""
+            elif field.on_null == "error":
+                problems.append(Problem(name, "no value, and `on_null: error`", "Fill it in the source."))
+            continue
+        try:
+            yield name, encode.encode(value, field.property, append=field.append)
+        except InvalidValueError as error:
+            problems.append(Problem(name, str(error), _advice(field)))
+
+
+def _advice(field: Field) -> str:
+    if field.property.options:
+        return "Correct the value in the source, or add the option to the property in HubSpot."
+    return f"Correct the value in the source; {field.property.name!r} is of type {field.property.type}."
+
+
+def _record_id(mapping: SyncMapping, values: Mapping[str, object], problems: list[Problem]) -> str | None:
+    if mapping.record_id_column is None:
+        return None
+    text = row_key(values[RECORD]) or ""
+    if text.isascii() and text.isdigit():
+        return text
+    problems.append(Problem("hs_object_id", "not a record id: digits only", "Correct the record id in the source."))
+    return None
+
+
+def _wishes(mapping: SyncMapping, values: Mapping[str, object], problems: list[Problem]) -> Iterator[Wish]:
+    for index, link in enumerate(mapping.links):
+        try:
+            entries = parse_links(values[f"{LINK}{index}"])
+        except InvalidValueError as error:
+            advice = "Give an object of key -> label, null or list of labels, or a list of keys."
+            problems.append(Problem(link.column, str(error), advice))
+            continue
+        for key, labels in entries.items():
+            yield _wish(index, link, key, labels)
+
+
+def parse_links(value: object) -> dict[object, tuple[str | None, ...]]:
+    """Read a column of links: a MAP, a STRUCT, JSON text, or a list of keys; each key with its label texts (None: unlabelled)."""
+    if isinstance(value, str) and value.strip():
+        try:
+            value = json.loads(value, parse_float=str)
+        except ValueError:
+            raise InvalidValueError("not JSON") from None
+    if encode.is_empty(value):
+        return {}
+    if isinstance(value, Mapping):
+        pairs: Sequence[tuple[object, object]] = list(value.items())
+    elif isinstance(value, list):
+        pairs = [each if isinstance(each, tuple) else (each, None) for each in value]
+    else:
+        raise InvalidValueError("not an object or list of keys")
+    entries: dict[object, tuple[str | None, ...]] = {}
+    for key, labels in pairs:
+        entries[key] = (*entries.get(key, ()), *_label_texts(labels))
+    return entries
+
+
+def _label_texts(value: object) -> tuple[str | None, ...]:
+    texts: list[str | None] = []
+    for each in value if isinstance(value, list) else [value]:
+        if each is not None and not isinstance(each, str):
+            raise InvalidValueError("a label is a text, null, or a list of texts")
+        texts.append(each if each and each.strip() else None)
+    return tuple(texts) or (None,)
+
+
+def _wish(index: int, link: LinkField, key: object, labels: Sequence[str | None]) -> Wish:
+    try:
+        text = _key_text(link, key)
+    except InvalidValueError as error:
+        shown = str(key)
+        detail = link_detail(link.to, shown)
+        return Wish(index, shown, (), Problem(detail, f"key: {error}", "Correct the key in the source."))
+    try:
+        types = {link.labels.find(label) for label in labels}
+    except UnknownLabelError as error:
+        advice = "Use one of the labels, or define this one in HubSpot."
+        return Wish(index, text, (), Problem(link_detail(link.to, text), str(error), advice))
+    return Wish(index, text, tuple(sorted(types, key=lambda each: (each.category, each.type_id))))
+
+
+def _key_text(link: LinkField, key: object) -> str:
+    if encode.is_empty(key):
+        raise InvalidValueError("it is NULL or blank")
+    if link.by is not None:
+        return encode.encode(key, link.by)
+    text = encode.plain_text(key).strip()
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidValueError("not a record id: digits only")
+    return text
+
+
+def link_detail(to: str, key: str) -> str:
+    """Name a link of a row, for the rejected table."""
+    return f"link to {to} {key}"
+
+
+def _hash(values: Mapping[str, str], record_id: str | None, wishes: Sequence[Wish], links: Sequence[LinkField]) -> str:
+    asked = sorted(
+        (
+            links[wish.field].to,
+            by.name if (by := links[wish.field].by) else "",
+            wish.key,
+            [(each.category, each.type_id) for each in wish.types],
+            wish.problem.message if wish.problem else "",
+        )
+        for wish in wishes
+    )
+    return hashlib.sha256(msgspec.json.encode([sorted(values.items()), record_id, asked])).hexdigest()

@@ -1,0 +1,250 @@
+"""Sends the record steps of a chunk: 100 a call, each with a trace id, and finds out what became of every one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from hubferry.errors import HubferryError
+from hubferry.hubspot.client import Client
+from hubferry.hubspot.rejections import Rejection
+from hubferry.hubspot.writers import Applied, BatchKind, BatchOutcome, RecordInput, send_batch
+from hubferry.push import reconcile
+from hubferry.push.advice import render_advice
+from hubferry.push.observed import Observed, fetch_observed_by_name
+from hubferry.push.reconcile import SentStep
+from hubferry.push.results import Result, hold_result
+from hubferry.push.steps import ArchiveRecord, CreateRecord, HoldRow, RecordStep, UpdateRecord
+from hubferry.state.ledger import LedgerReader
+from hubferry.state.leases import Lease
+from hubferry.warehouse.interface import Warehouse
+
+BATCH = 100
+FRESH_SECONDS = 60.0
+"""A value observed longer ago is read again just before it is written over."""
+ATTEMPTS = 2
+"""Times a write of unknown outcome is looked up and, where it was not carried out, sent again."""
+
+Group = tuple[str, BatchKind, str]
+"""Object, kind of batch, unique property (upserts only)."""
+
+
+@dataclass
+class RecordSender:
+    """Writes records; one per apply."""
+
+    client: Client
+    warehouse: Warehouse
+    lease: Lease
+    observed_at: float
+
+    def send(self, chunk: Sequence[SentStep]) -> tuple[list[Result], HubferryError | None]:
+        """Give every result there is, and the error that stopped the rest, if one did."""
+        ledger = LedgerReader(self.warehouse, self.lease.portal_id)
+        results = [hold_result(each.number, each.sync, each.step) for each in chunk if isinstance(each.step, HoldRow)]
+        moved = self._fetch_moved(chunk)
+        results += moved
+        settled = {each.number for each in results}
+        groups: dict[Group, list[SentStep]] = defaultdict(list)
+        for each in chunk:
+            if each.number not in settled:
+                groups[_group(each.step)].append(each)  # type: ignore[arg-type]
+        batches = [(group, batch) for group, steps in groups.items() for batch in _chunked(steps)]
+        failure: HubferryError | None = None
+        unknown: list[SentStep] = []
+        for answered, open_, error in self.client.map(self._send_batch, batches):
+            results += answered
+            unknown += open_
+            failure = failure or error
+        if unknown and failure is None:
+            results += self._look_up(unknown, ledger)
+        return _with_origin(results, ledger), failure
+
+    def _send_batch(
+        self, batch: tuple[Group, Sequence[SentStep]]
+    ) -> tuple[list[Result], list[SentStep], HubferryError | None]:
+        """Send one batch; an error comes back as a value, so that what others answered is not lost with it."""
+        (object_name, kind, _), steps = batch
+        try:
+            self.lease.check()
+            if not self.lease.may_send():
+                self.lease.renew()
+            outcome = send_batch(self.client, object_name, kind, [_input(each) for each in steps])
+        except HubferryError as error:
+            return [], [], error
+        results, unknown = _read_outcome(outcome, steps)
+        return results, unknown, outcome.error
+
+    def _look_up(self, unknown: Sequence[SentStep], ledger: LedgerReader) -> list[Result]:
+        """Read back what has no known outcome; send again only what HubSpot shows as not carried out."""
+        results: list[Result] = []
+        for _ in range(ATTEMPTS):
+            done = reconcile.fetch_outcomes(self.client, ledger, unknown)
+            results += done.values()
+            unknown = [each for each in unknown if each.number not in done]
+            if not unknown:
+                return results
+            groups: dict[Group, list[SentStep]] = defaultdict(list)
+            for each in unknown:
+                groups[_group(each.step)].append(each)  # type: ignore[arg-type]
+            unknown = []
+            for group, steps in groups.items():
+                for batch in _chunked(steps):
+                    answered, open_, error = self._send_batch((group, batch))
+                    results += answered
+                    unknown += open_ if error is None else batch
+        return results + [_unknown(each) for each in unknown]
+
+    def _fetch_moved(self, chunk: Sequence[SentStep]) -> list[Result]:
+        """Look again at what was observed a while ago; give a result for each step whose record moved since."""
+        if self.client.now().timestamp() - self.observed_at <= FRESH_SECONDS:
+            return []
+        groups: dict[tuple[str, str], list[SentStep]] = defaultdict(list)
+        for each in chunk:
+            match each.step:
+                case UpdateRecord() | ArchiveRecord():
+                    groups[each.step.object, ""].append(each)
+                case CreateRecord():
+                    groups[each.step.object, each.step.match].append(each)
+        results: list[Result] = []
+        for (object_name, match), steps in groups.items():
+            asked = {reconcile.asked_key(each.step) for each in steps}
+            names = {name for each in steps for name in reconcile.written_names(each.step)}
+            found = fetch_observed_by_name(self.client, object_name, asked, names, id_property=match or None)
+            for each in steps:
+                reason = _moved(each.step, found.get(reconcile.asked_key(each.step)))
+                if reason:
+                    results.append(_skipped(each, reason))
+        return results
+
+
+def _moved(step: object, record: Observed | None) -> str | None:
+    match step:
+        case CreateRecord():
+            return f"record {record.record_id} with this {step.match} appeared after the plan" if record else None
+        case ArchiveRecord():
+            return None if record else "the record was archived or deleted after the plan"
+        case UpdateRecord():
+            if record is None:
+                return "the record was archived or deleted after the plan"
+            if record.record_id != step.record_id:
+                return f"the record was merged into {record.record_id} after the plan"
+            moved = [
+                each.property for each in step.changes if (record.values.get(each.property) or "") != (each.old or "")
+            ]
+            return f"changed in HubSpot after the plan: {', '.join(moved)}" if moved else None
+    return None
+
+
+def _skipped(each: SentStep, reason: str) -> Result:
+    return Result(
+        number=each.number,
+        sync=each.sync,
+        step=each.step,
+        state="skipped",
+        message=reason,
+        advice="Plan again: the step is compared with the record as it is now.",
+    )
+
+
+def _unknown(each: SentStep) -> Result:
+    return Result(
+        number=each.number,
+        sync=each.sync,
+        step=each.step,
+        state="unknown",
+        message="sent, but HubSpot's answers were lost; it could not be seen whether it was carried out",
+        advice="Push again: it is looked up before anything is sent.",
+    )
+
+
+def _group(step: RecordStep) -> Group:
+    match step:
+        case CreateRecord():
+            return (step.object, "upsert", step.match) if step.upsert else (step.object, "create", "")
+        case UpdateRecord():
+            return step.object, "update", ""
+        case ArchiveRecord():
+            return step.object, "archive", ""
+        case HoldRow():
+            raise TypeError("a row on hold is not sent")
+        case _:
+            assert_never(step)
+
+
+def _input(each: SentStep) -> RecordInput:
+    step, trace_id = each.step, str(each.number)
+    match step:
+        case CreateRecord() if step.upsert:
+            properties = {name: text for name, text in step.properties.items() if name != step.match}
+            return RecordInput(trace_id=trace_id, id=step.value, id_property=step.match, properties=properties)
+        case CreateRecord():
+            return RecordInput(trace_id=trace_id, id=None, id_property=None, properties=step.properties)
+        case UpdateRecord():
+            properties = {change.property: change.new for change in step.changes}
+            return RecordInput(trace_id=trace_id, id=step.record_id, id_property=None, properties=properties)
+        case ArchiveRecord():
+            return RecordInput(trace_id=trace_id, id=step.record_id, id_property=None, properties={})
+        case _:
+            raise TypeError(f"a {type(step).__name__} is not sent as a record")
+
+
+def _read_outcome(outcome: BatchOutcome, steps: Sequence[SentStep]) -> tuple[list[Result], list[SentStep]]:
+    """Match the answer to its inputs by trace id; what it does not cover is unknown."""
+    results: list[Result] = []
+    unknown: list[SentStep] = []
+    for each in steps:
+        trace_id = str(each.number)
+        if trace_id in outcome.applied:
+            results.append(_applied(each, outcome.applied[trace_id]))
+        elif trace_id in outcome.rejected:
+            results.append(_rejected(each, outcome.rejected[trace_id]))
+        else:
+            unknown.append(each)
+    return results, unknown
+
+
+def _rejected(each: SentStep, rejection: Rejection) -> Result:
+    return Result(
+        number=each.number,
+        sync=each.sync,
+        step=each.step,
+        state="rejected",
+        message=rejection.message,
+        category=rejection.category,
+        correlation_id=rejection.correlation_id,
+        advice=render_advice(rejection.message, rejection.category),
+    )
+
+
+def _applied(each: SentStep, applied: Applied) -> Result:
+    record = applied.record
+    return Result(
+        number=each.number,
+        sync=each.sync,
+        step=each.step,
+        state="applied",
+        record_id=record.id if record else getattr(each.step, "record_id", None),
+        stored=record.properties if record else None,
+        created=isinstance(each.step, CreateRecord) and (applied.new or not each.step.upsert),
+    )
+
+
+def _with_origin(results: list[Result], ledger: LedgerReader) -> list[Result]:
+    """An update does not change who made the record."""
+    updated: dict[str, list[str]] = defaultdict(list)
+    for each in results:
+        if isinstance(each.step, UpdateRecord) and each.state == "applied":
+            updated[each.sync].append(each.step.row_key)
+    known = {(sync, key): row for sync, keys in updated.items() for key, row in ledger.query_rows(sync, keys).items()}
+    return [
+        replace(each, created=True) if (row := known.get((each.sync, each.step.row_key))) and row.created else each
+        for each in results
+    ]
+
+
+def _chunked(steps: Sequence[SentStep]) -> Iterator[Sequence[SentStep]]:
+    for start in range(0, len(steps), BATCH):
+        yield steps[start : start + BATCH]

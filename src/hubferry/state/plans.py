@@ -1,0 +1,207 @@
+"""Plans, their steps, and the journal of what became of each step, as rows. Steps are JSON here; `push` knows what they say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from hubferry.state.ledger import Stamp
+from hubferry.state.push_tables import JOURNAL, PLAN_STEPS, PLANS, REJECTED
+from hubferry.state.tables import SCHEMA
+from hubferry.warehouse.arrow import table_from_rows
+from hubferry.warehouse.interface import Row, Transaction, Warehouse
+
+INTENDED = "intended"
+PAGE = 2_000
+"""Steps read at a time; as many as are sent between two commits."""
+OUTCOMES = ("applied", "rejected", "skipped", "unknown")
+
+
+@dataclass(frozen=True)
+class StoredStep:
+    """One row of plan_steps."""
+
+    number: int
+    sync: str
+    kind: str
+    row_key: str
+    record_id: str | None
+    step: str
+
+
+@dataclass(frozen=True)
+class JournalRow:
+    """What became of a step."""
+
+    plan_id: str
+    number: int
+    sync: str
+    row_key: str
+    state: str
+    record_id: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredPlan:
+    """One row of plans."""
+
+    plan_id: str
+    portal_id: int
+    state: str
+    header: str
+    created_at: datetime
+
+
+class PlanReader:
+    """Stored plans, for reading."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self._plans = warehouse.name(SCHEMA, PLANS.name)
+        self._steps = warehouse.name(SCHEMA, PLAN_STEPS.name)
+        self._journal = warehouse.name(SCHEMA, JOURNAL.name)
+
+    def query_plan(self, plan_id: str) -> StoredPlan | None:
+        """Give one plan."""
+        rows = self.warehouse.query(f"SELECT * FROM {self._plans} WHERE plan_id = ?", [plan_id]).to_pylist()
+        return _stored_plan(rows[0]) if rows else None
+
+    def query_ids(self, portal_id: int | None = None, *, limit: int = 20) -> list[str]:
+        """Give the ids of the latest plans, newest first."""
+        where, params = ("WHERE portal_id = ?", [portal_id]) if portal_id is not None else ("", [])
+        sql = f"SELECT plan_id FROM {self._plans} {where} ORDER BY plan_id DESC LIMIT {int(limit)}"
+        return [str(row) for row in self.warehouse.query(sql, params)["plan_id"].to_pylist()]
+
+    def query_steps(
+        self, plan_id: str, *, kinds: Sequence[str] = (), sync: str | None = None, pending: bool = False
+    ) -> Iterator[StoredStep]:
+        """Give the steps of a plan in order, a page at a time; `pending`: only those without a row in the journal."""
+        last = 0
+        while page := self._query_page(plan_id, kinds, sync, pending=pending, after=last):
+            yield from page
+            last = page[-1].number
+
+    def count_steps(self, plan_id: str, *, kinds: Sequence[str], sync: str) -> int:
+        """Count the steps of these kinds of one sync."""
+        sql = (
+            f"SELECT count(*) AS n FROM {self._steps} WHERE plan_id = ? AND sync = ?"
+            f" AND kind IN ({', '.join('?' * len(kinds))})"
+        )
+        return int(self.warehouse.query(sql, [plan_id, sync, *kinds])["n"][0].as_py())
+
+    def _query_page(
+        self, plan_id: str, kinds: Sequence[str], sync: str | None, *, pending: bool, after: int
+    ) -> list[StoredStep]:
+        where, params = ["s.plan_id = ?", "s.number > ?"], list[object]([plan_id, after])
+        if kinds:
+            where.append(f"s.kind IN ({', '.join('?' * len(kinds))})")
+            params += kinds
+        if sync is not None:
+            where.append("s.sync = ?")
+            params.append(sync)
+        if pending:
+            where.append(
+                f"NOT EXISTS (SELECT 1 FROM {self._journal} j WHERE j.plan_id = s.plan_id AND j.number = s.number)"
+            )
+        sql = f"SELECT s.* FROM {self._steps} s WHERE {' AND '.join(where)} ORDER BY s.number LIMIT {PAGE}"
+        return [_stored_step(row) for row in self.warehouse.query(sql, params).to_pylist()]
+
+    def query_open(self, portal_id: int) -> list[tuple[str, StoredStep]]:
+        """Give the steps that were intended and have no result, with their plan: what a run that died was doing."""
+        sql = (
+            f"SELECT s.* FROM {self._journal} j JOIN {self._steps} s ON s.plan_id = j.plan_id AND s.number = j.number"
+            " WHERE j.portal_id = ? AND j.state = ? ORDER BY s.plan_id, s.number"
+        )
+        return [
+            (row["plan_id"], _stored_step(row)) for row in self.warehouse.query(sql, [portal_id, INTENDED]).to_pylist()
+        ]
+
+    def query_outcomes(self, plan_id: str) -> Counter[tuple[str, str, str, str]]:
+        """Count the steps of a plan by sync, kind, row and state (`pending` where the journal has none)."""
+        sql = (
+            "SELECT s.sync, s.kind, s.row_key, coalesce(j.state, 'pending') AS state, count(*) AS n"
+            f" FROM {self._steps} s LEFT JOIN {self._journal} j ON j.plan_id = s.plan_id AND j.number = s.number"
+            " WHERE s.plan_id = ? GROUP BY ALL"
+        )
+        counted: Counter[tuple[str, str, str, str]] = Counter()
+        for batch in self.warehouse.query_batches(sql, [plan_id]):
+            for row in batch.to_pylist():
+                counted[row["sync"], row["kind"], row["row_key"], row["state"]] += row["n"]
+        return counted
+
+
+def _stored_plan(row: Row) -> StoredPlan:
+    return StoredPlan(row["plan_id"], row["portal_id"], row["state"], row["header"], row["created_at"])
+
+
+def _stored_step(row: Row) -> StoredStep:
+    return StoredStep(row["number"], row["sync"], row["kind"], row["row_key"], row["record_id"], row["step"])
+
+
+def merge_plan(tx: Transaction, stamp: Stamp, plan_id: str, state: str, header: str = "{}") -> None:
+    """Write the head of a plan."""
+    row = {
+        "plan_id": plan_id,
+        "portal_id": stamp.portal_id,
+        "state": state,
+        "header": header,
+        "run_id": stamp.run_id,
+        "created_at": stamp.at,
+    }
+    tx.merge(PLANS.table, table_from_rows(PLANS.table, [row]))
+
+
+def set_plan_state(tx: Transaction, plan_id: str, state: str) -> None:
+    """Say how far a plan is."""
+    row = table_from_rows(PLANS.table, [{"plan_id": plan_id, "state": state}]).select(["plan_id", "state"])
+    tx.merge(PLANS.table, row)
+
+
+def append_steps(tx: Transaction, plan_id: str, steps: Iterable[StoredStep]) -> None:
+    """Add steps to a plan."""
+    rows = [{"plan_id": plan_id, **vars(step)} for step in steps]
+    if rows:
+        tx.append(PLAN_STEPS.table, table_from_rows(PLAN_STEPS.table, rows))
+
+
+def delete_steps(tx: Transaction, plan_id: str, numbers: Collection[int]) -> None:
+    """Take steps out of a plan that is being drafted."""
+    if numbers:
+        rows = [{"plan_id": plan_id, "number": number} for number in numbers]
+        tx.delete(PLAN_STEPS.table, table_from_rows(PLAN_STEPS.table, rows).select(["plan_id", "number"]))
+
+
+def merge_journal(tx: Transaction, stamp: Stamp, rows: Iterable[JournalRow]) -> None:
+    """Write intents, or results in their place."""
+    chunk = [{**vars(row), **stamp.columns()} for row in rows]
+    if chunk:
+        tx.merge(JOURNAL.table, table_from_rows(JOURNAL.table, chunk))
+
+
+def delete_journal(tx: Transaction, steps: Iterable[tuple[str, int]]) -> None:
+    """Forget intents that turned out not to have been carried out, so that they may be tried again."""
+    rows = [{"plan_id": plan_id, "number": number} for plan_id, number in steps]
+    if rows:
+        tx.delete(JOURNAL.table, table_from_rows(JOURNAL.table, rows).select(["plan_id", "number"]))
+
+
+def merge_rejected(tx: Transaction, rows: Sequence[Row]) -> None:
+    """Write what could not be done, one row a detail."""
+    unique = {(row["portal_id"], row["sync"], row["row_key"], row["detail"]): row for row in rows}
+    if unique:
+        tx.merge(REJECTED.table, table_from_rows(REJECTED.table, unique.values()))
+
+
+def delete_rejected(tx: Transaction, portal_id: int, sync: str, row_keys: Collection[str] | None = None) -> None:
+    """Forget what could not be done before: of these rows, or of the whole sync."""
+    keys: dict[str, pa.Array] = {"portal_id": pa.array([portal_id], pa.int64()), "sync": pa.array([sync])}
+    if row_keys is None:
+        tx.delete(REJECTED.table, pa.table(keys))
+    elif row_keys:
+        rows = [{"portal_id": portal_id, "sync": sync, "row_key": key} for key in row_keys]
+        tx.delete(REJECTED.table, table_from_rows(REJECTED.table, rows).select(list(rows[0])))
