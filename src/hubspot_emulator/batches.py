@@ -1,7 +1,7 @@
 """The CRM object family by the hundred: batch read, create, update, upsert, archive.
 
 Without trace ids a write is all or nothing; with one on every input it is written input by input, and what
-fails is listed beside what succeeded (207). Answers are not in the order of the inputs.
+fails is listed beside what succeeded (207): HS-17. Answers are not in the order of the inputs: HS-10.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def read_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 
 def create_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
-    """Create records, all stamped with one millisecond."""
+    """Create records, all stamped with one millisecond (HS-06)."""
     kind = portal.types.resolve(request.params["objectType"])
     started = portal.now_ms()
     _, found = parsing.inputs(request, {"properties", "associations", "objectWriteTraceId"})
@@ -186,7 +186,7 @@ def _read_keys(kind: ObjectType) -> tuple[str, ...]:
 
 
 def _refuse_duplicates(found: Sequence[Input]) -> None:
-    """Two inputs for one key spoil the whole batch, trace ids or not."""
+    """Two inputs for one key spoil the whole batch, trace ids or not (HS-18)."""
     seen: set[tuple[str | None, str]] = set()
     for each in found:
         each["id"] = parsing.text(each.get("id"), where="an input's id")

@@ -43,7 +43,7 @@ def complete_new(kind: ObjectType, record_id: int, properties: Values, created_m
 
 
 def complete_change(kind: ObjectType, before: Values, changes: Values) -> Values:
-    """Build what a change really sets: a lifecycle stage never goes back, calculated values follow."""
+    """Build what a change really sets: a lifecycle stage never goes back (HS-23), calculated values follow."""
     real = dict(changes)
     stage, new_stage = before.get("lifecyclestage", ""), real.get("lifecyclestage", "")
     if stage in LIFECYCLE and new_stage in LIFECYCLE and LIFECYCLE.index(new_stage) < LIFECYCLE.index(stage):

@@ -26,7 +26,7 @@ _NOT_FOUND_PAGE = (
 
 
 def list_records(portal: Portal, request: ApiRequest) -> ApiResponse:
-    """Answer one page by id; `after` is the id of the next record."""
+    """Answer one page by id; `after` is the id of the next record (HS-12)."""
     parsing.known_parameters(request, (*_SHOWN, "limit", "after", "archived"))
     kind = portal.types.resolve(request.params["objectType"])
     shown = _shown(request)
@@ -48,7 +48,7 @@ def list_records(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 
 def fetch_record(portal: Portal, request: ApiRequest) -> ApiResponse:
-    """Answer one record; HTML 404 for one that is not there, as recorded."""
+    """Answer one record; HTML 404 for one that is not there (HS-14)."""
     parsing.known_parameters(request, (*_SHOWN, "archived", "idProperty"))
     kind = portal.types.resolve(request.params["objectType"])
     id_property = parsing.one(request, "idProperty")
@@ -91,7 +91,7 @@ def update_record(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 
 def archive_record(portal: Portal, request: ApiRequest) -> ApiResponse:
-    """Archive one record; 204 also for an id that does not exist, as recorded."""
+    """Archive one record; 204 also for an id that does not exist (HS-16)."""
     parsing.known_parameters(request, ())
     kind = portal.types.resolve(request.params["objectType"])
     record_id = reading.find_id(portal, kind, request.params["objectId"], None)
@@ -101,7 +101,7 @@ def archive_record(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 
 def merge_records(portal: Portal, request: ApiRequest) -> ApiResponse:
-    """Merge two records and answer the survivor."""
+    """Merge two records and answer the survivor (HS-15)."""
     kind = portal.types.resolve(request.params["objectType"])
     if not kind.mergeable:
         raise ApiError(405, f"{kind.name} cannot be merged", category=None)

@@ -178,7 +178,7 @@ class Portal:
         return record_id
 
     def settle(self) -> None:
-        """Do what HubSpot does by itself a while after a write: move the modified dates that are due."""
+        """Do what HubSpot does by itself a while after a write: move the modified dates that are due (HS-09)."""
         if not self.knobs.late_modified_ms:
             return
         now = self.now_ms()
@@ -209,7 +209,7 @@ class Portal:
         self.log_event("update", type_id, record_id, request, {"properties": sorted(properties)})
 
     def archive_record(self, type_id: str, record_id: int, *, request: str = "") -> None:
-        """Move a live record to the recycle bin: its unique values are free again, its modified date stays."""
+        """Move a live record to the recycle bin: its unique values are free again, its modified date stays (HS-08)."""
         row, values = self._live(type_id, record_id)
         self._remember(type_id, record_id, row)
         self.table(type_id).put(row._replace(state=State.ARCHIVED, archived_ms=self.now_ms()))

@@ -66,7 +66,7 @@ def find_id(portal: Portal, kind: ObjectType, key: str, id_property: str | None)
 def check_id_property(
     portal: Portal, kind: ObjectType, id_property: str | None, action: str, allowed: Iterable[str]
 ) -> None:
-    """Refuse a property that is no key for this kind of call; custom unique properties always are."""
+    """Refuse a property that is no key for this kind of call; custom unique properties always are (HS-19)."""
     if id_property is None or id_property in allowed:
         return
     definition = portal.properties(kind.type_id).get(id_property)

@@ -1,7 +1,7 @@
 """Records as HubSpot's JSON.
 
 A page is decoded and encoded by a struct made of the properties asked for: what is not asked for is skipped
-without being built, and what is not set comes out as null.
+without being built, and what is not set comes out as null (HS-13).
 """
 
 from __future__ import annotations

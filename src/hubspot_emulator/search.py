@@ -1,7 +1,8 @@
 """Search: an index of live records that may lag behind them.
 
 While the index lags, a record is found (or not) by what it was, counted as what it was, and shown as what it is:
-a new record is missing, an archived one still counts in `total`, and a changed one may not satisfy its own filter.
+a new record is missing, an archived one still counts in `total`, and a changed one may not satisfy its own filter
+(HS-04).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""HubSpot's way of writing a moment: UTC, three digits of milliseconds, or none where they are zero."""
+"""HubSpot's way of writing a moment: UTC, three digits of milliseconds, or none where they are zero (HS-11)."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def as_text(raw: object) -> str:
 
 
 def refusal(portal: Portal, problems: Sequence[Problem]) -> ApiError:
-    """Build the 400 that lists invalid values."""
+    """Build the 400 that lists invalid values (HS-24)."""
     listed = [
         {
             "isValid": False,
@@ -105,7 +105,7 @@ def refusal(portal: Portal, problems: Sequence[Problem]) -> ApiError:
 
 
 def missing_required(kind: ObjectType, values: Mapping[str, str]) -> list[str]:
-    """Name the properties that a new record of this type still needs."""
+    """Name the properties that a new record of this type still needs (HS-25)."""
     missing = [name for name in kind.required if not values.get(name)]
     if kind.required_any and not any(values.get(name) for name in kind.required_any):
         missing += kind.required_any

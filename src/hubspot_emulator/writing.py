@@ -83,7 +83,7 @@ def updated(portal: Portal, kind: ObjectType, record_id: int, given: dict[str, A
 
 
 def check_unique(portal: Portal, kind: ObjectType, record_id: int | None, stored: dict[str, str]) -> None:
-    """Refuse a unique value that another live record holds."""
+    """Refuse a unique value that another live record holds (HS-20, HS-21)."""
     known = portal.properties(kind.type_id)
     for name, value in _keys(stored):
         if not value or not (known[name].unique or name == kind.key_property):
