@@ -1,19 +1,45 @@
-"""What one pull does, in order."""
+"""What one pull does, in order: run row, lease, each stream, then the links between them.
+
+A stream writes its definitions first, then chunks of rows, each in one transaction with the cursor that covers it, so that
+a run that is killed anywhere is resumed by the next one and no cursor is ever ahead of its rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from time import monotonic
 
 from hubferry.config.model import PullBlock
+from hubferry.errors import (
+    ConfigError,
+    FencedError,
+    HubferryError,
+    InterruptedRunError,
+    QuotaError,
+    ScopeError,
+    TokenError,
+    UnknownNameError,
+    UnreachableError,
+)
+from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
-from hubferry.pull.report import AssociationReport, PullReport, StreamReport
-from hubferry.state.store import StateStore
+from hubferry.pull.pages import pull_pages
+from hubferry.pull.pulling import Pulling
+from hubferry.pull.records import RecordPull, Tally
+from hubferry.pull.report import AssociationReport, PullReport, State, StreamReport
+from hubferry.state.store import StateStore, StreamRun
+from hubferry.streams.definition import Stream
+from hubferry.streams.registry import BY_NAME
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
 
-__all__ = ["AssociationReport", "PullReport", "StreamReport", "run_pull"]
+__all__ = ["AssociationReport", "PullReport", "StreamReport", "choose_streams", "run_pull"]
 
 _QUIET = Quiet()
+_PAUSES = (QuotaError, TokenError, UnreachableError)
+"""Errors that every further call would meet, too: the run ends, its state is kept."""
+_ENDS = (FencedError, InterruptedRunError)
 
 
 def run_pull(
@@ -29,5 +55,154 @@ def run_pull(
     wait_seconds: float = 0,
     progress: Progress = _QUIET,
 ) -> PullReport:
-    """Make the warehouse's tables equal to HubSpot as of now; what was interrupted is resumed."""
-    raise NotImplementedError
+    """Make the warehouse's tables equal to HubSpot as of now; what was interrupted is resumed.
+
+    A stream that fails or is blocked does not stop the others; its report says why. Raises PortalBusyError where another
+    run holds the portal, InterruptedRunError after SIGINT or SIGTERM.
+    """
+    streams = choose_streams(pull, select, exclude)
+    started = monotonic()
+    calls, searches = client.usage.counted + client.usage.searches, client.usage.searches
+    portal_id = fetch_account(client).portal_id
+    state.migrate()
+    run_id = state.start_run("pull", portal_id, {"streams": [each.name for each in streams], "full": full_refresh})
+    try:
+        with state.acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds) as lease:
+            pulling = Pulling(
+                client=client,
+                warehouse=warehouse,
+                state=state,
+                lease=lease,
+                block=pull,
+                run_id=run_id,
+                portal_id=portal_id,
+                progress=progress,
+                full_refresh=full_refresh,
+                allow_deletes=allow_deletes,
+            )
+            with pulling.stop.on_signals():
+                reports = tuple(_pull_streams(pulling, streams))
+                links: tuple[AssociationReport, ...] = ()
+    except BaseException as error:
+        interrupted = isinstance(error, (InterruptedRunError, KeyboardInterrupt))
+        state.finish_run(run_id, "interrupted" if interrupted else "failed", {}, _words(error))
+        raise
+    report = PullReport(
+        run_id=run_id,
+        streams=reports,
+        associations=links,
+        calls=client.usage.counted + client.usage.searches - calls,
+        searches=client.usage.searches - searches,
+        seconds=monotonic() - started,
+    )
+    _finish(state, report)
+    return report
+
+
+def choose_streams(pull: PullBlock, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> tuple[Stream, ...]:
+    """Give the streams of this run, in the order of the project; raise UnknownNameError for one that is not in it."""
+    if not pull.streams:
+        raise ConfigError("hubferry.yml names no stream. Add some under pull.streams; `hubferry streams` lists them.")
+    for name in (*pull.streams, *select, *exclude):
+        if name not in BY_NAME:
+            raise UnknownNameError("stream", name, known=tuple(BY_NAME))
+        if name not in pull.streams:
+            raise UnknownNameError("stream of this project", name, known=tuple(pull.streams))
+    names = [name for name in pull.streams if (not select or name in select) and name not in exclude]
+    for name in names:
+        block = pull.streams[name]
+        if block is not None and block.storage == "append":
+            raise ConfigError(f"stream {name!r}: `storage: append` is not possible yet. Leave it out, or write merge.")
+    return tuple(BY_NAME[name] for name in names)
+
+
+def _pull_streams(pulling: Pulling, streams: Sequence[Stream]) -> Iterator[StreamReport]:
+    """Pull one stream after the other, until one meets what would stop every other, too."""
+    paused: HubferryError | None = None
+    for stream in streams:
+        if paused is not None:
+            yield StreamReport(name=stream.name, state="paused", error=paused)
+            continue
+        report = _pull_stream(pulling, stream)
+        if report.state == "paused":
+            paused = report.error
+        yield report
+
+
+def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
+    tally, calls, began = Tally(), pulling.calls(), pulling.client.now()
+    state: State = "done"
+    error: HubferryError | None = None
+    try:
+        if stream.reader == "records":
+            RecordPull(pulling, stream, tally).run()
+        else:
+            pull_pages(pulling, stream, tally)
+    except _ENDS:
+        raise
+    except HubferryError as caught:
+        state, error = _state_of(caught), caught
+    report = StreamReport(
+        name=stream.name,
+        state=state,
+        reader=tally.reader,
+        choice=tally.choice,
+        read=tally.read,
+        inserted=tally.merged.inserted,
+        updated=tally.merged.updated,
+        unchanged=tally.merged.unchanged,
+        deleted=tally.deleted,
+        unparsed=tally.unparsed,
+        calls=pulling.calls() - calls,
+        floor_calls=tally.floor_calls,
+        error=error,
+    )
+    _record(pulling, report, began)
+    pulling.progress.finish(stream.name, note=state)
+    return report
+
+
+def _state_of(error: HubferryError) -> State:
+    if isinstance(error, ScopeError):
+        return "blocked"
+    return "paused" if isinstance(error, _PAUSES) else "failed"
+
+
+def _record(pulling: Pulling, report: StreamReport, began: datetime) -> None:
+    row = StreamRun(
+        run_id=pulling.run_id,
+        stream=report.name,
+        portal_id=pulling.portal_id,
+        state=report.state,
+        reader=report.reader,
+        read=report.read,
+        inserted=report.inserted,
+        updated=report.updated,
+        unchanged=report.unchanged,
+        deleted=report.deleted,
+        unparsed=report.unparsed,
+        calls=report.calls,
+        floor_calls=report.floor_calls,
+        started_at=began,
+        finished_at=pulling.client.now(),
+        error=None if report.error is None else str(report.error),
+    )
+    with pulling.lease.transaction() as tx:
+        pulling.state.record_stream_run(tx, row)
+
+
+def _finish(state: StateStore, report: PullReport) -> None:
+    """Say in the run's row how it went: done only when every stream is."""
+    parts: tuple[StreamReport | AssociationReport, ...] = (*report.streams, *report.associations)
+    error = next((each.error for each in parts if each.error is not None), None)
+    states = {each.state for each in parts}
+    outcome = "paused" if "paused" in states else "done" if states <= {"done"} else "failed"
+    counts = {name: sum(getattr(each, name) for each in parts) for name in ("read", "inserted", "updated", "deleted")}
+    state.finish_run(
+        report.run_id, outcome, {**counts, "calls": report.calls}, None if error is None else _words(error)
+    )
+
+
+def _words(error: BaseException) -> str:
+    """Say what went wrong; of errors that are not ours only the kind, because their words may hold values."""
+    return str(error) if isinstance(error, HubferryError) else type(error).__name__

@@ -1,0 +1,104 @@
+"""The tables that explain other tables: an object's properties, with the column of each, and their options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from hubferry.hubspot.properties import Property
+from hubferry.pull.chunks import Stamp
+from hubferry.pull.schema import RecordTable
+from hubferry.pull.snapshots import merge_snapshot
+from hubferry.streams.definition import RUN_COLUMNS, TOMBSTONE_COLUMNS
+from hubferry.types import Column, ColumnType, Table
+from hubferry.warehouse.interface import Transaction, Warehouse
+
+_PROPERTIES: Mapping[str, ColumnType] = {
+    "object": "string",
+    "name": "string",
+    "column_name": "string",
+    "label": "string",
+    "type": "string",
+    "field_type": "string",
+    "has_unique_value": "boolean",
+    "calculated": "boolean",
+    "read_only": "boolean",
+    "hidden": "boolean",
+    "hubspot_defined": "boolean",
+    "external_options": "boolean",
+    "referenced_object_type": "string",
+}
+_OPTIONS: Mapping[str, ColumnType] = {
+    "object": "string",
+    "property": "string",
+    "value": "string",
+    "label": "string",
+    "position": "integer",
+    "hidden": "boolean",
+}
+
+
+def properties_table(schema: str) -> Table:
+    """Give the table of all objects' properties."""
+    return _table(schema, "properties", _PROPERTIES, ("object", "name"))
+
+
+def options_table(schema: str) -> Table:
+    """Give the table of all enumerations' options."""
+    return _table(schema, "property_options", _OPTIONS, ("object", "property", "value"))
+
+
+def merge_definitions(
+    tx: Transaction,
+    warehouse: Warehouse,
+    schema: str,
+    object_name: str,
+    found: Iterable[Property],
+    table: RecordTable,
+    stamp: Stamp,
+) -> None:
+    """Write an object's definitions as they are now."""
+    properties, scope = list(found), {"object": object_name}
+    rows = _build_properties(properties, table.column_names())
+    merge_snapshot(tx, warehouse, properties_table(schema), rows, scope, stamp)
+    merge_snapshot(tx, warehouse, options_table(schema), _build_options(properties), scope, stamp)
+
+
+def query_known_columns(warehouse: Warehouse, schema: str, object_name: str) -> dict[str, str | None]:
+    """Give the properties that the last run knew, each with its column; None: it was not chosen."""
+    quote, name = warehouse.quote, warehouse.name(schema, "properties")
+    rows = warehouse.query(
+        f"SELECT {quote('name')}, {quote('column_name')} FROM {name} WHERE {quote('object')} = ?", (object_name,)
+    )
+    return {row["name"]: row["column_name"] for row in rows.to_pylist()}
+
+
+def needs_scan(known: Mapping[str, str | None], properties: Iterable[Property], table: RecordTable) -> bool:
+    """Say whether a column is new that records may fill without having been modified since.
+
+    A property that was there before and is chosen now, or that changed its type, and one that HubSpot calculates. To set
+    any other new property modifies the record.
+    """
+    columns = table.column_names()
+    return bool(known) and any(
+        each.name in columns and known.get(each.name) != columns[each.name] and (each.name in known or each.calculated)
+        for each in properties
+    )
+
+
+def _table(schema: str, name: str, columns: Mapping[str, ColumnType], key: tuple[str, ...]) -> Table:
+    complete = {**columns, **TOMBSTONE_COLUMNS, **RUN_COLUMNS}
+    return Table(schema, name, tuple(Column(*each) for each in complete.items()), key)
+
+
+def _build_properties(properties: Iterable[Property], columns: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    for each in properties:
+        plain = {name: getattr(each, name) for name in _PROPERTIES if name not in {"object", "column_name"}}
+        yield {**plain, "column_name": columns.get(each.name)}
+
+
+def _build_options(properties: Iterable[Property]) -> Iterator[dict[str, Any]]:
+    for each in properties:
+        for position, option in enumerate(each.options):
+            row = {"value": option.value, "label": option.label, "hidden": option.hidden, "position": position}
+            yield {"property": each.name, **row}

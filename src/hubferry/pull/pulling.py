@@ -1,0 +1,86 @@
+"""What all parts of one pull share, and how it is asked to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+from hubferry.config.model import PullBlock, StreamBlock
+from hubferry.errors import InterruptedRunError
+from hubferry.hubspot.client import Client
+from hubferry.pull.chunks import Stamp
+from hubferry.state.leases import Lease
+from hubferry.state.store import StateStore
+from hubferry.streams.definition import Stream
+from hubferry.types import Progress
+from hubferry.warehouse.interface import Warehouse
+
+
+class Stop:
+    """A person's or the system's wish that the run ends at the next point where nothing is half done."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+
+    def check(self) -> None:
+        """Raise InterruptedRunError when the run is to end."""
+        if self._wanted.is_set():
+            raise InterruptedRunError(
+                "the pull was interrupted; what it committed is kept, and running it again resumes"
+            )
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Note SIGINT and SIGTERM instead of dying of them; a second SIGINT ends the run at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._wanted.is_set() and number == signal.SIGINT:
+            signal.default_int_handler(number, frame)
+        self._wanted.set()
+
+
+@dataclass(frozen=True)
+class Pulling:
+    """One pull under way."""
+
+    client: Client
+    warehouse: Warehouse
+    state: StateStore
+    lease: Lease
+    block: PullBlock
+    run_id: str
+    portal_id: int
+    progress: Progress
+    full_refresh: bool = False
+    allow_deletes: bool = False
+    stop: Stop = field(default_factory=Stop)
+
+    @property
+    def schema(self) -> str:
+        """The warehouse schema of the tables."""
+        return self.block.schema_
+
+    def stamp(self) -> Stamp:
+        """Give what rows written now are marked with: HubSpot's time, not this machine's."""
+        return Stamp(self.run_id, self.client.now())
+
+    def calls(self) -> int:
+        """Count the calls of the client so far, searches among them."""
+        return self.client.usage.counted + self.client.usage.searches
+
+    def block_of(self, stream: Stream) -> StreamBlock:
+        """Give the project's settings of a stream."""
+        return self.block.streams.get(stream.name) or StreamBlock()

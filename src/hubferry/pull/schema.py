@@ -1,0 +1,106 @@
+"""Which columns a stream's table has: from the portal's property definitions, never from the rows that were read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hubferry.config.model import StreamBlock
+from hubferry.errors import ConfigError, UnknownNameError
+from hubferry.hubspot.properties import Property
+from hubferry.streams.definition import OWN_COLUMNS, Stream
+from hubferry.types import Column, ColumnType, Table
+
+MERGED_IDS = "hs_merged_object_ids"
+"""Requested for every record, whether it is a column or not: it tells which records were merged into this one."""
+_TYPES: Mapping[str, ColumnType] = {
+    "bool": "boolean",
+    "date": "date",
+    "datetime": "timestamp",
+    "number": "double",
+}
+"""Property types that are not text. Enumerations are their options' internal names, several ones joined by `;`."""
+
+
+@dataclass(frozen=True)
+class PropertyColumn:
+    """The column of one property."""
+
+    property: str
+    column: str
+    type: ColumnType
+
+
+@dataclass(frozen=True)
+class RecordTable:
+    """The table of a stream of records."""
+
+    table: Table
+    properties: tuple[PropertyColumn, ...]
+
+    @property
+    def requested(self) -> tuple[str, ...]:
+        """The properties to ask HubSpot for."""
+        return tuple(dict.fromkeys((*(each.property for each in self.properties), MERGED_IDS)))
+
+    def column_names(self) -> Mapping[str, str]:
+        """Give each property's column."""
+        return {each.property: each.column for each in self.properties}
+
+
+def build_record_table(
+    schema: str, stream: Stream, block: StreamBlock, properties: Sequence[Property], existing: Iterable[Column]
+) -> RecordTable:
+    """Build the table: own columns, one a property, and hubferry's last.
+
+    `existing` are the columns that the warehouse has: a property whose type changed in HubSpot gets another column, and
+    the old one keeps its values.
+    """
+    fixed = [Column(*each) for each in stream.columns.items()]
+    own = [Column(*each) for each in OWN_COLUMNS.items()]
+    stored = {column.name.casefold(): column.type for column in existing}
+    taken = {column.name.casefold() for column in (*fixed, *own)}
+    chosen = list(_choose(stream, block, properties))
+    columns = list(_build_columns(chosen, block.types, taken, stored))
+    table = Table(
+        schema, stream.name, (*fixed, *(Column(each.column, each.type) for each in columns), *own), stream.key
+    )
+    return RecordTable(table, tuple(columns))
+
+
+def _choose(stream: Stream, block: StreamBlock, properties: Sequence[Property]) -> Iterator[Property]:
+    known = {each.name: each for each in properties}
+    named = () if isinstance(block.properties, str) else block.properties
+    for name in (*named, *block.types):
+        if name not in known:
+            raise UnknownNameError(f"property of {stream.name}", name, known=tuple(known))
+    for each in properties:
+        if (
+            block.properties == "all"
+            or each.name in named
+            or (block.properties == "custom" and not each.hubspot_defined)
+        ):
+            yield each
+
+
+def _build_columns(
+    properties: Sequence[Property], types: Mapping[str, ColumnType], taken: set[str], stored: Mapping[str, ColumnType]
+) -> Iterator[PropertyColumn]:
+    """Name the columns in the order of the property names, so that a clash always ends the same way."""
+    for each in sorted(properties, key=lambda found: found.name):
+        try:
+            column = Column(each.name, types.get(each.name) or _TYPES.get(each.type, "string"))
+        except ValueError as error:
+            raise ConfigError(f"types of property {each.name!r}: {error}") from error
+        name = _free_name(each.name, column.type, taken, stored)
+        taken.add(name.casefold())
+        yield PropertyColumn(each.name, name, column.type)
+
+
+def _free_name(name: str, column_type: ColumnType, taken: set[str], stored: Mapping[str, ColumnType]) -> str:
+    while name.casefold() in taken:
+        name += "__p"
+    if stored.get(name.casefold(), column_type) != column_type:
+        suffix = "".join(letter if letter.isalnum() else "_" for letter in column_type).strip("_")
+        return _free_name(f"{name}__{suffix}", column_type, taken, stored)
+    return name
