@@ -20,16 +20,15 @@ from hubferry.push.accounting import Outcome, build_outcomes
 from hubferry.push.draft import LINK_KINDS, RECORD_KINDS, load_step
 from hubferry.push.mapping import Portal
 from hubferry.push.plan import Plan, build_fingerprint, build_mappings, build_plan, query_plan
-from hubferry.push.reconcile import SentStep
 from hubferry.push.rejected import start_rejected
-from hubferry.push.results import record_results
+from hubferry.push.results import SentStep, record_results
 from hubferry.push.send_links import LinkSender
 from hubferry.push.send_records import RecordSender
 from hubferry.state import plans
 from hubferry.state.crash import crashpoint
+from hubferry.state.leases import Lease
 from hubferry.state.ledger import Stamp
 from hubferry.state.plans import INTENDED, PAGE, JournalRow, PlanReader
-from hubferry.state.leases import Lease
 from hubferry.state.store import StateStore
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse

@@ -19,9 +19,9 @@ from hubferry.push.steps import (
     UpdateRecord,
 )
 from hubferry.state import ledger, plans
+from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
 from hubferry.state.plans import StoredStep
-from hubferry.state.leases import Lease
 
 CHUNK = 2_000
 KINDS: dict[type, str] = {

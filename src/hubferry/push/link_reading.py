@@ -1,15 +1,156 @@
-"""Links as HubSpot holds them now."""
+"""Links as HubSpot holds them now, and what they say about link steps of unknown outcome."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
 
+import msgspec
+
+from hubferry.hubspot.associations import fetch_links
 from hubferry.hubspot.client import Client
-from hubferry.push.results import Result
-from hubferry.push.steps import Step
-from hubferry.state.ledger import LedgerReader
+from hubferry.push.links import build_link_row
+from hubferry.push.results import Result, SentStep
+from hubferry.push.steps import Claim, End, HoldLinks, LinkStep, RemoveLabels, RemoveLinks, SetLinks, TypeRef
+from hubferry.state.ledger import LedgerReader, LinkRow
+
+Types = set[tuple[str, int]]
+"""Category and type id."""
 
 
-def find_link_results(client: Client, ledger: LedgerReader, sent: Sequence[tuple[int, str, Step]]) -> dict[int, Result]:
+def fetch_current(
+    client: Client, from_object: str, to_object: str, pairs: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Types]:
+    """Give the types of each of these pairs that is linked; of one object, also as the other end reads them where it was read.
+
+    1,000 records a call.
+    """
+    asked = {one for one, _ in pairs}
+    kept = {*pairs, *(_turned(pairs) if from_object == to_object else ())}
+    current: dict[tuple[str, str], Types] = {}
+    for links in fetch_links(client, from_object, to_object, sorted(asked)):
+        for link in links:
+            pair = (link.from_id, link.to_id)
+            if pair in kept:
+                current.setdefault(pair, set()).add((link.category, link.type_id))
+    return current
+
+
+def _turned(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    return ((other, one) for one, other in pairs)
+
+
+@dataclass(frozen=True)
+class SentLinks:
+    """A link step whose two records are known."""
+
+    sent: SentStep
+    step: LinkStep
+    """With record ids at both ends."""
+
+    @property
+    def objects(self) -> tuple[str, str]:
+        """Give the two objects."""
+        return self.step.from_.object, self.step.to.object
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Give the two record ids."""
+        return self.step.from_.record_id or "", self.step.to.record_id or ""
+
+    def applied(self) -> Result:
+        """Give the result of a step that was carried out, with what the ledger keeps."""
+        step = self.step
+        claims: tuple[Claim, ...] = () if isinstance(step, RemoveLinks | HoldLinks) else step.claims
+        released: tuple[Claim, ...] = () if isinstance(step, HoldLinks) else step.released
+        return Result(
+            number=self.sent.number,
+            sync=self.sent.sync,
+            step=self.sent.step,
+            state="applied",
+            record_id=step.from_.record_id,
+            claims=tuple(self._row(each) for each in claims),
+            released=tuple(self._row(each) for each in released),
+        )
+
+    def _row(self, claim: Claim) -> LinkRow:
+        return build_link_row(claim, self.step.from_, self.step.to)
+
+
+def resolve_ends(ledger: LedgerReader, steps: Sequence[SentStep]) -> tuple[list[SentLinks], list[SentStep]]:
+    """Put record ids where a plan could name only rows, whose records are in the ledger now; give those without, too."""
+    rows: dict[str, set[str]] = defaultdict(set)
+    for each in steps:
+        for end in _ends(each):
+            if end.record_id is None:
+                rows[end.sync or ""].add(end.row_key or "")
+    known = {
+        (sync, key): row.record_id for sync, keys in rows.items() for key, row in ledger.query_rows(sync, keys).items()
+    }
+    resolved, without = [], []
+    for each in steps:
+        from_, to = (_with_id(end, known) for end in _ends(each))
+        if from_ is None or to is None:
+            without.append(each)
+        else:
+            resolved.append(SentLinks(each, msgspec.structs.replace(_link_step(each), from_=from_, to=to)))
+    return resolved, without
+
+
+def _ends(each: SentStep) -> tuple[End, End]:
+    step = _link_step(each)
+    return step.from_, step.to
+
+
+def _link_step(each: SentStep) -> LinkStep:
+    assert isinstance(each.step, SetLinks | RemoveLabels | RemoveLinks | HoldLinks)
+    return each.step
+
+
+def _with_id(end: End, known: Mapping[tuple[str, str], str]) -> End | None:
+    if end.record_id is not None:
+        return end
+    record_id = known.get((end.sync or "", end.row_key or ""))
+    return msgspec.structs.replace(end, record_id=record_id) if record_id else None
+
+
+def fetch_current_of(client: Client, links: Sequence[SentLinks]) -> dict[int, Types]:
+    """Give, by step number, the types that stand on each pair now."""
+    by_objects: dict[tuple[str, str], list[SentLinks]] = defaultdict(list)
+    for each in links:
+        by_objects[each.objects].append(each)
+    found: dict[int, Types] = {}
+    for objects, some in by_objects.items():
+        current = fetch_current(client, *objects, {each.pair for each in some})
+        found |= {each.sent.number: current.get(each.pair, set()) for each in some}
+    return found
+
+
+def find_link_results(client: Client, ledger: LedgerReader, steps: Sequence[SentStep]) -> dict[int, Result]:
     """Give, by number, the results of those link steps that HubSpot shows as carried out."""
-    return {}
+    links, _ = resolve_ends(ledger, steps)
+    current = fetch_current_of(client, links)
+    return {
+        each.sent.number: each.applied() for each in links if _is_done(each.step, current.get(each.sent.number, set()))
+    }
+
+
+def _is_done(step: LinkStep, current: Types) -> bool:
+    match step:
+        case SetLinks():
+            return type_keys(step.types) <= current and not type_keys(step.dropped) & current
+        case RemoveLabels():
+            return not type_keys(step.types) & current
+        case RemoveLinks():
+            return not current
+        case HoldLinks():
+            return False
+        case _:
+            assert_never(step)
+
+
+def type_keys(types: Iterable[TypeRef]) -> Types:
+    """Give types without their labels, which may be renamed."""
+    return {(each.category, each.type_id) for each in types}

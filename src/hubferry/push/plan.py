@@ -34,9 +34,9 @@ from hubferry.push.mapping import Portal, SyncMapping, build_mapping
 from hubferry.push.record_planner import RecordPlanner
 from hubferry.push.source import query_source_columns
 from hubferry.push.steps import Step
+from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerReader, Stamp
 from hubferry.state.plans import PlanReader
-from hubferry.state.leases import Lease
 from hubferry.state.store import StateReader, StateStore
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
@@ -155,10 +155,28 @@ class _Planner:
 
     def _plan_records(self, mapping: SyncMapping, ledger: LedgerReader, draft: Draft) -> RecordPlanner:
         planner = RecordPlanner(
-            self.client, self.warehouse, ledger, draft, mapping, full=self.full, progress=self.progress
+            self.client,
+            self.warehouse,
+            ledger,
+            draft,
+            mapping,
+            full=self.full,
+            progress=self.progress,
+            keyed=self._keyed(mapping.object),
         )
         planner.plan()
         return planner
+
+    def _keyed(self, object_name: str) -> frozenset[str]:
+        links = [link for mapping in self.mappings for link in mapping.links if link.to == object_name]
+        named = {link.by.name for link in links if link.by is not None}
+        mine = {
+            field.property.name
+            for mapping in self.mappings
+            if mapping.object == object_name
+            for field in mapping.fields
+        }
+        return frozenset(named & mine)
 
     def _seal(
         self, draft: Draft, planners: Sequence[RecordPlanner], ledger: LedgerReader, observed_at: datetime, calls: int

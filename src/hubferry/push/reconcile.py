@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from hubferry.hubspot.client import Client
 from hubferry.push.draft import load_step
 from hubferry.push.link_reading import find_link_results
 from hubferry.push.observed import Observed, fetch_observed_by_name
-from hubferry.push.results import Result, record_results
+from hubferry.push.results import Result, SentStep, record_results
 from hubferry.push.steps import (
     ArchiveRecord,
     CreateRecord,
@@ -25,19 +24,10 @@ from hubferry.push.steps import (
     UpdateRecord,
 )
 from hubferry.state import plans
+from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerReader, Stamp
 from hubferry.state.plans import PlanReader
-from hubferry.state.leases import Lease
 from hubferry.warehouse.interface import Warehouse
-
-
-@dataclass(frozen=True)
-class SentStep:
-    """A step whose outcome is not known."""
-
-    number: int
-    sync: str
-    step: Step
 
 
 def settle_open_intents(client: Client, warehouse: Warehouse, lease: Lease, stamp: Stamp) -> None:
@@ -72,7 +62,7 @@ def fetch_outcomes(client: Client, ledger: LedgerReader, steps: Sequence[SentSte
                 assert_never(each.step)
     for (object_name, match), sent in by_object.items():
         results |= _fetch_records(client, ledger, object_name, match, sent)
-    results |= find_link_results(client, ledger, [(each.number, each.sync, each.step) for each in links])
+    results |= find_link_results(client, ledger, links)
     return results
 
 

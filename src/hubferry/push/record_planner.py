@@ -54,6 +54,8 @@ class RecordPlanner:
     mapping: SyncMapping
     full: bool
     progress: Progress
+    keyed: frozenset[str] = frozenset()
+    """Unique properties of the object whose values are keys of links in this run."""
     counts: SyncCounts = field(default_factory=SyncCounts)
     linked: list[LinkedRow] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
@@ -112,7 +114,8 @@ class RecordPlanner:
             settled = _settled(each, self.mapping)
             if settled != each.ledger and not self.mapping.links:
                 adopted.append(settled)
-        if self.mapping.links and not isinstance(diff.step, HoldRow):
+            settled = settled if self.mapping.links else None
+        if (self.mapping.links or self.keyed) and not isinstance(diff.step, HoldRow):
             self.linked.append(LinkedRow(row, _end(each, self.mapping), settled))
 
     def _due_for_links(self, step: RecordStep) -> RecordStep:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from hubferry.hubspot.rejections import Rejection
+from hubferry.push.advice import render_advice
 from hubferry.push.draft import KINDS
-from hubferry.push.steps import ArchiveRecord, CreateRecord, HoldRow, RecordStep, Step, UpdateRecord
+from hubferry.push.steps import ArchiveRecord, CreateRecord, HoldRow, InvalidEntry, Step, UpdateRecord
 from hubferry.state import ledger, plans
+from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
 from hubferry.state.plans import JournalRow
-from hubferry.state.leases import Lease
+
+
+@dataclass(frozen=True)
+class SentStep:
+    """A step on its way: its place in the plan, its sync, and what it says."""
+
+    number: int
+    sync: str
+    step: Step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +62,9 @@ def record_results(lease: Lease, stamp: Stamp, plan_id: str, results: Sequence[R
         plans.merge_rejected(tx, [rejected_row(stamp, each) for each in results if each.state != "applied"])
 
 
-def _unique(rows: object) -> list[LinkRow]:
+def _unique(rows: Iterable[LinkRow]) -> list[LinkRow]:
     found: dict[tuple[object, ...], LinkRow] = {}
-    for row in rows:  # type: ignore[attr-defined]
+    for row in rows:
         key = (row.sync, row.from_object, row.from_id, row.to_object, row.to_id, row.category, row.type_id)
         found[key] = row
     return list(found.values())
@@ -112,22 +123,34 @@ def rejected_row(stamp: Stamp, each: Result) -> dict[str, object]:
 
 def render_detail(step: Step) -> str:
     """Name what of a row a step is about."""
-    if isinstance(step, RecordStep):
+    if isinstance(step, CreateRecord | UpdateRecord | ArchiveRecord | HoldRow):
         return "row"
-    if hasattr(step, "detail"):
-        return str(step.detail)
+    if isinstance(step, InvalidEntry):
+        return step.detail
     ends = [f"{end.object} {end.record_id or f'of row {end.row_key}'}" for end in (step.from_, step.to)]
     return f"link {ends[0]} - {ends[1]}"
 
 
-def hold_result(number: int, sync: str, step: HoldRow) -> Result:
-    """Give the result of a row that the plan says cannot be done."""
+def skipped(each: SentStep, reason: str, advice: str, *, state: str = "skipped") -> Result:
+    """Give the result of a step that was not sent."""
+    return Result(number=each.number, sync=each.sync, step=each.step, state=state, message=reason, advice=advice)
+
+
+def unknown(each: SentStep) -> Result:
+    """Give the result of a step that was sent and cannot be seen."""
+    reason = "sent, but HubSpot's answers were lost; it could not be seen whether it was carried out"
+    return skipped(each, reason, "Push again: it is looked up before anything is sent.", state="unknown")
+
+
+def rejected(each: SentStep, rejection: Rejection) -> Result:
+    """Give the result of a step that HubSpot refused."""
     return Result(
-        number=number,
-        sync=sync,
-        step=step,
-        state=step.outcome,
-        record_id=step.record_id,
-        message=step.reason,
-        advice=step.advice,
+        number=each.number,
+        sync=each.sync,
+        step=each.step,
+        state="rejected",
+        message=rejection.message,
+        category=rejection.category,
+        correlation_id=rejection.correlation_id,
+        advice=render_advice(rejection.message, rejection.category),
     )

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
 
 from hubferry.errors import HubferryError
 from hubferry.hubspot.client import Client
-from hubferry.hubspot.rejections import Rejection
 from hubferry.hubspot.writers import Applied, BatchKind, BatchOutcome, RecordInput, send_batch
 from hubferry.push import reconcile
-from hubferry.push.advice import render_advice
 from hubferry.push.observed import Observed, fetch_observed_by_name
-from hubferry.push.reconcile import SentStep
-from hubferry.push.results import Result, hold_result
-from hubferry.push.steps import ArchiveRecord, CreateRecord, HoldRow, RecordStep, UpdateRecord
-from hubferry.state.ledger import LedgerReader
+from hubferry.push.results import Result, SentStep, rejected, skipped, unknown
+from hubferry.push.steps import ArchiveRecord, CreateRecord, HoldRow, Step, UpdateRecord
 from hubferry.state.leases import Lease
+from hubferry.state.ledger import LedgerReader
 from hubferry.warehouse.interface import Warehouse
 
 BATCH = 100
 FRESH_SECONDS = 60.0
 """A value observed longer ago is read again just before it is written over."""
+MOVED_ADVICE = "Plan again: the step is compared with the record as it is now."
 ATTEMPTS = 2
 """Times a write of unknown outcome is looked up and, where it was not carried out, sent again."""
 
@@ -43,23 +40,23 @@ class RecordSender:
     def send(self, chunk: Sequence[SentStep]) -> tuple[list[Result], HubferryError | None]:
         """Give every result there is, and the error that stopped the rest, if one did."""
         ledger = LedgerReader(self.warehouse, self.lease.portal_id)
-        results = [hold_result(each.number, each.sync, each.step) for each in chunk if isinstance(each.step, HoldRow)]
+        results = [
+            skipped(each, each.step.reason, each.step.advice, state=each.step.outcome)
+            for each in chunk
+            if isinstance(each.step, HoldRow)
+        ]
         moved = self._fetch_moved(chunk)
         results += moved
         settled = {each.number for each in results}
-        groups: dict[Group, list[SentStep]] = defaultdict(list)
-        for each in chunk:
-            if each.number not in settled:
-                groups[_group(each.step)].append(each)  # type: ignore[arg-type]
-        batches = [(group, batch) for group, steps in groups.items() for batch in _chunked(steps)]
+        batches = _batches([each for each in chunk if each.number not in settled])
         failure: HubferryError | None = None
-        unknown: list[SentStep] = []
+        lost: list[SentStep] = []
         for answered, open_, error in self.client.map(self._send_batch, batches):
             results += answered
-            unknown += open_
+            lost += open_
             failure = failure or error
-        if unknown and failure is None:
-            results += self._look_up(unknown, ledger)
+        if lost and failure is None:
+            results += self._look_up(lost, ledger)
         return _with_origin(results, ledger), failure
 
     def _send_batch(
@@ -74,28 +71,23 @@ class RecordSender:
             outcome = send_batch(self.client, object_name, kind, [_input(each) for each in steps])
         except HubferryError as error:
             return [], [], error
-        results, unknown = _read_outcome(outcome, steps)
-        return results, unknown, outcome.error
+        results, lost = _read_outcome(outcome, steps)
+        return results, lost, outcome.error
 
-    def _look_up(self, unknown: Sequence[SentStep], ledger: LedgerReader) -> list[Result]:
+    def _look_up(self, lost: Sequence[SentStep], ledger: LedgerReader) -> list[Result]:
         """Read back what has no known outcome; send again only what HubSpot shows as not carried out."""
         results: list[Result] = []
         for _ in range(ATTEMPTS):
-            done = reconcile.fetch_outcomes(self.client, ledger, unknown)
+            done = reconcile.fetch_outcomes(self.client, ledger, lost)
             results += done.values()
-            unknown = [each for each in unknown if each.number not in done]
-            if not unknown:
-                return results
-            groups: dict[Group, list[SentStep]] = defaultdict(list)
-            for each in unknown:
-                groups[_group(each.step)].append(each)  # type: ignore[arg-type]
-            unknown = []
-            for group, steps in groups.items():
-                for batch in _chunked(steps):
-                    answered, open_, error = self._send_batch((group, batch))
-                    results += answered
-                    unknown += open_ if error is None else batch
-        return results + [_unknown(each) for each in unknown]
+            pending = [each for each in lost if each.number not in done]
+            lost = []
+            for batch in _batches(pending):
+                answered, open_, error = self._send_batch(batch)
+                results += answered
+                lost += open_ if error is None else batch[1]
+        done = reconcile.fetch_outcomes(self.client, ledger, lost)
+        return [*results, *done.values(), *(unknown(each) for each in lost if each.number not in done)]
 
     def _fetch_moved(self, chunk: Sequence[SentStep]) -> list[Result]:
         """Look again at what was observed a while ago; give a result for each step whose record moved since."""
@@ -116,7 +108,7 @@ class RecordSender:
             for each in steps:
                 reason = _moved(each.step, found.get(reconcile.asked_key(each.step)))
                 if reason:
-                    results.append(_skipped(each, reason))
+                    results.append(skipped(each, reason, MOVED_ADVICE))
         return results
 
 
@@ -138,29 +130,7 @@ def _moved(step: object, record: Observed | None) -> str | None:
     return None
 
 
-def _skipped(each: SentStep, reason: str) -> Result:
-    return Result(
-        number=each.number,
-        sync=each.sync,
-        step=each.step,
-        state="skipped",
-        message=reason,
-        advice="Plan again: the step is compared with the record as it is now.",
-    )
-
-
-def _unknown(each: SentStep) -> Result:
-    return Result(
-        number=each.number,
-        sync=each.sync,
-        step=each.step,
-        state="unknown",
-        message="sent, but HubSpot's answers were lost; it could not be seen whether it was carried out",
-        advice="Push again: it is looked up before anything is sent.",
-    )
-
-
-def _group(step: RecordStep) -> Group:
+def _group(step: Step) -> Group:
     match step:
         case CreateRecord():
             return (step.object, "upsert", step.match) if step.upsert else (step.object, "create", "")
@@ -168,10 +138,8 @@ def _group(step: RecordStep) -> Group:
             return step.object, "update", ""
         case ArchiveRecord():
             return step.object, "archive", ""
-        case HoldRow():
-            raise TypeError("a row on hold is not sent")
         case _:
-            assert_never(step)
+            raise TypeError(f"a {type(step).__name__} is not sent as a record")
 
 
 def _input(each: SentStep) -> RecordInput:
@@ -194,29 +162,16 @@ def _input(each: SentStep) -> RecordInput:
 def _read_outcome(outcome: BatchOutcome, steps: Sequence[SentStep]) -> tuple[list[Result], list[SentStep]]:
     """Match the answer to its inputs by trace id; what it does not cover is unknown."""
     results: list[Result] = []
-    unknown: list[SentStep] = []
+    lost: list[SentStep] = []
     for each in steps:
         trace_id = str(each.number)
         if trace_id in outcome.applied:
             results.append(_applied(each, outcome.applied[trace_id]))
         elif trace_id in outcome.rejected:
-            results.append(_rejected(each, outcome.rejected[trace_id]))
+            results.append(rejected(each, outcome.rejected[trace_id]))
         else:
-            unknown.append(each)
-    return results, unknown
-
-
-def _rejected(each: SentStep, rejection: Rejection) -> Result:
-    return Result(
-        number=each.number,
-        sync=each.sync,
-        step=each.step,
-        state="rejected",
-        message=rejection.message,
-        category=rejection.category,
-        correlation_id=rejection.correlation_id,
-        advice=render_advice(rejection.message, rejection.category),
-    )
+            lost.append(each)
+    return results, lost
 
 
 def _applied(each: SentStep, applied: Applied) -> Result:
@@ -245,6 +200,12 @@ def _with_origin(results: list[Result], ledger: LedgerReader) -> list[Result]:
     ]
 
 
-def _chunked(steps: Sequence[SentStep]) -> Iterator[Sequence[SentStep]]:
-    for start in range(0, len(steps), BATCH):
-        yield steps[start : start + BATCH]
+def _batches(steps: Sequence[SentStep]) -> list[tuple[Group, Sequence[SentStep]]]:
+    groups: dict[Group, list[SentStep]] = defaultdict(list)
+    for each in steps:
+        groups[_group(each.step)].append(each)
+    return [
+        (group, found[start : start + BATCH])
+        for group, found in groups.items()
+        for start in range(0, len(found), BATCH)
+    ]
