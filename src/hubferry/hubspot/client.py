@@ -321,15 +321,17 @@ class Client:
         """Stop before a call that would eat into the day's reserve, or that HubSpot would only refuse."""
         if call.target.startswith(UNMETERED):
             return
-        if self._exhausted is not None:
+        if self._exhausted is not None and not self._is_past(self._exhausted.resumes_at):
             raise self._exhausted
-        daily = self._limiter.daily
+        self._exhausted, daily = None, self._limiter.daily
         if daily is not None and daily.remaining <= self._reserve:
             self._learn_zone()
-            raise self._quota_error(
+            self._limiter.daily = None  # so that the first call after midnight is made, and tells what is left then
+            self._exhausted = self._quota_error(
                 f"{daily.remaining} of the account's calls are left today, and `daily_reserve` keeps {self._reserve}"
                 " for its other apps."
             )
+            raise self._exhausted
 
     def _quota_error(self, said: str, failure: Failure | None = None) -> QuotaError:
         problem = failure.problem if failure else refusals.Problem()
@@ -364,6 +366,9 @@ class Client:
             return None
         tomorrow = self._date.astimezone(self._zone).date() + timedelta(days=1)
         return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=self._zone).astimezone(UTC)
+
+    def _is_past(self, moment: datetime | None) -> bool:
+        return moment is not None and self._clock.time() >= moment.timestamp()
 
     def _is_first_contact(self, failure: Failure) -> bool:
         return self._date is None and failure.status is None

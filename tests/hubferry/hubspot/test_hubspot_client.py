@@ -108,11 +108,12 @@ def test_a_body_cut_at_any_byte_is_never_taken_for_a_page(portal_factory: Portal
     portal = portal_factory(contacts=1)
     client = client_of(portal)
     cut = '{"results": [{"id": "1"'
-    rules = [fault({"status": 200, "body": cut[:size]}, when={"nth": size + 1}) for size in range(len(cut))]
-    portal.faults.add(rules)
 
-    assert len(list_ids(client)) == 1
-    assert client.usage.retries == 23
+    for size in range(len(cut)):
+        portal.faults.add([fault({"status": 200, "body": cut[:size]})])
+        assert len(list_ids(client)) == 1
+
+    assert client.usage.retries == len(cut)
 
 
 def test_a_write_whose_answer_is_lost_is_not_sent_twice(portal_factory: Portals, client_of: Clients) -> None:
@@ -175,6 +176,21 @@ def test_the_reserve_of_the_day_is_left_to_others(portal_factory: Portals, clien
         list_ids(client)
 
     assert account.fetch_account(client).portal_id == 62515
+
+
+def test_calls_go_on_after_the_midnight_of_the_account(portal_factory: Portals, client_of: Clients) -> None:
+    portal = portal_factory(contacts=5)
+    client = client_of(portal, daily_reserve=624_999)
+    list_ids(client)
+    with pytest.raises(QuotaError) as caught:
+        list_ids(client)
+    assert caught.value.resumes_at is not None
+    portal.clock.sleep(caught.value.resumes_at.timestamp() - portal.clock.time() - 1)
+    with pytest.raises(QuotaError):
+        list_ids(client)
+    portal.clock.sleep(1)
+
+    assert len(list_ids(client)) == 5
 
 
 def test_a_migration_pauses_until_hubspot_says(portal_factory: Portals, client_of: Clients) -> None:
