@@ -80,7 +80,9 @@ class StateReader:
 
     def runs(self, limit: int = 20) -> list[Run]:
         """Give the latest runs, newest first."""
-        return [_parse_run(row) for row in self._query(RUNS, f"ORDER BY run_id DESC LIMIT {int(limit)}")]
+        return [
+            _parse_run(row) for row in self._query(RUNS, f"ORDER BY started_at DESC, run_id DESC LIMIT {int(limit)}")
+        ]
 
     def run(self, run_id: str) -> Run | None:
         """Give one run."""
@@ -130,9 +132,9 @@ class StateStore(StateReader):
             self._migrate()
 
     def start_run(self, kind: str, portal_id: int, detail: Mapping[str, Any]) -> str:
-        """Record that a run started and give its id, e.g. 20261123T101112-ab12cd34."""
+        """Record that a run started and give its id, e.g. 20261123T101112345-ab12cd."""
         now, owner = self._now(), Process.current()
-        run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        run_id = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}-{secrets.token_hex(3)}"
         row = {
             "run_id": run_id,
             "kind": kind,

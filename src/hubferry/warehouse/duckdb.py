@@ -86,7 +86,8 @@ class DuckDBTransaction:
         try:
             yield sql.full_name("temp", "main", unique)
         finally:
-            self._connection.unregister(unique)
+            with suppress(duckdb.TransactionException):  # after a failed statement; the connection is about to close
+                self._connection.unregister(unique)
 
     def _name(self, table: Table) -> str:
         return self._warehouse.name(table.schema, table.name)

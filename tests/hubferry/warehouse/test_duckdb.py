@@ -1,0 +1,200 @@
+"""What only DuckDB does: a locked file, case twins, its own types, a file let go after each call."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from hubferry.config.model import DuckDBBlock, WarehouseBlock
+from hubferry.errors import SourceError, WarehouseError, WarehouseLockedError
+from hubferry.types import Column, Table
+from hubferry.warehouse.duckdb import DuckDBWarehouse
+from hubferry.warehouse.open import open_warehouse
+
+THINGS = Table("shop", "things", (Column("id", "integer"),), ("id",))
+
+
+class FakeClock:
+    """Time that moves only by waiting."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@contextmanager
+def other_process_holding(path: Path) -> Iterator[subprocess.Popen[str]]:
+    code = f"import duckdb; c = duckdb.connect({str(path)!r}); print('open', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def types_of(warehouse: DuckDBWarehouse, sql: str) -> dict[str, str]:
+    return {column.name: column.type for column in warehouse.describe_source(sql)}
+
+
+def test_a_file_held_elsewhere_is_an_error_that_names_the_process_after_two_seconds(tmp_path: Path) -> None:
+    path, clock = tmp_path / "w.duckdb", FakeClock()
+
+    with other_process_holding(path) as process, pytest.raises(WarehouseLockedError, match=f"process {process.pid}"):
+        DuckDBWarehouse(path, clock=clock).query("SELECT 1")
+
+    assert 2.0 <= clock.now < 2.2
+
+
+def test_a_file_let_go_within_two_seconds_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+
+    with other_process_holding(path) as process:
+
+        class LettingGo(FakeClock):
+            def sleep(self, seconds: float) -> None:
+                super().sleep(seconds)
+                process.kill()
+                process.wait()
+
+        assert DuckDBWarehouse(path, clock=LettingGo()).query("SELECT 1 AS one").to_pylist() == [{"one": 1}]
+
+
+def test_the_file_is_let_go_after_a_transaction_and_after_unfinished_batches(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    warehouse = DuckDBWarehouse(path)
+    warehouse.ensure_table(THINGS)
+    batches = warehouse.query_batches("SELECT * FROM range(100000)", rows=10)
+    next(batches)
+    batches.close()
+
+    with other_process_holding(path):
+        pass
+
+
+def test_what_was_committed_is_there_for_another_process_although_the_log_was_not_written_back(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    warehouse = DuckDBWarehouse(path)
+    warehouse.ensure_table(THINGS)
+    with warehouse.transaction() as tx:
+        tx.append(THINGS, pa.table({"id": [7]}))
+
+    code = f"import duckdb; print(duckdb.connect({str(path)!r}, read_only=True).execute('FROM shop.things').fetchall())"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert answer.stdout == "[(7,)]\n"
+
+
+def test_columns_that_differ_by_case_only_are_refused_by_name(tmp_path: Path) -> None:
+    twins = Table("shop", "twins", (Column("size", "integer"), Column("SIZE", "integer")))
+
+    with pytest.raises(WarehouseError, match="'size' and 'SIZE'"):
+        DuckDBWarehouse(tmp_path / "w.duckdb").ensure_table(twins)
+
+
+def test_tables_that_differ_by_case_only_are_refused_by_name(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+    warehouse.ensure_table(THINGS)
+
+    with pytest.raises(WarehouseError, match=r"'Things'.*'things'"):
+        warehouse.ensure_table(Table("shop", "Things", THINGS.columns))
+
+
+def test_a_file_named_like_a_schema_stays_unambiguous_for_our_own_statements(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "shop.duckdb")
+    warehouse.ensure_table(THINGS)
+
+    with warehouse.transaction() as tx:
+        tx.merge(THINGS, pa.table({"id": [1]}))
+
+    assert warehouse.query(f"SELECT id FROM {warehouse.name('shop', 'things')}").to_pylist() == [{"id": 1}]
+
+
+def test_a_source_of_every_duckdb_type_comes_in_our_types(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+    sql = """
+        SELECT 1::HUGEINT AS huge, 1::UBIGINT AS big, 1::UTINYINT AS tiny, 1.5::DECIMAL(10,2) AS price, 1.5::FLOAT AS f,
+        {'a': 1} AS struct, MAP {'k': NULL} AS map, '{"b":2}'::JSON AS json, [1, 2] AS numbers, ['x', NULL] AS texts,
+        TIMESTAMP '2026-01-01 10:00' AS naive, TIMESTAMPTZ '2026-01-01 10:00+02' AS zoned, DATE '2026-01-01' AS day,
+        TIME '10:00' AS time, '550e8400-e29b-41d4-a716-446655440000'::UUID AS uuid, 'b'::ENUM('a', 'b') AS kind,
+        'x'::BLOB AS blob, INTERVAL 1 DAY AS span, NULL AS nothing, NULL::STRUCT(a INTEGER) AS no_struct
+    """
+
+    [batch] = list(warehouse.query_batches(sql))
+    row = {name: str(value) if "datetime" in repr(value) else value for name, value in batch.to_pylist()[0].items()}
+
+    assert types_of(warehouse, sql)["huge"] == "decimal(38,0)"
+    assert types_of(warehouse, sql)["map"] == "json"
+    assert types_of(warehouse, sql)["texts"] == "strings"
+    assert (int(row["huge"]), int(row["big"]), row["tiny"], float(row["price"]), row["f"]) == (1, 1, 1, 1.5, 1.5)
+    assert (row["struct"], row["map"], row["json"], row["numbers"]) == ('{"a":1}', '{"k":null}', '{"b":2}', "[1,2]")
+    assert row["texts"] == ["x", None]
+    assert (row["naive"], row["zoned"]) == ("2026-01-01 10:00:00+00:00", "2026-01-01 08:00:00+00:00")
+    assert (row["time"], row["kind"], row["blob"], row["span"]) == ("10:00:00", "b", "x", "1 day")
+    assert (row["nothing"], row["no_struct"]) == (None, None)
+
+
+def test_a_number_too_large_for_any_type_of_ours_is_an_error_not_a_null(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+
+    with pytest.raises(SourceError, match="DECIMAL"):
+        list(warehouse.query_batches("SELECT 170141183460469231731687303715884105727::HUGEINT AS n"))
+
+
+def test_views_are_sources(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+    with warehouse.transaction() as tx:
+        tx.execute("CREATE VIEW people AS SELECT 'a' AS email")
+
+    assert types_of(warehouse, "SELECT * FROM people") == {"email": "string"}
+
+
+def test_a_name_in_a_source_is_never_read_from_our_python_variables(tmp_path: Path) -> None:
+    rows = pa.table({"a": [1]})
+
+    with pytest.raises(SourceError, match="rows"):
+        list(DuckDBWarehouse(tmp_path / "w.duckdb").query_batches("SELECT * FROM rows"))
+
+    assert rows.num_rows == 1
+
+
+def test_a_result_larger_than_memory_is_read_in_batches(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb", memory_limit="64MB")
+
+    total = sum(
+        b.num_rows for b in warehouse.query_batches("SELECT i, repeat('x', 500) AS t FROM range(400000) AS r(i)")
+    )
+
+    assert total == 400_000
+
+
+def test_a_relative_path_is_relative_to_the_project(tmp_path: Path) -> None:
+    block = WarehouseBlock(duckdb=DuckDBBlock(path="data/w.duckdb"))
+
+    open_warehouse(block, tmp_path).ensure_table(THINGS)
+
+    assert (tmp_path / "data" / "w.duckdb").exists()
+
+
+def test_a_path_that_is_no_database_is_a_warehouse_error(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    path.write_text("this is a text file, and long enough to be one" * 100)
+
+    with pytest.raises(WarehouseError, match=r"w\.duckdb"):
+        DuckDBWarehouse(path).query("SELECT 1")
