@@ -37,20 +37,20 @@ test-heavy: setup  ## the long sweeps: kills, big portals, full limits
 check: format lint types test  ## what CI runs, formatting first
 
 format: setup  ## rewrite to the house format
-	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff format src tests bench docs
 
 lint: setup  ## style and mistakes
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench docs
+	$(BIN)/ruff check src tests bench docs
 
 types: setup  ## mypy --strict on src
 	$(BIN)/mypy
 
 docs: setup  ## write docs/reference from the code
-	$(BIN)/python -m docs.build
+	$(BIN)/python docs/build.py
 
 bench: setup  ## the figures of docs/performance.md
-	for figure in bench/*.py; do $(BIN)/python $$figure; done
+	for figure in bench/*.py; do $(BIN)/python "$$figure" || exit 1; done
 
 clean:  ## remove what make made
 	rm -rf $(VENV) demo .mypy_cache .ruff_cache

@@ -1,3 +1,4 @@
+# ruff: noqa: INP001  a script, not a package
 """Writes docs/reference from the code: `make docs`. A test compares the pages with what this would write.
 
 The emulator's page is written by hand; its own test holds it to the code.
@@ -59,7 +60,9 @@ def _cli() -> Iterator[str]:
     yield "| exit code | means |\n|---|---|"
     yield from (f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items())
     for name, command in commands().items():
-        context = command.make_context(f"hubferry {name}", [], resilient_parsing=True, max_content_width=100, terminal_width=100)
+        context = command.make_context(
+            f"hubferry {name}", [], resilient_parsing=True, max_content_width=100, terminal_width=100
+        )
         yield f"\n## hubferry {name}\n\n```text\n{command.get_help(context).rstrip()}\n```"
 
 
@@ -104,7 +107,7 @@ def _block(block: type[BaseModel], path: str) -> Iterator[str]:
         yield from _block(found, below)
 
 
-def _kind(annotation: Any) -> str:
+def _kind(annotation: Any) -> str:  # noqa: PLR0911  a table of types
     """Say in words what may stand there."""
     origin, members = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -113,13 +116,15 @@ def _kind(annotation: Any) -> str:
         return " or ".join(f"`{each}`" for each in members)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "a block"
-    if origin in (dict,) or "Mapping" in str(origin):
+    if "Mapping" in str(origin):
         return f"a block of name: {_kind(members[1])}"
     if origin is tuple:
         return f"a list of {_kind(members[0])}"
     if members:
         return " or ".join(dict.fromkeys(_kind(each) for each in members if each is not type(None)))
-    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(annotation.__name__, "")
+    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
+        annotation.__name__, ""
+    )
 
 
 def _inner(annotation: Any) -> type[BaseModel] | None:
@@ -146,11 +151,7 @@ def _errors() -> Iterator[str]:
 
 def error_classes() -> list[type[errors.HubferryError]]:
     """Give every error class in the order of the file."""
-    return [
-        each
-        for each in vars(errors).values()
-        if isinstance(each, type) and issubclass(each, errors.HubferryError)
-    ]
+    return [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.HubferryError)]
 
 
 def _streams() -> Iterator[str]:

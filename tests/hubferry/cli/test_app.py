@@ -1,0 +1,121 @@
+"""The command as a process: what it prints where, and with which code it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hubferry.cli.app import main
+
+SECRET = "pat-na1-planted-secret"
+
+
+def hubferry(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "hubferry", *arguments]
+    environment = {**os.environ, "HUBSPOT_TOKEN": SECRET, **environ}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    assert main(["init", str(tmp_path / "crm"), "--quiet"]) == 0
+    return tmp_path / "crm"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["pul"], 2, "Did you mean 'pull'"),
+        (["runs", "--limt", "3"], 2, "--limit"),
+        (["plan"], 2, "SYNC"),
+        (["rejected", "contcts"], 2, "Did you mean 'contacts'"),
+        (["pull", "--select", "contcts"], 2, "Did you mean 'contacts'"),
+        (["show", "20200101T000000-00"], 2, "hubferry runs"),
+        (["runs", "--project", "elsewhere"], 2, "hubferry init elsewhere"),
+        (["init", "."], 2, "already holds"),
+    ],
+)
+def test_a_mistake_is_a_sentence_on_stderr_and_an_exit_code(
+    project: Path, arguments: list[str], code: int, says: str
+) -> None:
+    ended = hubferry(*arguments, folder=project)
+
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_mistake_as_json_is_one_value_on_stdout(project: Path) -> None:
+    ended = hubferry("rejected", "contcts", "--output", "json", folder=project)
+
+    assert ended.returncode == 2
+    assert json.loads(ended.stdout)["error"]["type"] == "UnknownNameError"
+
+
+def test_help_needs_neither_the_warehouse_nor_the_definitions_of_files(tmp_path: Path) -> None:
+    code = "import sys; from hubferry.cli.app import main; main(['--help']); print([name for name in sys.modules])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+
+    for heavy in ("duckdb", "pyarrow", "pydantic", "rich", "yaml", "urllib3", "msgspec"):
+        assert f"'{heavy}'" not in loaded
+
+
+def test_an_unreachable_host_is_a_sentence_and_leaves_the_rest_of_the_check(project: Path) -> None:
+    text = (project / "hubferry.yml").read_text().replace("hubspot:\n", "hubspot:\n  base_url: http://127.0.0.1:9\n", 1)
+    (project / "hubferry.yml").write_text(text)
+
+    ended = hubferry("check", folder=project)
+
+    assert ended.returncode == 1
+    assert "ok  warehouse" in ended.stdout
+    assert "NO  token" in ended.stdout
+    assert SECRET not in ended.stdout + ended.stderr
+
+
+def test_an_internal_error_shows_no_value_and_leaves_a_trace_without_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("hubferry.cli.runs.open_project", _fail)
+    monkeypatch.setattr("tempfile.tempdir", str(project))
+
+    code = main(["runs", "--project", str(project)])
+
+    trace = next(project.glob("hubferry-trace-*.txt"))
+    assert code == 2
+    assert str(trace) in capsys.readouterr().err
+    assert "ValueError" in trace.read_text()
+    assert SECRET not in trace.read_text()
+
+
+def _fail(_folder: Path) -> None:
+    raise ValueError(SECRET)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_command_ends_with_130(
+    project: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr("hubferry.cli.runs.open_project", lambda _: signal.raise_signal(number))
+    try:
+        code = main(["runs", "--project", str(project)])
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    assert code == 130
+    assert "run the same command again" in capsys.readouterr().err
+
+
+def test_no_bar_is_drawn_where_nobody_looks(project: Path) -> None:
+    ended = hubferry("status", folder=project, FORCE_COLOR="1")
+
+    assert "\x1b" not in ended.stdout + ended.stderr

@@ -1,0 +1,74 @@
+"""Results as people and programs read them."""
+
+import io
+import json
+
+import pytest
+
+from hubferry.cli import output
+from hubferry.cli.output import Output, render_error, render_table
+from hubferry.errors import UnknownNameError
+
+
+def test_numbers_stand_right_and_words_left() -> None:
+    assert render_table(("stream", "read"), [("contacts", 20000), ("owners", 7)]) == [
+        "STREAM      READ",
+        "contacts  20,000",
+        "owners         7",
+    ]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60])
+def test_a_table_fits_the_width_by_its_widest_column(width: int) -> None:
+    lines = render_table(("name", "what"), [("short", "x" * 100)], width=width)
+
+    assert max(map(len, lines)) <= width
+    assert lines[1].startswith("short")
+
+
+def test_a_value_with_line_ends_stays_on_its_row() -> None:
+    assert render_table(("a",), [("one\ntwo",)]) == ["A", "one two"]
+
+
+def test_a_table_without_rows_still_names_its_columns() -> None:
+    assert render_table(("a", "b"), []) == ["A  B"]
+
+
+def test_an_error_as_json_has_its_facts() -> None:
+    shown = json.loads(
+        render_error(UnknownNameError("stream", "contcts", known=["contacts"], file="hubferry.yml", line=3))
+    )
+
+    assert shown["ok"] is False
+    assert shown["error"]["type"] == "UnknownNameError"
+    assert shown["error"]["facts"] == {
+        "file": "hubferry.yml",
+        "line": 3,
+        "kind": "stream",
+        "name": "contcts",
+        "known": ["contacts"],
+    }
+
+
+def test_json_mode_prints_one_value_and_no_text(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output("runs", "json")
+    out.line("for people")
+    out.table(("a",), [("b",)])
+    out.result([1])
+
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "command": "runs", "data": [1]}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_are_for_terminals_of_people_who_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+
+    assert output.style("ok", "green", Terminal()) == "\x1b[32mok\x1b[0m"
+    assert output.style("ok", "green", io.StringIO()) == "ok"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert output.style("ok", "green", Terminal()) == "ok"
