@@ -48,7 +48,8 @@ def render_step(step: Step) -> Iterator[str]:
         case ArchiveRecord():
             yield f"- {step.object} {step.record_id}  row {step.row_key}  (archive)"
         case HoldRow():
-            yield f"! {step.object}  row {step.row_key}  {step.outcome}: {step.reason} {step.advice}"
+            yield f"! {step.object}  row {step.row_key}  {step.outcome}: {step.reason}"
+            yield f"    {step.advice}"
         case SetLinks():
             yield f"+ {_pair(step.from_, step.to)}  {_types(step.old)} -> {_types(step.types)}"
         case RemoveLabels():
@@ -56,9 +57,11 @@ def render_step(step: Step) -> Iterator[str]:
         case RemoveLinks():
             yield f"- {_pair(step.from_, step.to)}  {_types(step.old)} -> no link"
         case HoldLinks():
-            yield f"! {_pair(step.from_, step.to)}  skipped: {step.reason} {step.advice}"
+            yield f"! {_pair(step.from_, step.to)}  skipped: {step.reason}"
+            yield f"    {step.advice}"
         case InvalidEntry():
-            yield f"! row {step.row_key} {step.detail}  invalid: {step.reason} {step.advice}"
+            yield f"! row {step.row_key}  {step.detail} invalid: {step.reason}"
+            yield f"    {step.advice}"
         case _:
             assert_never(step)
 

@@ -67,7 +67,7 @@ class Lines:
     def finish(self, task: str, *, note: str = "") -> None:
         """Say how far the task came."""
         done, calls = self._last.get(task, (0, 0))
-        self._out.note(f"{task}: {done:,} records, {calls:,} calls{f' ({note})' if note else ''}")
+        self._out.note(f"{task}: {done:,}{f', {calls:,} calls' if calls else ''}{f' ({note})' if note else ''}")
 
 
 def _bars() -> RichProgress:

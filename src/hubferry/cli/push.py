@@ -119,14 +119,12 @@ def show_plan(out: Output, project: Project, made: Plan, *, limit: int) -> None:
 
     for text in plan_text.render_plan(made):
         out.line(text)
-    for step in islice(project.steps(made.id), limit):
+    steps = list(islice(project.steps(made.id), limit + 1))
+    for step in steps[:limit]:
         for text in plan_text.render_step(step.step):
             out.line(f"  {text}")
-    more = made.changes - limit
-    if more > 0:
-        out.line(
-            f"  ... and {more:,} more: --limit {made.changes}, or SELECT * FROM hubferry.plan_steps WHERE plan_id = '{made.id}'"
-        )
+    if len(steps) > limit:
+        out.line(f"  ... more: --limit N, or SELECT * FROM hubferry.plan_steps WHERE plan_id = '{made.id}'")
 
 
 def show_push(out: Output, report: PushReport) -> None:

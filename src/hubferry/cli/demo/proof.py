@@ -98,8 +98,8 @@ _OWN = {"id", "created_at", "updated_at", "archived", "contact_ids"}
 
 def _same(wanted: str | None, found: object) -> bool:  # noqa: PLR0911  a table of types
     """Say whether a typed value is what HubSpot's text means."""
-    if wanted is None or found is None:
-        return wanted is None and found is None
+    if wanted is None or found in (None, ""):  # a cleared property reads as an empty text
+        return wanted is None and found in (None, "")
     match found:
         case bool():
             return wanted == ("true" if found else "false")
