@@ -70,9 +70,11 @@ class RecordPull:
 
     def run(self) -> None:
         """Read what changed and write it; each transaction leaves rows and cursor in agreement."""
-        self._cursor = self._pulling.state.cursor(self._pulling.portal_id, self._stream.name) or Cursor()
-        self._prepare(fetch_properties(self._client, self._object))
-        self._tombstones = tombstones.query_tombstones(self._warehouse, self._table)
+        properties = fetch_properties(self._client, self._object)
+        with self._warehouse.session():
+            self._cursor = self._pulling.state.cursor(self._pulling.portal_id, self._stream.name) or Cursor()
+            self._prepare(properties)
+            self._tombstones = tombstones.query_tombstones(self._warehouse, self._table)
         under_way = refresh.parse_refresh(self._cursor.scan)
         if under_way is None:
             self._read_least()

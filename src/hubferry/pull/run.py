@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from time import monotonic
 
-from hubferry.config.model import PullBlock
+from hubferry import objects
+from hubferry.config.model import PullBlock, StreamBlock
 from hubferry.errors import (
     ConfigError,
     FencedError,
@@ -24,6 +25,7 @@ from hubferry.errors import (
 )
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
+from hubferry.pull.links import LinkPull, LinkTally, Pair
 from hubferry.pull.pages import pull_pages
 from hubferry.pull.pulling import Pulling
 from hubferry.pull.records import RecordPull, Tally
@@ -34,7 +36,7 @@ from hubferry.streams.registry import BY_NAME
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
 
-__all__ = ["AssociationReport", "PullReport", "StreamReport", "choose_streams", "run_pull"]
+__all__ = ["AssociationReport", "PullReport", "StreamReport", "choose_pairs", "choose_streams", "run_pull"]
 
 _QUIET = Quiet()
 _PAUSES = (QuotaError, TokenError, UnreachableError)
@@ -82,7 +84,7 @@ def run_pull(
             )
             with pulling.stop.on_signals():
                 reports = tuple(_pull_streams(pulling, streams))
-                links: tuple[AssociationReport, ...] = ()
+                links = tuple(_pull_links(pulling, streams, reports))
     except BaseException as error:
         interrupted = isinstance(error, (InterruptedRunError, KeyboardInterrupt))
         state.finish_run(run_id, "interrupted" if interrupted else "failed", {}, _words(error))
@@ -160,6 +162,63 @@ def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
     _record(pulling, report, began)
     pulling.progress.finish(stream.name, note=state)
     return report
+
+
+def choose_pairs(pull: PullBlock, streams: Sequence[Stream]) -> tuple[Pair, ...]:
+    """Give the pairs of objects whose links belong to these streams: named in the project, or both ends being pulled."""
+    pairs: dict[tuple[str, str], Pair] = {}
+    for stream in (each for each in streams if each.object is not None):
+        block = pull.streams[stream.name] or StreamBlock()
+        named = block.associations
+        for other in stream.associations if named is None else named:
+            if objects.find(other) is None:
+                raise UnknownNameError("object in associations", other, known=tuple(objects.BY_NAME))
+            if named is not None or other in pull.streams:
+                ends = min(stream.name, other), max(stream.name, other)
+                pairs.setdefault(ends, Pair(*ends, sweep=block.sweep))
+    return tuple(pairs.values())
+
+
+def _pull_links(
+    pulling: Pulling, streams: Sequence[Stream], reports: Sequence[StreamReport]
+) -> Iterator[AssociationReport]:
+    """Pull the links of one pair after the other, from those ends whose records have been read."""
+    paused = next((each.error for each in reports if each.state == "paused"), None)
+    cursors = pulling.state.cursors(pulling.portal_id)
+    for pair in choose_pairs(pulling.block, streams):
+        ends = dict.fromkeys((pair.one, pair.other))
+        sides = [each for each in ends if each in pulling.block.streams and each in cursors and cursors[each].value]
+        if paused is None and sides:
+            report = _pull_pair(pulling, pair, sides)
+            paused = report.error if report.state == "paused" else None
+            yield report
+        elif paused is not None:
+            yield AssociationReport(name=pair.name, state="paused", error=paused)
+
+
+def _pull_pair(pulling: Pulling, pair: Pair, sides: Sequence[str]) -> AssociationReport:
+    tally, calls = LinkTally(), pulling.calls()
+    state: State = "done"
+    error: HubferryError | None = None
+    try:
+        LinkPull(pulling, pair, tally).run(sides)
+    except _ENDS:
+        raise
+    except HubferryError as caught:
+        state, error = _state_of(caught), caught
+    pulling.progress.finish(f"associations {pair.name}", note=state)
+    return AssociationReport(
+        name=pair.name,
+        state=state,
+        kind=tally.kind,
+        read=tally.read,
+        inserted=tally.merged.inserted,
+        updated=tally.merged.updated,
+        unchanged=tally.merged.unchanged,
+        deleted=tally.deleted,
+        calls=pulling.calls() - calls,
+        error=error,
+    )
 
 
 def _state_of(error: HubferryError) -> State:

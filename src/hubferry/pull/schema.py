@@ -58,14 +58,15 @@ def build_record_table(
     """
     fixed = [Column(*each) for each in stream.columns.items()]
     own = [Column(*each) for each in OWN_COLUMNS.items()]
+    existing = list(existing)
     stored = {column.name.casefold(): column.type for column in existing}
     taken = {column.name.casefold() for column in (*fixed, *own)}
     chosen = list(_choose(stream, block, properties))
     columns = list(_build_columns(chosen, block.types, taken, stored))
-    table = Table(
-        schema, stream.name, (*fixed, *(Column(each.column, each.type) for each in columns), *own), stream.key
-    )
-    return RecordTable(table, tuple(columns))
+    complete = [*fixed, *(Column(each.column, each.type) for each in columns), *own]
+    used = {column.name.casefold() for column in complete}
+    kept = [column for column in existing if column.name.casefold() not in used]  # rows keep what they hold there
+    return RecordTable(Table(schema, stream.name, (*complete, *kept), stream.key), tuple(columns))
 
 
 def _choose(stream: Stream, block: StreamBlock, properties: Sequence[Property]) -> Iterator[Property]:

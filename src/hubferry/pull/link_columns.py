@@ -1,0 +1,84 @@
+"""Columns that list the ids of linked records, such as `contact_ids` of deals: kept equal to the table of links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from hubferry.pull.chunks import stamp_columns
+from hubferry.pull.pulling import Pulling
+from hubferry.streams.definition import VOLATILE, Stream
+from hubferry.streams.registry import BY_NAME
+from hubferry.types import Table
+from hubferry.warehouse.interface import Transaction
+
+
+def merge_link_columns(
+    tx: Transaction,
+    pulling: Pulling,
+    links: str,
+    sides: Sequence[str],
+    pair: tuple[str, str],
+    group: frozenset[str] | None,
+) -> None:
+    """Write the link columns of records whose links were written just now, or (`group` None) that have none yet.
+
+    Records that are not live keep the ids that they had while they were.
+    """
+    for name, target in (pair, pair[::-1]):
+        stream = BY_NAME.get(name)
+        if stream is None or name not in pulling.block.streams:
+            continue
+        for column, linked in stream.link_columns.items():
+            if linked == target:
+                _merge_column(tx, pulling, links, stream, column, target, group, reads_from=name in sides)
+
+
+def _merge_column(
+    tx: Transaction,
+    pulling: Pulling,
+    links: str,
+    stream: Stream,
+    column: str,
+    target: str,
+    group: frozenset[str] | None,
+    *,
+    reads_from: bool,
+) -> None:
+    quote, name = pulling.warehouse.quote, pulling.warehouse.name(pulling.schema, stream.name)
+    columns = pulling.warehouse.query_columns(pulling.schema, stream.name)
+    if not columns:
+        return
+    live = f"SELECT id FROM {name} WHERE {quote('_hubferry_deleted_at')} IS NULL"
+    if group is None:
+        ids = tx.query(f"{live} AND {quote(column)} IS NULL")["id"].to_pylist()
+    else:
+        end = "from_id" if reads_from else "to_id"
+        with tx.register("group", pa.table({"id": pa.array(sorted(group), pa.string())})) as rows:
+            touched = (
+                f"SELECT from_id FROM {links} WHERE from_object = ? AND to_object = ? AND {end} IN (SELECT id FROM {rows})"
+                f" AND {quote('_hubferry_run_id')} = ?"
+            )
+            ids = tx.query(f"{live} AND id IN ({touched})", (stream.name, target, pulling.run_id))["id"].to_pylist()
+    if ids:
+        table = Table(pulling.schema, stream.name, columns, stream.key)
+        tx.merge(table, _build_lists(tx, pulling, links, (stream.name, target), column, ids), volatile=VOLATILE)
+
+
+def _build_lists(
+    tx: Transaction, pulling: Pulling, links: str, way: tuple[str, str], column: str, ids: Sequence[str]
+) -> pa.Table:
+    deleted, stamp = pulling.warehouse.quote("_hubferry_deleted_at"), pulling.stamp()
+    lists: dict[str, list[str]] = {each: [] for each in ids}
+    with tx.register("owners", pa.table({"id": pa.array(ids, pa.string())})) as rows:
+        found = tx.query(
+            f"SELECT DISTINCT from_id, to_id FROM {links} WHERE from_object = ? AND to_object = ? AND {deleted} IS NULL"
+            f" AND from_id IN (SELECT id FROM {rows})",
+            way,
+        )
+    for from_id, to_id in zip(found["from_id"].to_pylist(), found["to_id"].to_pylist(), strict=True):
+        lists[from_id].append(to_id)
+    values = [sorted(each, key=lambda to_id: (len(to_id), to_id)) for each in lists.values()]
+    made = {"id": pa.array(ids, pa.string()), column: pa.array(values, pa.list_(pa.string()))}
+    return pa.table({**made, **stamp_columns(stamp, len(ids))})
