@@ -132,19 +132,10 @@ STREAM_RUNS = StateTable(
 
 TABLES = (CURSORS, LEASES, META, RUNS, STREAM_RUNS)
 
-_HEAD = (
-    "# The tables of hubferry's own",
-    "",
-    f"They are in the schema `{SCHEMA}` of the warehouse; read them with SQL, and leave the writing to hubferry.",
-    "This page is generated from the definitions of the tables.",
-    "",
-)
-
 
 def render_tables(tables: Iterable[StateTable] = TABLES) -> str:
-    """Render the reference page of these tables as Markdown."""
-    sections = (line for table in sorted(tables, key=lambda table: table.name) for line in _section(table))
-    return "\n".join([*_HEAD, *sections]).rstrip() + "\n"
+    """Render a section of Markdown a table, by name."""
+    return "\n".join(line for table in sorted(tables, key=lambda table: table.name) for line in _section(table))
 
 
 def _section(table: StateTable) -> list[str]:

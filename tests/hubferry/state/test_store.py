@@ -59,7 +59,7 @@ def test_a_kill_before_any_statement_leaves_rows_and_cursor_equal(tmp_path: Path
     statements = int(run_load(tmp_path / "whole.duckdb").stdout)
     kills = range(1, statements + 1)
     if not os.environ.get("HUBFERRY_EVERY_STATEMENT"):
-        kills = range(1, statements + 1, max(1, statements // 8))
+        kills = range(1, statements + 1, max(1, statements // 6))
 
     for at in kills:
         path = tmp_path / f"{at}.duckdb"
@@ -202,9 +202,3 @@ def test_the_reference_page_names_every_table_and_column() -> None:
         assert f"## `hubferry.{table.name}`" in page
         assert all(f"| `{column.name}` | {column.type} | {column.doc} |" in page for column in table.columns)
         assert all(column.doc for column in table.columns)
-
-
-def test_the_reference_page_in_the_repository_is_up_to_date() -> None:
-    page = Path(__file__).parents[3] / "docs" / "reference" / "tables.md"
-
-    assert page.read_text() == render_tables(ALL_TABLES)
