@@ -252,7 +252,7 @@ class Client:
             self.usage.add(search=call.search, again=again, waited=waited)
             sent = self._clock.monotonic()
             outcome = self._transport.exchange(call.method, call.target, call.body)
-            self._latency += 0.1 * (self._clock.monotonic() - sent - self._latency)
+            self._latency += 0.25 * (self._clock.monotonic() - sent - self._latency)
         if isinstance(outcome, Failure):
             return outcome
         self._limiter.learn(outcome.headers)

@@ -19,13 +19,13 @@ class IdRange(msgspec.Struct, frozen=True):
 class Part:
     """A range while it is read: `start` is the next id to ask for, `committed` the next one not yet handed out.
 
-    `size` is how many records are left to read, None where nobody counted.
+    `size` is how many records are left to read, None where nobody counted; `measured` while somebody looks for a cut.
     """
 
     def __init__(self, start: int, stop: int | None, size: int | None) -> None:
         self.start, self.stop, self.size = start, stop, size
         self.committed = start
-        self.read = self.handed_out = False
+        self.read = self.handed_out = self.measured = False
 
 
 class Partition:
@@ -49,16 +49,21 @@ class Partition:
             self._reading.append(part)
             return part
 
-    def uncounted(self) -> Part | None:
-        """Give a range whose size is not known."""
+    def next_to_cut(self, least: int) -> Part | None:
+        """Give a range to count or cut that nobody cuts yet: one of unknown size, else the largest of at least `least`."""
         with self._lock:
-            return next((each for each in self._reading if each.size is None), None)
+            parts = [each for each in self._reading if not each.measured]
+            part = next((each for each in parts if each.size is None), None)
+            part = part or max(parts, key=lambda each: each.size or 0, default=None)
+            if part is None or (part.size is not None and part.size < least):
+                return None
+            part.measured = True
+            return part
 
-    def largest(self, least: int) -> Part | None:
-        """Give the range with the most left to read, None where all hold fewer than `least`."""
+    def release(self, part: Part) -> None:
+        """Say that a range may be cut again."""
         with self._lock:
-            part = max(self._reading, key=lambda each: each.size or 0, default=None)
-            return part if part is not None and (part.size or 0) >= least else None
+            part.measured = False
 
     def cut(self, part: Part, at: int, size_above: int) -> bool:
         """Let the ids of a range from `at` on be read by somebody else; False where it has moved past it."""

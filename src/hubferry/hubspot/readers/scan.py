@@ -21,6 +21,7 @@ LONGEST_NAMES = 12_000
 LEAST_CUT = 8 * PAGE
 """A range with fewer records left is read sooner than cut."""
 _SEARCHES_PER_CUT = 5
+_CUTTERS = 4
 _FAIR = (0.3, 0.7)
 _POLL_SECONDS = 0.05
 _WAITING_PAGES = 48
@@ -110,12 +111,14 @@ class Scan:
         while len(threads) < self._client.concurrency and (part := partition.next_part()) is not None:
             threads.append(threading.Thread(target=self._read_parts, args=(partition, part), name="hubspot-scan"))
             threads[-1].start()
-        cutting = any(thread.name == "hubspot-cut" for thread in threads)
-        if not cutting and self.total is not None and len(threads) < self._client.concurrency:
-            part = partition.uncounted() or partition.largest(LEAST_CUT)
-            if part is not None:
-                threads.append(threading.Thread(target=self._cut, args=(partition, part), name="hubspot-cut"))
-                threads[-1].start()
+        cutters = sum(thread.name == "hubspot-cut" for thread in threads)
+        idle = self._client.concurrency - len(threads) if self.total is not None else 0
+        for _ in range(min(idle, _CUTTERS - cutters)):
+            part = partition.next_to_cut(LEAST_CUT)
+            if part is None:
+                break
+            threads.append(threading.Thread(target=self._cut, args=(partition, part), name="hubspot-cut"))
+            threads[-1].start()
 
     def _read_parts(self, partition: Partition, first: Part) -> None:
         try:
@@ -176,6 +179,8 @@ class Scan:
             self.total = None
         except BaseException as error:  # noqa: BLE001  the thread's edge: the generator raises it
             self._put(_Read(error=error))
+        finally:
+            partition.release(part)
 
     def _find_middle(self, part: Part, size: int) -> tuple[int | None, int]:
         """Search for an id with about half of the range's records above it, and give their number."""
