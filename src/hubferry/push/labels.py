@@ -113,9 +113,10 @@ class Labels:
 
     def may_be_inverse(self, one: TypeRef, other: TypeRef) -> bool:
         """Tell whether two types of one object could be the two texts of one label."""
-        known = self.inverse(one)
-        if known is not None:
-            return known == other
+        for each, counterpart in ((one, other), (other, one)):
+            known = self.inverse(each) if each is one else self.turned().inverse(each)
+            if known is not None:
+                return known == counterpart
         return other == one or _beside(one, other)
 
 

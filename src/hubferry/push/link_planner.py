@@ -101,6 +101,7 @@ class _LinkPlan:
             self._learn(pair)
         for pair in pairs.values():
             pair.current = frozenset(self._types(pair.labels, pair.from_, pair.to))
+            pair.current_back = frozenset(self._types(pair.labels.turned(), pair.to, pair.from_))
             self._plan_pair(pair, diff_pair(pair))
 
     def _claims_of(self, planner: RecordPlanner) -> list[LinkRow]:
@@ -228,12 +229,14 @@ class _LinkPlan:
         counts.links_removed += diff.removed
         counts.links_held += diff.held
         if diff.steps:
-            self.busy |= {(each.sync, each.row_key) for each in pair.asks} | {(r.sync, r.row_key) for r in pair.dropping}
+            self.busy |= {(each.sync, each.row_key) for each in pair.asks} | {
+                (r.sync, r.row_key) for r in pair.dropping
+            }
             for step in diff.steps:
                 self.draft.add(sync, step)
         else:
-            rows = [build_link_row(each, pair.from_, pair.to) for each in diff.claims]
-            self.draft.adopt_links(rows, [build_link_row(each, pair.from_, pair.to) for each in diff.released])
+            rows = [build_link_row(each, diff.from_, diff.to) for each in diff.claims]
+            self.draft.adopt_links(rows, [build_link_row(each, diff.from_, diff.to) for each in diff.released])
 
     def settle(self) -> None:
         """Rows whose record and links hold everything are noted as done; the next push does not look at them."""

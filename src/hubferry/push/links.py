@@ -6,7 +6,7 @@ A write of a pair replaces all its portal-defined labels, so a pair has one inpu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hubferry.push.labels import USER_DEFINED, Labels
 from hubferry.push.steps import Claim, End, HoldLinks, LinkStep, RemoveLabels, RemoveLinks, SetLinks, TypeRef
@@ -33,6 +33,8 @@ class Pair:
     labels: Labels
     current: frozenset[TypeRef] = frozenset()
     """The types that stand there, as `from_` reads them."""
+    current_back: frozenset[TypeRef] = frozenset()
+    """The same as `to` reads them; only where `to` asks for something, too."""
     asks: list[Ask] = field(default_factory=list)
     claims: list[LinkRow] = field(default_factory=list)
     """Of every sync."""
@@ -40,11 +42,25 @@ class Pair:
     """Those whose rows were looked at and ask for them no more."""
     cleanup_default: bool = False
 
+    def turned(self) -> Pair:
+        """Give the same pair seen from the other end."""
+        return replace(
+            self,
+            from_=self.to,
+            to=self.from_,
+            labels=self.labels.turned(),
+            current=self.current_back,
+            current_back=self.current,
+        )
+
 
 @dataclass
 class PairDiff:
     """What a pair needs: steps, or only a note in the ledger."""
 
+    from_: End
+    to: End
+    """The direction that the steps and claims are in."""
     steps: list[LinkStep] = field(default_factory=list)
     claims: tuple[Claim, ...] = ()
     released: tuple[Claim, ...] = ()
@@ -56,7 +72,19 @@ class PairDiff:
 def diff_pair(pair: Pair) -> PairDiff:
     """Decide what is written to a pair, and what the ledger keeps of it."""
     view = _View(pair)
-    diff = PairDiff(claims=tuple(view.build_claims()), released=tuple(view.claim(row) for row in view.dropped))
+    if view.unreadable and not (turned := _View(pair.turned())).unreadable:
+        view = turned
+    return _diff_view(view)
+
+
+def _diff_view(view: _View) -> PairDiff:
+    pair = view.pair
+    diff = PairDiff(
+        pair.from_,
+        pair.to,
+        claims=tuple(view.build_claims()),
+        released=tuple(view.claim(row) for row in view.dropped),
+    )
     missing = view.wanted - pair.current
     if missing:
         _set(view, missing, diff)

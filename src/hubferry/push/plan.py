@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -33,7 +33,7 @@ from hubferry.push.link_planner import plan_links
 from hubferry.push.mapping import Portal, SyncMapping, build_mapping
 from hubferry.push.record_planner import RecordPlanner
 from hubferry.push.source import query_source_columns
-from hubferry.push.steps import Step
+from hubferry.push.steps import End, Step
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerReader, Stamp
 from hubferry.state.plans import PlanReader
@@ -138,6 +138,7 @@ class _Planner:
     portal: Portal
     full: bool
     progress: Progress
+    new_ends: dict[object, End] = field(default_factory=dict)
 
     def plan(self) -> Plan:
         """What an earlier run left open is looked up first: it decides which rows have a record."""
@@ -163,6 +164,7 @@ class _Planner:
             full=self.full,
             progress=self.progress,
             keyed=self._keyed(mapping.object),
+            new_ends=self.new_ends,
         )
         planner.plan()
         return planner

@@ -56,6 +56,8 @@ class RecordPlanner:
     progress: Progress
     keyed: frozenset[str] = frozenset()
     """Unique properties of the object whose values are keys of links in this run."""
+    new_ends: dict[object, End] = field(default_factory=dict)
+    """Records to be made by this run, shared by its syncs: two syncs may make the same one."""
     counts: SyncCounts = field(default_factory=SyncCounts)
     linked: list[LinkedRow] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
@@ -116,7 +118,14 @@ class RecordPlanner:
                 adopted.append(settled)
             settled = settled if self.mapping.links else None
         if (self.mapping.links or self.keyed) and not isinstance(diff.step, HoldRow):
-            self.linked.append(LinkedRow(row, _end(each, self.mapping), settled))
+            self.linked.append(LinkedRow(row, self._end(each), settled))
+
+    def _end(self, each: Identity) -> End:
+        name, key = self.mapping.name, each.row.key
+        if isinstance(each, Found):
+            return End(self.mapping.object, each.record.record_id, name, key)
+        new = End(self.mapping.object, None, name, key)
+        return self.new_ends.setdefault((self.mapping.object, _owner(each, self.mapping)), new)
 
     def _due_for_links(self, step: RecordStep) -> RecordStep:
         """A row with links is not done with its record: without a hash the next push looks at it again."""
@@ -182,12 +191,6 @@ def _owner(each: Identity, mapping: SyncMapping) -> object:
             return mapping.match.name, canonical(each.row.match_value, mapping.match)
         case NotFound() | Held():
             return None
-
-
-def _end(each: Identity, mapping: SyncMapping) -> End:
-    if isinstance(each, Found):
-        return End(mapping.object, each.record.record_id, mapping.name, each.row.key)
-    return End(mapping.object, None, mapping.name, each.row.key)
 
 
 def _settled(found: Found, mapping: SyncMapping) -> LedgerRow:

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from hubferry.clock import SystemClock
 from hubferry.config.model import Sync, SyncBlock
 from hubferry.hubspot.client import Client
 from hubferry.push.apply import PushReport, apply_plan, run_push
@@ -23,7 +24,7 @@ from hubferry.warehouse.duckdb import DuckDBWarehouse
 from hubspot_emulator.server import Emulator
 
 
-def make_sync(name: str = "contacts", **block: Any) -> Sync:
+def build_sync(name: str = "contacts", **block: Any) -> Sync:
     """A sync of contacts by e-mail, unless told otherwise."""
     settings = {
         "source": "main.people",
@@ -46,7 +47,7 @@ class World:
     path: Path
     warehouse: DuckDBWarehouse
     state: StateStore
-    syncs: list[Sync] = field(default_factory=lambda: [make_sync()])
+    syncs: list[Sync] = field(default_factory=lambda: [build_sync()])
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run SQL on the warehouse as its owner would."""
@@ -109,8 +110,38 @@ class World:
     def add_company(self, **properties: str) -> str:
         return str(self.call("POST", "/crm/v3/objects/companies", {"properties": properties})["id"])
 
+    def add_property(self, name: str, object_name: str = "contacts", **more: Any) -> None:
+        body = {"name": name, "label": name, "type": "string", "fieldType": "text", "groupName": "contactinformation"}
+        self.call("POST", f"/crm/v3/properties/{object_name}", body | more)
+
+    def add_label(self, one: str, other: str, label: str, inverse: str | None = None) -> None:
+        body = {"name": label.lower().replace(" ", "_"), "label": label}
+        self.call(
+            "POST", f"/crm/v4/associations/{one}/{other}/labels", body | ({"inverseLabel": inverse} if inverse else {})
+        )
+
+    def type_id(self, one: str, other: str, label: str) -> int:
+        found = self.call("GET", f"/crm/v4/associations/{one}/{other}/labels")["results"]
+        return next(each["typeId"] for each in found if each["label"] == label)
+
+    def link(self, one: str, from_id: str, other: str, to_id: str, *labels: str) -> None:
+        """Link two records as somebody else: with exactly these labels, or unlabelled."""
+        path = f"/crm/v4/objects/{one}/{from_id}/associations"
+        if not labels:
+            self.call("PUT", f"{path}/default/{other}/{to_id}")
+            return
+        types = [
+            {"associationCategory": "USER_DEFINED", "associationTypeId": self.type_id(one, other, label)}
+            for label in labels
+        ]
+        self.call("PUT", f"{path}/{other}/{to_id}", types)
+
     def change(self, record_id: str, object_name: str = "contacts", **properties: str) -> None:
         self.call("PATCH", f"/crm/v3/objects/{object_name}/{record_id}", {"properties": properties})
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass in HubSpot."""
+        _request("POST", self.portal.control_url + "/clock", {"advance_seconds": seconds}, {})
 
     def writes(self) -> int:
         """How many write calls the portal has had."""
@@ -136,12 +167,16 @@ def _request(method: str, url: str, body: Any, headers: Mapping[str, str]) -> An
 
 
 @pytest.fixture
+def make_sync() -> Any:
+    """Build a sync: `make_sync("name", mode="update", ...)`."""
+    return build_sync
+
+
+@pytest.fixture
 def world(portal_factory: Any, tmp_path: Path) -> Iterator[World]:
     """An empty portal and an empty warehouse."""
     portal = portal_factory(contacts=0)
     path = tmp_path / "warehouse.duckdb"
     with Client(token=Secret("pat-test"), base_url=portal.base_url) as client:
         warehouse = DuckDBWarehouse(path)
-        from hubferry.clock import SystemClock
-
         yield World(portal, client, path, warehouse, StateStore(warehouse, SystemClock()))
