@@ -130,5 +130,5 @@ def _build_unparsed(
 
 def _merged_pairs(records: Sequence[Record], merged: Sequence[str | None]) -> Iterator[tuple[str, str]]:
     for record, text in zip(records, merged, strict=False):
-        if text and not record.archived:
+        if text:
             yield from ((loser.strip(), record.id) for loser in text.split(";") if loser.strip() not in {"", record.id})

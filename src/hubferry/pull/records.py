@@ -249,12 +249,16 @@ class RecordPull:
         ]
         stamp = self._pulling.stamp()
         chunk = chunks.build_chunk(self._made, self._shape, kept, stamp)
+        merged = self._new_merges(dict(chunk.merged))
         with self._pulling.lease.transaction() as tx:
             tx.merge(self._table, chunk.rows, volatile=VOLATILE)
+            tombstones.merge_merged(tx, self._warehouse, self._table, merged, stamp)
+            crashpoint("pull.chunk_merged")
         self._tally.unparsed += chunk.unparsed
         self._note([each.id for each in kept], ARCHIVED, stamp.now)
         moments = chunk.rows["_hubferry_deleted_at"].to_pylist()
         self._tombstones |= {each.id: Tombstone(ARCHIVED, at) for each, at in zip(kept, moments, strict=True)}
+        self._note(merged, "merged", stamp.now)
 
     def _note(self, ids: Iterable[str], reason: str, at: datetime) -> None:
         """Count rows that were live, and remember why they are not."""
