@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import urllib3
 
 from hubferry.project import Project
@@ -55,70 +56,101 @@ def _fetch_truth(control_url: str, name: str) -> Iterator[dict[str, Any]]:
 
 def _compare_table(project: Project, name: str, truth: Iterable[dict[str, Any]]) -> Verdict:
     verdict = Verdict(name)
-    schema = project.files.file.pull.schema_
-    rows = project.query(f"SELECT * FROM {project.table_name(schema, name)}").to_pylist()
-    stored = {str(row["id"]): row for row in rows}
-    if len(stored) != len(rows):
-        verdict.differ(f"{len(rows) - len(stored)} ids stand there twice")
+    table = project.query(f"SELECT * FROM {project.table_name(project.files.file.pull.schema_, name)}")
+    ids = table["id"].to_pylist()
+    places = {number: place for place, number in enumerate(ids)}
+    if len(places) != len(ids):
+        verdict.differ(f"{len(ids) - len(places)} ids stand there twice")
     known = {record["id"]: record for record in truth}
-    for record in known.values():
-        row = stored.get(record["id"])
-        if record["state"] == "live":
-            _compare_live(verdict, record, row)
-        elif row is not None and row["_hubferry_deleted_reason"] != record["state"]:
-            verdict.differ(f"{record['id']} is {record['state']}, the table says {row['_hubferry_deleted_reason']}")
-    for number in stored.keys() - known.keys():
+    for number in places.keys() - known.keys():
         verdict.differ(f"{number} stands in the table only")
+    live = [record for record in known.values() if record["state"] == "live"]
+    _compare_states(verdict, known.values(), places, table["_hubferry_deleted_reason"].to_pylist())
+    both = [record for record in live if record["id"] in places]
+    verdict.rows = len(both)
+    _compare_columns(verdict, both, table.take([places[record["id"]] for record in both]))
     return verdict
 
 
-def _compare_live(verdict: Verdict, record: Mapping[str, Any], row: Mapping[str, Any] | None) -> None:
-    if row is None or row["_hubferry_deleted_at"] is not None:
-        verdict.differ(
-            f"{record['id']} is live, and {'missing in the table' if row is None else 'marked as deleted there'}"
-        )
-        return
-    verdict.rows += 1
-    unparsed = msgspec.json.decode(row["_hubferry_unparsed"] or "{}")
-    properties = record["properties"]
-    columns = {name for name in row if not name.startswith("_hubferry_") and name not in _OWN}
-    for name in columns | properties.keys():
-        if name == "hs_object_id" and name not in row:
+def _compare_states(
+    verdict: Verdict, records: Iterable[Mapping[str, Any]], places: Mapping[str, int], reasons: Sequence[str | None]
+) -> None:
+    """Compare who lives; a record that went before the first pull need not be in the table."""
+    for record in records:
+        number, place = record["id"], places.get(record["id"])
+        wanted = None if record["state"] == "live" else record["state"]
+        if place is None and wanted is None:
+            verdict.differ(f"{number} is live, and missing in the table")
+        elif place is not None and reasons[place] != wanted:
+            verdict.differ(f"{number} is {record['state']}, the table says {reasons[place] or 'live'}")
+
+
+def _compare_columns(verdict: Verdict, records: Sequence[Mapping[str, Any]], table: pa.Table) -> None:
+    """Compare column by column: a column of the right values is one comparison."""
+    texts = [record["properties"] for record in records]
+    used = set().union(*texts)
+    for name in used - set(table.column_names):
+        verdict.differ(f"there is no column {name}")
+    unparsed = [msgspec.json.decode(text) if text else {} for text in table["_hubferry_unparsed"].to_pylist()]
+    for name in table.column_names:
+        if name in _OWN or name.startswith("_hubferry_"):
             continue
-        wanted, found = properties.get(name) or None, row.get(name)
-        verdict.values += wanted is not None
-        if found is None and wanted is not None and unparsed.get(name) == wanted:
+        column = table[name]
+        if name not in used and column.null_count == len(column):
             continue
-        if not _same(wanted, found):
-            verdict.differ(f"{record['id']}.{name} differs")
+        wanted = [each.get(name) or None for each in texts]
+        verdict.values += len(wanted) - wanted.count(None)
+        parse = _parser(str(column.type))
+        typed = [None if text is None else parse(text) for text in wanted]
+        found = [value if value != "" else None for value in column.to_pylist()]  # "" is how HubSpot says cleared
+        if typed == found:
+            continue
+        for record, text, one, other, rest in zip(records, wanted, typed, found, unparsed, strict=True):
+            if one != other and not (other is None and rest.get(name) == text):
+                verdict.differ(f"{record['id']}.{name} differs")
 
 
 _OWN = {"id", "created_at", "updated_at", "archived", "contact_ids"}
 
 
-def _same(wanted: str | None, found: object) -> bool:  # noqa: PLR0911  a table of types
-    """Say whether a typed value is what HubSpot's text means."""
-    if wanted is None or found in (None, ""):  # a cleared property reads as an empty text
-        return wanted is None and found in (None, "")
-    match found:
-        case bool():
-            return wanted == ("true" if found else "false")
-        case datetime():
-            return _moment(wanted) == found.replace(tzinfo=found.tzinfo or UTC)
-        case date():
-            return wanted[:10] == found.isoformat()
-        case int() | float():
-            return float(wanted) == found
-        case list():
-            return [part for part in wanted.split(";") if part] == found
-        case _:
-            return wanted == str(found)
+def _parser(kind: str) -> Callable[[str], object]:
+    """Give what makes a typed value of HubSpot's text, by the column's type; a text that does not fit stays a text."""
+    if kind.startswith("timestamp"):
+        return _moment
+    if kind.startswith("list"):
+        return lambda text: [part for part in text.split(";") if part]
+    parsers: dict[str, Callable[[str], object]] = {
+        "bool": _truth_of,
+        "double": _number,
+        "int64": _number,
+        "date32[day]": _day,
+    }
+    return parsers.get(kind, str)
 
 
-def _moment(text: str) -> datetime:
-    if text.lstrip("-").isdigit():
-        return datetime.fromtimestamp(int(text) / 1000, UTC)
-    return datetime.fromisoformat(text)
+def _truth_of(text: str) -> object:
+    return {"true": True, "false": False}.get(text, text)
+
+
+def _number(text: str) -> object:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _day(text: str) -> object:
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return text
+
+
+def _moment(text: str) -> object:
+    try:
+        return datetime.fromtimestamp(int(text) / 1000, UTC) if text.isdigit() else datetime.fromisoformat(text)
+    except ValueError:
+        return text
 
 
 # Links
