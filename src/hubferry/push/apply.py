@@ -168,8 +168,9 @@ class _Applier:
         started, calls = self.state.clock.monotonic(), self.client.usage.counted
         stamp = self._stamp()
         reconcile.settle_open_intents(self.client, self.warehouse, self.lease, stamp)
+        invalid = list(reader.query_steps(self.plan.id, kinds=("invalid",)))
         with self.lease.transaction() as tx:
-            start_rejected(tx, stamp, self.plan.syncs, reader.query_steps(self.plan.id, kinds=("invalid",)))
+            start_rejected(tx, stamp, self.plan.syncs, invalid)
             plans.set_plan_state(tx, self.plan.id, "applying")
         records = RecordSender(self.client, self.warehouse, self.lease, self.plan.observed_at)
         links = LinkSender(self.client, self.warehouse, self.lease, self.plan.observed_at)

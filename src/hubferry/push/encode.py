@@ -164,8 +164,11 @@ def _encode_choices(value: object, prop: Property) -> list[str]:
 
 
 def _choose(text: str, prop: Property) -> str:
-    """Find the option by internal value, else by a label that only one option has."""
-    if prop.external_options or not prop.options:
+    """Find the option by internal value, else by a label that only one option has.
+
+    Where options come from elsewhere (owners, stages) the list may be incomplete: HubSpot judges what is not on it.
+    """
+    if not prop.options:
         return text
     values, labels = _options_by(prop.options)
     if text in values:
@@ -173,6 +176,8 @@ def _choose(text: str, prop: Property) -> str:
     found = labels.get(text.casefold(), ())
     if len(found) == 1:
         return found[0]
+    if prop.external_options and not found:
+        return text
     named = [option.value for option in prop.options if not option.hidden]
     shown = ", ".join(repr(name) for name in (found or named)[:_OPTIONS_NAMED])
     more = "" if found or len(named) <= _OPTIONS_NAMED else f" and {len(named) - _OPTIONS_NAMED} more"

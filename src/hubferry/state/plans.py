@@ -176,6 +176,11 @@ def delete_steps(tx: Transaction, plan_id: str, numbers: Collection[int]) -> Non
         tx.delete(PLAN_STEPS.table, table_from_rows(PLAN_STEPS.table, rows).select(["plan_id", "number"]))
 
 
+def delete_plan_steps(tx: Transaction, plan_id: str) -> None:
+    """Take all steps out of a plan that was not finished."""
+    tx.delete(PLAN_STEPS.table, pa.table({"plan_id": pa.array([plan_id])}))
+
+
 def merge_journal(tx: Transaction, stamp: Stamp, rows: Iterable[JournalRow]) -> None:
     """Write intents, or results in their place."""
     chunk = [{**vars(row), **stamp.columns()} for row in rows]

@@ -64,13 +64,19 @@ class World:
                 connection.execute(f"INSERT INTO main.people VALUES ({', '.join('?' * len(row))})", list(row))
 
     def plan(self, *, full: bool = True) -> Plan:
+        with self.warehouse.session():  # or the file is opened for every transaction, which is slow
+            return self._plan(full=full)
+
+    def _plan(self, *, full: bool) -> Plan:
         return build_plan(syncs=self.syncs, client=self.client, warehouse=self.warehouse, state=self.state, full=full)
 
     def apply(self, plan: Plan) -> PushReport:
-        return apply_plan(plan.id, client=self.client, warehouse=self.warehouse, state=self.state, syncs=self.syncs)
+        with self.warehouse.session():
+            return apply_plan(plan.id, client=self.client, warehouse=self.warehouse, state=self.state, syncs=self.syncs)
 
     def push(self, *, full: bool = False) -> PushReport:
-        return run_push(syncs=self.syncs, client=self.client, warehouse=self.warehouse, state=self.state, full=full)
+        with self.warehouse.session():
+            return run_push(syncs=self.syncs, client=self.client, warehouse=self.warehouse, state=self.state, full=full)
 
     def steps(self, plan: Plan) -> list[PlannedStep]:
         return list(query_steps(self.state, plan.id))
@@ -142,6 +148,16 @@ class World:
     def advance(self, seconds: float) -> None:
         """Let time pass in HubSpot."""
         _request("POST", self.portal.control_url + "/clock", {"advance_seconds": seconds}, {})
+
+    def lose_answers(self, path: str, times: int = 1) -> None:
+        """Let the portal carry out such calls and never answer them."""
+        rule = {
+            "match": {"method": "POST", "path": f".*{path}.*"},
+            "phase": "after",
+            "do": {"kind": "reset"},
+            "times": times,
+        }
+        _request("POST", self.portal.control_url + "/faults", [rule], {})
 
     def writes(self) -> int:
         """How many write calls the portal has had."""

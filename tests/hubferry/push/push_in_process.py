@@ -1,0 +1,28 @@
+"""Pushes one sync in a process of its own, so that a test may kill it: path, base_url, sync as JSON."""
+
+from __future__ import annotations
+
+import sys
+
+from hubferry.clock import SystemClock
+from hubferry.config.model import Sync
+from hubferry.hubspot.client import Client
+from hubferry.push.apply import run_push
+from hubferry.state.store import StateStore
+from hubferry.types import Secret
+from hubferry.warehouse.duckdb import DuckDBWarehouse
+
+
+def main(path: str, base_url: str, sync: str) -> None:
+    warehouse = DuckDBWarehouse(path)
+    with Client(token=Secret("pat-test"), base_url=base_url) as client:
+        run_push(
+            syncs=[Sync.model_validate_json(sync)],
+            client=client,
+            warehouse=warehouse,
+            state=StateStore(warehouse, SystemClock()),
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
