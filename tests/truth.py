@@ -66,7 +66,7 @@ def diff_object(warehouse: Warehouse, schema: str, name: str, truth: Sequence[Ro
         row = rows.pop(each["id"], None)
         where = f"{name} {each['id']} ({each['state']})"
         if row is None:
-            if each["state"] not in {"gone"}:
+            if each["state"] != "gone":
                 yield f"{where}: no row"
         elif each["state"] == "gone":
             yield from _diff_gone(where, row, columns)

@@ -31,6 +31,8 @@ RESTORABLE = timedelta(days=91)
 SURELY_KEPT = timedelta(days=89)
 """A record archived so recently and found nowhere was erased, not dropped for its age."""
 ARCHIVED = "archived"
+_DATE_PRECISION = timedelta(milliseconds=999)
+"""HubSpot's `Date` is cut to seconds: it is up to this much later there. The cursor stays at the date itself."""
 
 
 @dataclass
@@ -136,7 +138,7 @@ class RecordPull:
             self._shape,
             cursor_property=self._stream.cursor,
             since=self._cursor.value - lookback,
-            until=self._until,
+            until=self._until + _DATE_PRECISION,
         )
 
     def _read_least(self) -> None:

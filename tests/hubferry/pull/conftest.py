@@ -36,7 +36,8 @@ class World:
         """Pull these streams, or all three; `settings` are blocks by stream."""
         blocks = {name: (settings or {}).get(name) for name in streams or ALL_OBJECTS}
         block = PullBlock(streams=blocks)
-        return run_pull(client=self.client, warehouse=self.warehouse, state=self.state, pull=block, **options)
+        with self.warehouse.session():  # opened once: the tests are about rows, and the crash tests open it as users do
+            return run_pull(client=self.client, warehouse=self.warehouse, state=self.state, pull=block, **options)
 
     def mutate(self, seed: int = 1, **counts: Any) -> dict[str, Any]:
         """Change the portal."""

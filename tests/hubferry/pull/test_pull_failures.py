@@ -1,0 +1,95 @@
+"""What one stream meets does not stop the others, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hubferry.config.model import PullBlock
+from hubferry.errors import ConfigError, InterruptedRunError, UnknownNameError
+from hubferry.pull.run import choose_streams
+from hubferry.types import Quiet
+
+MakeWorld = Callable[..., Any]
+SCOPES = frozenset({"crm.objects.contacts.read", "crm.objects.owners.read", "crm.schemas.contacts.read"})
+
+
+def test_a_missing_scope_blocks_its_stream_and_names_itself_while_others_go_on(world: MakeWorld) -> None:
+    portal = world(token="pat-narrow", tokens={"pat-narrow": SCOPES})
+
+    report = portal.pull("companies", "contacts", "owners")
+
+    states = {each.name: each.state for each in report.streams}
+    assert states == {"companies": "blocked", "contacts": "done", "owners": "done"}
+    assert "crm.objects.companies.read" in str(report.streams[0].error)
+    portal.check("contacts")
+
+
+def test_a_stream_whose_calls_fail_does_not_stop_the_next(world: MakeWorld) -> None:
+    portal = world()
+    rule = {
+        "match": {"method": "GET", "path": "/crm/properties/2026-09/contacts"},
+        "when": {"every": 1},
+        "phase": "before",
+        "do": {"status": 400, "body": {"status": "error", "category": "VALIDATION_ERROR", "message": "no"}},
+    }
+    portal.control("POST", "/faults", [rule])
+
+    report = portal.pull("contacts", "companies")
+
+    assert [each.state for each in report.streams] == ["failed", "done"]
+    portal.check("companies")
+
+
+def test_a_used_up_quota_pauses_every_stream_and_the_next_run_goes_on(world: MakeWorld) -> None:
+    portal = world()
+    daily = {"status": "error", "errorType": "RATE_LIMIT", "policyName": "DAILY", "message": "daily limit reached"}
+    rule = {
+        "match": {"method": "GET", "path": "/crm/objects/2026-09/contacts"},
+        "when": {"every": 1},
+        "phase": "before",
+        "do": {"status": 429, "body": daily},
+    }
+    portal.control("POST", "/faults", [rule])
+
+    report = portal.pull("contacts", "companies")
+
+    assert {each.state for each in report.streams} == {"paused"}
+    assert {each.error.exit_code for each in report.streams} == {4}
+    assert portal.rows("SELECT state FROM hubferry.runs")[0]["state"] == "paused"
+
+
+def test_an_interrupted_pull_says_so_and_is_resumed(world: MakeWorld) -> None:
+    import signal  # noqa: PLC0415
+
+    class Impatient(Quiet):
+        def advance(self, task: str, **_: Any) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    portal = world(contacts=300)
+    with pytest.raises(InterruptedRunError):
+        portal.pull(progress=Impatient())
+
+    assert portal.rows("SELECT state FROM hubferry.runs")[0]["state"] == "interrupted"
+    portal.pull()
+    portal.check()
+
+
+def test_an_unknown_stream_is_named_with_what_there_is() -> None:
+    with pytest.raises(UnknownNameError, match="contacts"):
+        choose_streams(PullBlock(streams={"contact": None}))
+
+
+def test_an_unknown_property_fails_its_stream_with_a_suggestion(world: MakeWorld) -> None:
+    report = world().pull("contacts", settings={"contacts": {"properties": ["emial"]}})
+
+    assert report.streams[0].state == "failed"
+    assert isinstance(report.streams[0].error, UnknownNameError)
+    assert "'email'" in str(report.streams[0].error)
+
+
+def test_append_storage_is_refused_rather_than_ignored() -> None:
+    with pytest.raises(ConfigError, match="append"):
+        choose_streams(PullBlock.model_validate({"streams": {"contacts": {"storage": "append"}}}))
