@@ -97,10 +97,14 @@ class World:
         assert len(found) == 1, f"{len(found)} contacts"
         return found[0]
 
-    def labels_between(self, from_id: str, to_id: str, object_name: str = "contacts") -> set[str | None]:
-        """The labels of a pair as its first record reads them; None: unlabelled."""
+    def labels_between(self, from_id: str, to_id: str, object_name: str = "contacts", to: str = "") -> set[str | None]:
+        """The labels of a pair as its first record reads them; None: unlabelled. `to`: the other object, where ids repeat."""
         links = self.truth(object_name)[from_id]["associations"]
-        return {link["label"] for link in links if str(link["toId"]) == str(to_id)}
+        return {
+            link["label"]
+            for link in links
+            if str(link["toId"]) == str(to_id) and link["toObject"] in {to, to or link["toObject"]}
+        }
 
     def creates(self, object_name: str | None = None) -> list[dict[str, Any]]:
         """Every create that the portal carried out."""
@@ -149,10 +153,15 @@ class World:
         """Let time pass in HubSpot."""
         _request("POST", self.portal.control_url + "/clock", {"advance_seconds": seconds}, {})
 
+    def calls(self, ending: str) -> int:
+        """How many calls of paths that end so the portal has had."""
+        summary = _request("GET", self.portal.control_url + "/requests", None, {})
+        return sum(row["count"] for row in summary["by"] if row["path"].endswith(ending))
+
     def lose_answers(self, path: str, times: int = 1) -> None:
         """Let the portal carry out such calls and never answer them."""
         rule = {
-            "match": {"method": "POST", "path": f".*{path}.*"},
+            "match": {"method": "POST", "path": f"*{path}"},
             "phase": "after",
             "do": {"kind": "reset"},
             "times": times,
@@ -186,6 +195,12 @@ def _request(method: str, url: str, body: Any, headers: Mapping[str, str]) -> An
 def make_sync() -> Any:
     """Build a sync: `make_sync("name", mode="update", ...)`."""
     return build_sync
+
+
+@pytest.fixture
+def world_type() -> type[World]:
+    """World, for a test that starts its own portal."""
+    return World
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_what_hubspot_surely_refuses_is_refused_with_a_reason(value: object, pro
         ("FALSE", prop("bool"), "false"),
         (date(2026, 2, 28), prop("date"), "2026-02-28"),
         (datetime(2026, 2, 28, tzinfo=UTC), prop("date"), "2026-02-28"),
-        (datetime(2026, 2, 28, 1, 2, 3, 4567), prop("datetime"), "2026-02-28T01:02:03.004Z"),
+        (datetime(2026, 2, 28, 1, 2, 3, 4567), prop("datetime"), "2026-02-28T01:02:03.004Z"),  # noqa: DTZ001
         ("2026-02-28T01:00:00+02:00", prop("datetime"), "2026-02-27T23:00:00.000Z"),
         (date(2026, 2, 28), prop("datetime"), "2026-02-28T00:00:00.000Z"),
         (5, prop("string"), "5"),
@@ -97,7 +97,7 @@ def test_append_is_a_leading_semicolon() -> None:
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.decimals(allow_nan=False, allow_infinity=False)
 )
-def test_numbers_mean_the_same_afterwards(value: int | float | Decimal) -> None:
+def test_numbers_mean_the_same_afterwards(value: float | Decimal) -> None:
     text = encode(value, prop("number"))
 
     assert set(text) <= set("-.0123456789")
