@@ -19,6 +19,7 @@ import msgspec
 
 from hubspot_emulator import account, association_routes, batches, objects, owners, pipelines, properties, search
 from hubspot_emulator.clock import VirtualClock
+from hubspot_emulator.families import FAMILIES
 from hubspot_emulator.faults import Action, Faults
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Headers, Route
 from hubspot_emulator.limits import Limits
@@ -43,6 +44,7 @@ def build_app(
     portal: Portal, limits: Limits, log: RequestLog, faults: Faults, tokens: Tokens, latency_ms: float = 0.0
 ) -> Application:
     """Build the application that serves one portal."""
+    portal.chores = [family.chore for family in FAMILIES if family.chore is not None]
     return _Api(portal, limits, log, faults, tokens, latency_ms)
 
 
@@ -103,13 +105,13 @@ class _Api:
 
     async def _read(self, scope: Scope, receive: Receive) -> _Call | None:
         """Read a call whole; one whose client went away in the middle of its body is none."""
-        body = b""
+        parts: list[bytes] = []
         more = scope["method"] not in {"GET", "HEAD"}
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
-            body += message.get("body", b"")
+            parts.append(message.get("body", b""))
             more = message.get("more_body", False)
         path = scope.get("raw_path") or scope["path"].encode()
         text = path.decode("latin-1")
@@ -118,7 +120,7 @@ class _Api:
             path=scope["path"],
             raw_query=scope["query_string"],
             headers=dict(scope["headers"]),
-            body=body,
+            body=b"".join(parts),
             correlation_id=str(uuid.uuid4()),
             match=self._router.find(scope["method"], text),
             rate_headers={},
@@ -151,6 +153,8 @@ class _Api:
         return None
 
     def _token(self, call: _Call) -> str:
+        if call.route is not None and call.route.public:
+            return ""
         header = call.headers.get(b"authorization")
         return self._tokens.authenticate(None if header is None else header.decode("latin-1"))
 
@@ -176,6 +180,8 @@ class _Api:
             body=call.body,
             version=version,
             token=token,
+            content_type=call.headers.get(b"content-type", b"").decode("latin-1"),
+            base_url=f"http://{call.headers.get(b'host', b'api.hubapi.com').decode('latin-1')}",
             correlation_id=call.correlation_id,
         )
 
@@ -245,6 +251,7 @@ def all_routes(limits: Limits, tokens: Tokens) -> tuple[Route, ...]:
         properties.ROUTES,
         search.ROUTES,
         tokens.routes(),
+        *(family.routes for family in FAMILIES),
     )
     return tuple(route for family in families for route in family)
 

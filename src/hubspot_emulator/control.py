@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from hubspot_emulator import associations, owners, pipelines
 from hubspot_emulator.clock import VirtualClock
+from hubspot_emulator.families import FAMILIES
 from hubspot_emulator.faults import FaultRuleError, Faults
 from hubspot_emulator.http import ApiError
 from hubspot_emulator.mutate import Mutation, MutationError, mutate
@@ -62,6 +63,8 @@ class Control:
         """Give every record of an object in every state, one a line, as of one moment."""
         name = request.path_params["object"]
         with self._portal.lock:
+            self._portal.settle()
+            self._portal.commit()
             return _lines(self._truth_rows(name))
 
     def requests(self, _request: Request, _body: bytes) -> Response:
@@ -76,6 +79,8 @@ class Control:
     def events(self, _request: Request, _body: bytes) -> Response:
         """Give every applied write, one a line, oldest first."""
         with self._portal.lock:
+            self._portal.settle()
+            self._portal.commit()
             return _lines(self._event_rows())
 
     def advance_clock(self, _request: Request, body: bytes) -> Response:
@@ -108,6 +113,8 @@ class Control:
     def _truth_rows(self, name: str) -> Iterator[dict[str, Any]]:
         if name == "owners":
             return owners.truth(self._portal)
+        if name in TRUTHS:
+            return TRUTHS[name](self._portal)
         if name in PIPELINES:
             return pipelines.truth(self._portal, PIPELINES[name])
         type_id = self._portal.types.resolve(name).type_id
@@ -132,6 +139,7 @@ class Control:
             }
 
 
+TRUTHS = {name: truth for family in FAMILIES for name, truth in family.truths.items()}
 PIPELINES = {"deal_pipelines": "0-3", "ticket_pipelines": "0-5"}
 
 

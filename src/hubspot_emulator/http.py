@@ -29,6 +29,10 @@ class ApiRequest:
     version: str = "2026-09"
     """`v3`, `v4`, or a dated version: families differ in a few shapes."""
     token: str = ""
+    content_type: str = ""
+    """The Content-Type header as sent: multipart bodies name their boundary there."""
+    base_url: str = ""
+    """The address this call came to, from its Host header: addresses in answers start with it."""
     correlation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def json(self) -> Any:
@@ -103,3 +107,5 @@ class Route:
     """Which limit it falls under: the ten-second window, the search limit, or none."""
     scopes: Callable[[Portal, ApiRequest], Sequence[frozenset[str]]] | None = None
     """The sets of scopes any one of which suffices; None: any token."""
+    public: bool = False
+    """Answers without a token, as signed download addresses do; no limit counts it."""

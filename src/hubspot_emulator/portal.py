@@ -9,13 +9,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import msgspec
 
-from hubspot_emulator import associations, defaults, definitions, storage, timestamps
-from hubspot_emulator.clock import Clock
+from hubspot_emulator import associations, defaults, definitions, schemas, storage, timestamps
+from hubspot_emulator.clock import Clock, VirtualClock
 from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.object_types import ObjectType, ObjectTypes
 from hubspot_emulator.property_definition import Definition, build_raw, parse_definition
@@ -57,13 +58,17 @@ class Portal:
         self.portal_id = portal_id
         self.index_lag_ms = int(index_lag_seconds * 1000)
         self.types = ObjectTypes()
-        self.db: sqlite3.Connection = storage.open_database(path, associations.SCHEMA)
+        self.db: sqlite3.Connection = storage.open_database(path, *schemas.SCHEMAS)
         self._tables: dict[str, RecordTable] = {}
         self._last_ids: dict[str, int] = {}
         self._definitions: dict[str, dict[str, Definition]] = {}
         self._definitions_moved = False
         self.search_pages = 0
         """How many search pages with a successor were answered: a knob shortens some."""
+        self.chores: list[Callable[[Portal], None]] = []
+        """What families do by themselves as time passes; `settle` runs them."""
+        self.source = "API"
+        """Who sets values now, as histories name it."""
         self.shapes: dict[object, Any] = {}
         """What `rendering` derived from the definitions; emptied when they change."""
 
@@ -169,7 +174,7 @@ class Portal:
         updated = max(now, created) if updated_ms is None else updated_ms
         full = defaults.complete_new(kind, record_id, properties, created)
         self._write(kind, Row(record_id, State.LIVE, created, updated, None, None, b""), full, None)
-        self._add_history(type_id, record_id, properties, now, "API")
+        self._add_history(type_id, record_id, properties, now, self.source)
         self._add_unique(type_id, record_id, full)
         self.log_event("create", type_id, record_id, request)
         if self.knobs.late_modified_ms:
@@ -178,9 +183,23 @@ class Portal:
         return record_id
 
     def settle(self) -> None:
-        """Do what HubSpot does by itself a while after a write: move the modified dates that are due (HS-09)."""
-        if not self.knobs.late_modified_ms:
-            return
+        """Do what HubSpot does by itself as time passes: jobs that go on, modified dates that move once more (HS-09)."""
+        for chore in self.chores:
+            chore(self)
+        if self.knobs.late_modified_ms:
+            self._move_late()
+
+    @contextmanager
+    def acting(self, at_ms: int, source: str) -> Iterator[None]:
+        """Let what is written inside bear an earlier moment and another source: a job's work is done when it is due."""
+        clock, before = self.clock, self.source
+        self.clock, self.source = VirtualClock(at_ms / 1000), source
+        try:
+            yield
+        finally:
+            self.clock, self.source = clock, before
+
+    def _move_late(self) -> None:
         now = self.now_ms()
         due = self.db.execute("SELECT due_ms, type_id, record_id FROM late_moves WHERE due_ms <= ?", (now,)).fetchall()
         for due_ms, type_id, record_id in due:
@@ -204,7 +223,7 @@ class Portal:
         if kind.created_property in changed:
             created = timestamps.parse_ms(changed[kind.created_property])
         self._write(kind, row._replace(created_ms=created, updated_ms=self.now_ms()), after, row)
-        self._add_history(type_id, record_id, changed, self.now_ms(), "API")
+        self._add_history(type_id, record_id, changed, self.now_ms(), self.source)
         self._replace_unique(type_id, record_id, before, after)
         self.log_event("update", type_id, record_id, request, {"properties": sorted(properties)})
 

@@ -1,0 +1,25 @@
+"""What a family of calls adds to a portal beside its routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hubspot_emulator.http import Route
+
+if TYPE_CHECKING:
+    from hubspot_emulator.portal import Portal
+
+Truth = Callable[["Portal"], Iterator[dict[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """One family; `families.FAMILIES` lists all."""
+
+    routes: tuple[Route, ...] = ()
+    truths: Mapping[str, Truth] = field(default_factory=dict)
+    """What `GET /truth/{name}` of the control server gives, by name."""
+    chore: Callable[[Portal], None] | None = None
+    """What goes on by itself as time passes; run before every call, so it looks first and returns."""

@@ -1,0 +1,7 @@
+"""The SQL that makes a portal's tables: a line a family. Modules named here import nothing of the portal."""
+
+from __future__ import annotations
+
+from hubspot_emulator import associations
+
+SCHEMAS: tuple[str, ...] = (associations.SCHEMA,)
