@@ -19,7 +19,7 @@ from hubferry.push import reconcile
 from hubferry.push.accounting import Outcome, build_outcomes
 from hubferry.push.draft import LINK_KINDS, RECORD_KINDS, load_step
 from hubferry.push.mapping import Portal
-from hubferry.push.plan import Plan, build_fingerprint, build_mappings, build_plan, query_plan
+from hubferry.push.plan import Plan, build_fingerprint, build_mappings, build_plan, end_state, query_plan
 from hubferry.push.rejected import start_rejected
 from hubferry.push.results import SentStep, record_results
 from hubferry.push.send_links import LinkSender
@@ -111,7 +111,7 @@ def _run(
         with state.acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds) as lease:
             yield lease, counts
     except BaseException as error:
-        state.finish_run(run_id, "failed", counts, str(error) or type(error).__name__)
+        state.finish_run(run_id, end_state(error), counts, str(error) or type(error).__name__)
         raise
     state.finish_run(run_id, "done", counts)
 
@@ -214,7 +214,7 @@ class _Applier:
         crashpoint("push.intents_committed")
         answered, failure = sender.send(chunk)
         crashpoint("push.batch_answered" if isinstance(sender, RecordSender) else "push.links_answered")
-        record_results(self.lease, stamp, self.plan.id, answered)
+        record_results(self.warehouse, self.lease, stamp, self.plan.id, answered)
         crashpoint("push.results_committed")
         if failure is not None:
             raise failure

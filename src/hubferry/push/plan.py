@@ -13,7 +13,7 @@ import msgspec
 
 import hubferry
 from hubferry.config.model import Sync
-from hubferry.errors import PlanError
+from hubferry.errors import HubferryError, InterruptedRunError, PlanError
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.push import reconcile
@@ -111,11 +111,18 @@ def build_plan(
             plan = planner.plan()
     except BaseException as error:
         if lease is None:
-            state.finish_run(run_id, "failed", {}, str(error))
+            state.finish_run(run_id, end_state(error), {}, str(error) or type(error).__name__)
         raise
     if lease is None:
         state.finish_run(run_id, "done", {"changes": plan.changes})
     return plan
+
+
+def end_state(error: BaseException) -> str:
+    """Name how a run ends that an error ends: paused and interrupted ones resume when run again."""
+    if isinstance(error, KeyboardInterrupt | InterruptedRunError):
+        return "interrupted"
+    return "paused" if isinstance(error, HubferryError) and error.exit_code == 4 else "failed"
 
 
 def build_mappings(syncs: Sequence[Sync], portal: Portal, warehouse: Warehouse) -> list[SyncMapping]:

@@ -37,7 +37,7 @@ def settle_open_intents(client: Client, warehouse: Warehouse, lease: Lease, stam
         open_[plan_id].append(SentStep(stored.number, stored.sync, load_step(stored)))
     for plan_id, steps in open_.items():
         done = fetch_outcomes(client, LedgerReader(warehouse, lease.portal_id), steps)
-        record_results(lease, stamp, plan_id, list(done.values()))
+        record_results(warehouse, lease, stamp, plan_id, list(done.values()))
         undone = [(plan_id, each.number) for each in steps if each.number not in done]
         with lease.transaction() as tx:
             plans.delete_journal(tx, undone)

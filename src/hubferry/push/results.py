@@ -13,6 +13,7 @@ from hubferry.state import ledger, plans
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
 from hubferry.state.plans import JournalRow
+from hubferry.warehouse.interface import Warehouse
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Result:
     released: tuple[LinkRow, ...] = ()
 
 
-def record_results(lease: Lease, stamp: Stamp, plan_id: str, results: Sequence[Result]) -> None:
+def record_results(warehouse: Warehouse, lease: Lease, stamp: Stamp, plan_id: str, results: Sequence[Result]) -> None:
     """Make results durable in one transaction: journal, ledger, links, and the list of what could not be done."""
     if not results:
         return
@@ -55,11 +56,13 @@ def record_results(lease: Lease, stamp: Stamp, plan_id: str, results: Sequence[R
     with lease.transaction() as tx:
         plans.merge_journal(tx, stamp, (_journal_row(plan_id, each) for each in results))
         ledger.merge_ledger(tx, stamp, rows)
+        undone = [each for each in results if each.state != "applied"]
+        ledger.clear_hashes(tx, warehouse, stamp.portal_id, ((each.sync, each.step.row_key) for each in undone))
         for each in gone:
             ledger.delete_ledger(tx, stamp.portal_id, each.sync, [each.step.row_key])
         ledger.delete_links(tx, stamp.portal_id, (row for each in results for row in each.released))
         ledger.merge_links(tx, stamp, _unique(row for each in results for row in each.claims))
-        plans.merge_rejected(tx, [rejected_row(stamp, each) for each in results if each.state != "applied"])
+        plans.merge_rejected(tx, [rejected_row(stamp, each) for each in undone])
 
 
 def _unique(rows: Iterable[LinkRow]) -> list[LinkRow]:

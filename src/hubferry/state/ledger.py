@@ -150,6 +150,20 @@ def merge_ledger(tx: Transaction, stamp: Stamp, rows: Iterable[LedgerRow]) -> No
         tx.merge(LEDGER.table, table_from_rows(LEDGER.table, chunk))
 
 
+def clear_hashes(tx: Transaction, warehouse: Warehouse, portal_id: int, rows: Iterable[tuple[str, str]]) -> None:
+    """Have the next push look again at these rows (sync and key), although they do not change."""
+    name = warehouse.name(SCHEMA, LEDGER.name)
+    keys: dict[str, set[str]] = {}
+    for sync, key in rows:
+        keys.setdefault(sync, set()).add(key)
+    for sync, found in keys.items():
+        ordered = sorted(found)
+        for start in range(0, len(ordered), KEYS_PER_QUERY):
+            chunk = ordered[start : start + KEYS_PER_QUERY]
+            where = f"portal_id = ? AND sync = ? AND row_key IN ({', '.join('?' * len(chunk))})"
+            tx.execute(f"UPDATE {name} SET row_hash = '' WHERE {where}", [portal_id, sync, *chunk])
+
+
 def delete_ledger(tx: Transaction, portal_id: int, sync: str, row_keys: Iterable[str]) -> None:
     """Forget rows: their records are gone."""
     _delete(tx, LEDGER.table, ({"portal_id": portal_id, "sync": sync, "row_key": key} for key in row_keys))

@@ -168,6 +168,25 @@ class World:
         }
         _request("POST", self.portal.control_url + "/faults", [rule], {})
 
+    def refuse(self, path: str, status: int, body: Mapping[str, Any], *, nth: int) -> None:
+        """Let the portal refuse one such call."""
+        rule = {
+            "match": {"method": "POST", "path": f"*{path}"},
+            "when": {"nth": nth},
+            "phase": "before",
+            "do": {"status": status, "body": body},
+        }
+        _request("POST", self.portal.control_url + "/faults", [rule], {})
+
+    def clear_faults(self) -> None:
+        """Let the portal be good again."""
+        _request("DELETE", self.portal.control_url + "/faults", None, {})
+
+    def new_client(self) -> None:
+        """Call as a new process would."""
+        self.client.close()
+        self.client = Client(token=Secret("pat-test"), base_url=self.portal.base_url)
+
     def writes(self) -> int:
         """How many write calls the portal has had."""
         summary = _request("GET", self.portal.control_url + "/requests", None, {})
@@ -210,4 +229,6 @@ def world(portal_factory: Any, tmp_path: Path) -> Iterator[World]:
     path = tmp_path / "warehouse.duckdb"
     with Client(token=Secret("pat-test"), base_url=portal.base_url) as client:
         warehouse = DuckDBWarehouse(path)
-        yield World(portal, client, path, warehouse, StateStore(warehouse, SystemClock()))
+        made = World(portal, client, path, warehouse, StateStore(warehouse, SystemClock()))
+        yield made
+        made.client.close()

@@ -13,6 +13,7 @@ from hubferry.errors import (
     GuardError,
     PlanError,
     PlanFileError,
+    QuotaError,
     SourceError,
     StalePlanError,
     UnknownNameError,
@@ -194,6 +195,34 @@ def test_a_record_archived_in_hubspot_is_skipped_or_made_anew(
 
     assert sum(each["state"] == "live" for each in world.truth().values()) == live
     assert [each.state for each in world.rejected()] == ["skipped"] * (1 - live)
+
+
+def test_a_row_that_could_not_be_done_stays_listed_until_it_can(world: Any) -> None:
+    world.people((1, "a@x.com", "Ann"))
+    world.push()
+    world.call("DELETE", f"/crm/v3/objects/contacts/{world.contact('a@x.com')['id']}")
+    world.push(full=True)
+
+    world.push()
+
+    assert [(each.row_key, each.state) for each in world.rejected()] == [("1", "skipped")]
+
+
+def test_a_run_that_the_quota_ends_is_paused_and_resumes(world: Any) -> None:
+    world.people(*((number, f"p{number}@x.com", "P") for number in range(250)))
+    world.refuse("/batch/upsert", 429, {"status": "error", "errorType": "RATE_LIMIT", "policyName": "DAILY"}, nth=2)
+
+    with pytest.raises(QuotaError):
+        world.push()
+    paused = world.state.runs(1)[0].state
+    world.clear_faults()
+    world.new_client()
+    report = world.push()
+
+    assert paused == "paused"
+    assert report.rows["contacts"].applied == report.rows["contacts"].planned
+    assert len(world.creates()) == 250
+    assert world.plan().changes == 0
 
 
 def test_a_merged_record_is_followed_to_its_survivor(world: Any) -> None:
