@@ -8,7 +8,6 @@ records that carry a single unknown type show the same one from the other end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from hubferry.hubspot.associations import Link, LinkType
 
@@ -18,24 +17,26 @@ SAMPLES = 3
 _HUBSPOT = "HUBSPOT_DEFINED"
 
 
-@dataclass
 class Inverses:
-    """The types of one direction with what is known of their inverses."""
+    """What is known of the inverses of one direction's types.
 
-    there: tuple[LinkType, ...]
-    back: tuple[LinkType, ...]
-    known: dict[TypeKey, TypeKey] = field(default_factory=dict)
+    `known` is from earlier runs: ids never change their meaning. `back` are the types of the other direction, whose texts
+    may have been changed since.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self, back: Iterable[LinkType], known: Mapping[TypeKey, TypeKey] | None = None) -> None:
+        self._back = tuple(back)
+        self.known: dict[TypeKey, TypeKey] = dict(known or {})
+        self._labels = {(each.category, each.type_id): each.label for each in self._back}
+
+    def derive(self, there: Sequence[LinkType]) -> None:
+        """Pair the default types, the Primary ones, and a single one that is left of a category on both sides."""
         for label in (None, "Primary"):
             self._pair_single(
-                [each for each in self.there if _is(each, label)], [each for each in self.back if _is(each, label)]
+                [each for each in there if _is(each, label)], [each for each in self._back if _is(each, label)]
             )
-        for category in {each.category for each in self.there}:
-            self._pair_single(
-                self._open(self.there, category, self.known), self._open(self.back, category, self.known.values())
-            )
-        self.labels: Mapping[TypeKey, str | None] = {(each.category, each.type_id): each.label for each in self.back}
+        for category in {each.category for each in there}:
+            self._pair_single(_open(there, category, self.known), _open(self._back, category, self.known.values()))
 
     def unknown(self, links: Iterable[Link]) -> set[TypeKey]:
         """Give the types among these links whose inverse is not known."""
@@ -67,15 +68,16 @@ class Inverses:
     def invert(self, link: Link) -> Link | None:
         """Give the link as the other record has it; None where that is not known."""
         key = self.known.get((link.category, link.type_id))
-        return None if key is None else Link(link.to_id, link.from_id, *key, self.labels.get(key))
+        return None if key is None else Link(link.to_id, link.from_id, *key, self._labels.get(key))
 
     def _pair_single(self, there: Sequence[LinkType], back: Sequence[LinkType]) -> None:
         if len(there) == len(back) == 1:
             self.known[there[0].category, there[0].type_id] = (back[0].category, back[0].type_id)
 
-    def _open(self, types: Iterable[LinkType], category: str, taken: Iterable[TypeKey]) -> list[LinkType]:
-        known = set(taken)
-        return [each for each in types if each.category == category and (each.category, each.type_id) not in known]
+
+def _open(types: Iterable[LinkType], category: str, taken: Iterable[TypeKey]) -> list[LinkType]:
+    known = set(taken)
+    return [each for each in types if each.category == category and (each.category, each.type_id) not in known]
 
 
 def _is(each: LinkType, label: str | None) -> bool:

@@ -6,18 +6,18 @@ directions are stored, each with its own type; they are read from the side that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from hubferry.hubspot.associations import READ_INPUTS, Link, fetch_labels, fetch_links
 from hubferry.pull.cadence import is_due
 from hubferry.pull.chunks import Stamp, stamp_columns
-from hubferry.pull.inverses import Inverses
+from hubferry.pull.inverses import Inverses, TypeKey
 from hubferry.pull.link_columns import merge_link_columns
 from hubferry.pull.pulling import Pulling
 from hubferry.pull.snapshots import set_columns
@@ -81,13 +81,14 @@ class LinkPull:
         self._client, self._warehouse = pulling.client, pulling.warehouse
         self._table = links_table(pulling.schema)
         self._name = self._warehouse.name(self._table.schema, self._table.name)
-        self._directions: dict[tuple[str, str], Inverses] = {}
+        self._inverses: dict[str, Inverses] = {}
+        self._learned: dict[str, dict[TypeKey, TypeKey]] = {}
 
     def run(self, sides: Sequence[str]) -> None:
         """Read from `sides`, those objects of the pair whose records are in the warehouse."""
         cursor = self._pulling.state.cursor(self._pulling.portal_id, self._stream) or Cursor()
         started = self._client.now()
-        swept = dict(cursor.swept)
+        swept, self._learned = dict(cursor.swept), _parse_learned(cursor.scan)
         with self._warehouse.session():
             self._warehouse.ensure_table(self._table)
             live = {side: self._query_count(side) for side in sides}
@@ -102,7 +103,10 @@ class LinkPull:
         with self._pulling.lease.transaction() as tx:
             self._mark_ends(tx, sides)
             self._merge_columns(tx, sides, None)
-            moved = Cursor(value=started, swept=swept, run_id=self._pulling.run_id, updated_at=self._client.now())
+            known = self._learned | {each: found.known for each, found in self._inverses.items()}
+            moved = Cursor(
+                started, _render_learned(known), swept, run_id=self._pulling.run_id, updated_at=self._client.now()
+            )
             save_cursor(tx, self._pulling.portal_id, self._stream, moved)
 
     @property
@@ -155,10 +159,11 @@ class LinkPull:
     def _fetch_inverses(self, side: str, links: Sequence[Link], group: frozenset[str]) -> list[Link]:
         """Derive the other direction; read it where a type's inverse cannot be known."""
         other = self._other(side)
-        if (side, other) not in self._directions:
-            labels = fetch_labels(self._client, side, other), fetch_labels(self._client, other, side)
-            self._directions[side, other] = Inverses(*labels)
-        inverses = self._directions[side, other]
+        if side not in self._inverses:
+            self._inverses[side] = Inverses(fetch_labels(self._client, other, side), self._learned.get(side))
+        inverses = self._inverses[side]
+        if inverses.unknown(links):
+            inverses.derive(fetch_labels(self._client, side, other))
         if samples := inverses.samples(links):
             ends = {to_id for pairs in samples.values() for _, to_id in pairs}
             inverses.learn(samples, self._fetch(other, side, sorted(ends)))
@@ -233,6 +238,16 @@ class LinkPull:
                 (side, side),
             )
         return set(found["to_id"].to_pylist())
+
+
+def _render_learned(known: Mapping[str, Mapping[TypeKey, TypeKey]]) -> Any:
+    """Give the inverses of each side's types as JSON values, to be kept with the cursor."""
+    return {"inverses": {side: [[*key, *inverse] for key, inverse in types.items()] for side, types in known.items()}}
+
+
+def _parse_learned(scan: Any) -> dict[str, dict[TypeKey, TypeKey]]:
+    found = (scan or {}).get("inverses", {})
+    return {side: {(row[0], row[1]): (row[2], row[3]) for row in rows} for side, rows in found.items()}
 
 
 def _build_chunk(parts: Iterable[tuple[str, str, Sequence[Link]]], stamp: Stamp) -> pa.Table:

@@ -14,6 +14,13 @@ def user(type_id: int, label: str) -> LinkType:
     return LinkType("USER_DEFINED", type_id, label)
 
 
+def derived(there: tuple[LinkType, ...], back: tuple[LinkType, ...]) -> Inverses:
+    """What follows from the two lists of types."""
+    inverses = Inverses(back)
+    inverses.derive(there)
+    return inverses
+
+
 def link(from_id: str, to_id: str, kind: LinkType) -> Link:
     """A link of that type."""
     return Link(from_id, to_id, kind.category, kind.type_id, kind.label)
@@ -21,14 +28,14 @@ def link(from_id: str, to_id: str, kind: LinkType) -> Link:
 
 def test_two_crosswise_labels_are_not_matched_by_their_texts() -> None:
     """X with inverse Y and Y with inverse X look the same from either side."""
-    inverses = Inverses((user(1, "X"), user(3, "Y")), (user(2, "Y"), user(4, "X")))
+    inverses = derived((user(1, "X"), user(3, "Y")), (user(2, "Y"), user(4, "X")))
 
     assert inverses.invert(link("a", "b", user(1, "X"))) is None
 
 
 def test_samples_that_disagree_teach_nothing() -> None:
     x, y, p, q = user(1, "X"), user(3, "Y"), user(2, "P"), user(4, "Q")
-    inverses = Inverses((x, y), (p, q))
+    inverses = derived((x, y), (p, q))
     links = [link("a", "b", x), link("c", "d", x)]
 
     inverses.learn(inverses.samples(links), [link("b", "a", p), link("d", "c", q)])
@@ -38,7 +45,7 @@ def test_samples_that_disagree_teach_nothing() -> None:
 
 def test_an_inverse_claimed_by_two_types_is_none() -> None:
     x, y, p, q = user(1, "X"), user(3, "Y"), user(2, "P"), user(4, "Q")
-    inverses = Inverses((x, y), (p, q))
+    inverses = derived((x, y), (p, q))
     links = [link("a", "b", x), link("c", "d", y)]
 
     inverses.learn(inverses.samples(links), [link("b", "a", p), link("d", "c", p)])
@@ -48,7 +55,7 @@ def test_an_inverse_claimed_by_two_types_is_none() -> None:
 
 def test_default_and_primary_and_a_single_label_need_no_sample() -> None:
     manager, employee = user(7, "Manager"), user(8, "Employee")
-    inverses = Inverses((DEFAULT[0], PRIMARY[0], manager), (PRIMARY[1], employee, DEFAULT[1]))
+    inverses = derived((DEFAULT[0], PRIMARY[0], manager), (PRIMARY[1], employee, DEFAULT[1]))
 
     found = [inverses.invert(link("a", "b", each)) for each in (DEFAULT[0], PRIMARY[0], manager)]
 
@@ -57,7 +64,7 @@ def test_default_and_primary_and_a_single_label_need_no_sample() -> None:
 
 def test_paired_labels_are_learned_from_links_seen_from_both_ends() -> None:
     x, y, p, q = user(1, "X"), user(3, "Y"), user(2, "Y"), user(4, "X")
-    inverses = Inverses((DEFAULT[0], x, y), (DEFAULT[1], p, q))
+    inverses = derived((DEFAULT[0], x, y), (DEFAULT[1], p, q))
     links = [link("a", "b", DEFAULT[0]), link("a", "b", x), link("c", "d", y)]
 
     samples = inverses.samples(links)
@@ -69,6 +76,12 @@ def test_paired_labels_are_learned_from_links_seen_from_both_ends() -> None:
 
 
 def test_a_pair_with_two_unknown_types_is_no_sample() -> None:
-    inverses = Inverses((user(1, "X"), user(3, "Y")), (user(2, "P"), user(4, "Q")))
+    inverses = derived((user(1, "X"), user(3, "Y")), (user(2, "P"), user(4, "Q")))
 
     assert inverses.samples([link("a", "b", user(1, "X")), link("a", "b", user(3, "Y"))]) == {}
+
+
+def test_what_an_earlier_run_learned_is_told_with_the_label_of_today() -> None:
+    inverses = Inverses((user(8, "Renamed"),), {("USER_DEFINED", 7): ("USER_DEFINED", 8)})
+
+    assert inverses.invert(link("a", "b", user(7, "Manager"))) == link("b", "a", user(8, "Renamed"))
