@@ -15,7 +15,7 @@ import typer
 from hubferry.cli.emulator import Portal, start_emulator
 from hubferry.cli.output import Output, style
 from hubferry.cli.progress import show_progress
-from hubferry.errors import DifferenceError
+from hubferry.errors import DifferenceError, EmulatorError
 
 if TYPE_CHECKING:
     from hubferry.cli.demo.folder import DemoFolder
@@ -29,7 +29,7 @@ def demo(
     folder: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the demo lives; made anew unless it was cut short.")
     ] = Path("demo"),
-    contacts: Annotated[int, typer.Option(min=100, help="Contacts of the portal.")] = 20_000,
+    contacts: Annotated[int, typer.Option(min=300, help="Contacts of the portal.")] = 20_000,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> int:
     """See the whole way, on this machine.
@@ -101,6 +101,8 @@ def _mutate(portal: Portal, *, seed: int) -> str:
             "POST", f"{portal.control_url}/mutate", body=msgspec.json.encode({"seed": seed, **CHANGES})
         )
         done: dict[str, Any] = msgspec.json.decode(answer.data)
+    if answer.status != 200:
+        raise EmulatorError(f"the emulator could not change its portal: {done.get('error')}")
     counts = {kind: sum(len(ids) for ids in objects.values()) for kind, objects in done.items()}
     return ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
 
