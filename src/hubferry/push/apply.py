@@ -231,6 +231,3 @@ def _render_counts(report: PushReport) -> dict[str, int]:
             for name, number in vars(outcome).items():
                 counts[f"{prefix}_{name}"] = counts.get(f"{prefix}_{name}", 0) + number
     return counts | {"calls": report.calls}
-
-
-__all__ = ["Outcome", "PushReport", "apply_plan", "run_push"]

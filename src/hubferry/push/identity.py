@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hubferry.hubspot.client import Client
 from hubferry.push.encode import canonical
-from hubferry.push.mapping import RECORD_ID, SyncMapping
+from hubferry.push.mapping import SyncMapping
 from hubferry.push.observed import Observed, fetch_observed
 from hubferry.push.rows import DesiredRow
 from hubferry.state.ledger import LedgerRow
@@ -136,11 +136,3 @@ def without_email(found: Found) -> Found:
         return found
     values = {name: text for name, text in found.row.values.items() if name != "email"}
     return replace(found, row=replace(found.row, values=values))
-
-
-def record_ids(identities: Iterable[Identity]) -> dict[str, str]:
-    """Give the record id of each row that has one, by row key."""
-    return {each.row.key: each.record.record_id for each in identities if isinstance(each, Found)}
-
-
-__all__ = ["RECORD_ID", "Found", "Held", "Identity", "NotFound", "fetch_identities", "record_ids", "without_email"]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 
 import msgspec
@@ -239,8 +239,3 @@ def query_steps(state: StateReader, plan_id: str, *, limit: int | None = None) -
     """Stream the steps of a stored plan in order, invalid rows and links among them."""
     for stored in islice(PlanReader(state.warehouse).query_steps(plan_id), limit):
         yield PlannedStep(stored.number, stored.sync, load_step(stored))
-
-
-def plan_time(plan: Plan) -> datetime:
-    """Give HubSpot's time of the plan's first look."""
-    return datetime.fromtimestamp(plan.observed_at, UTC)
