@@ -10,6 +10,7 @@ SRC = Path(__file__).parent.parent / "src"
 BOTTOM = {"types", "errors", "clock", "objects"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {"project", "errors"},
+    "__main__": {"cli"},
     "types": set(),
     "errors": set(),
     "clock": {"types"},

@@ -14,7 +14,7 @@ from types import FrameType
 
 import typer
 
-from hubferry import __version__
+import hubferry
 from hubferry.cli import emulator, files, portal, pull, push, runs
 from hubferry.cli.demo import story
 from hubferry.cli.output import render_error, style
@@ -32,7 +32,7 @@ app = typer.Typer(
 @app.command(epilog="Example: hubferry version")
 def version() -> None:
     """Say which version this is."""
-    sys.stdout.write(f"hubferry {__version__}\n")
+    sys.stdout.write(f"hubferry {hubferry.__version__}\n")
 
 
 for module in (files, portal, pull, push, runs, emulator, story):
@@ -82,7 +82,7 @@ def _write_trace(error: Exception) -> InternalError:
     frames = "".join(traceback.format_tb(error.__traceback__))
     chain = error.__cause__ or error.__context__
     cause = f"after {type(chain).__name__}\n" + "".join(traceback.format_tb(chain.__traceback__)) if chain else ""
-    text = f"hubferry {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n{frames}{type(error).__name__}\n{cause}"
+    text = f"hubferry {hubferry.__version__}, Python {sys.version.split()[0]}, {sys.platform}\n{frames}{type(error).__name__}\n{cause}"
     with tempfile.NamedTemporaryFile(
         "w", prefix="hubferry-trace-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:

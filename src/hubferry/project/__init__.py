@@ -5,7 +5,8 @@ from __future__ import annotations
 from hubferry.project.facade import Project
 from hubferry.project.values import CheckItem, CheckReport, Status, StreamInfo
 from hubferry.pull.run import AssociationReport, PullReport, StreamReport
-from hubferry.push.apply import Outcome, PushReport
+from hubferry.push.accounting import Outcome
+from hubferry.push.apply import PushReport
 from hubferry.push.counts import GuardVerdict, SyncCounts
 from hubferry.push.plan import Plan, PlannedStep
 from hubferry.push.rejected import Rejected
