@@ -18,6 +18,8 @@ from hubferry.warehouse.arrow import arrow_type
 
 CELLS = 1_000_000
 """Values in one chunk: few enough for memory, enough that a transaction's fixed cost does not count (docs/performance.md)."""
+SMALLEST, LARGEST = 500, 20_000
+"""Rows of a chunk, however wide or narrow they are."""
 UNPARSED = "_hubferry_unparsed"
 
 
@@ -42,7 +44,7 @@ class Chunk:
 
 def chunk_size(table: RecordTable) -> int:
     """How many rows a chunk of this table has."""
-    return max(500, min(20_000, CELLS // max(1, len(table.properties))))
+    return max(SMALLEST, min(LARGEST, CELLS // max(1, len(table.properties))))
 
 
 def keep_newest(records: Iterable[Record]) -> list[Record]:

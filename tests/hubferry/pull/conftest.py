@@ -53,6 +53,10 @@ class World:
         kept = [pair for pair in ALL_PAIRS if pairs and set(pair) <= set(names)]
         assert_equal_to_truth(self.warehouse, self.emulator.control_url, objects=names, pairs=kept)
 
+    def check_pairs(self, *pairs: tuple[str, str]) -> None:
+        """Fail where stored links and portal differ."""
+        assert_equal_to_truth(self.warehouse, self.emulator.control_url, objects=(), pairs=pairs)
+
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Query the warehouse; `hubspot.x` and `hubferry.x` are tables of it."""
         return list(self.warehouse.query(sql).to_pylist())

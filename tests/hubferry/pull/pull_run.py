@@ -1,0 +1,38 @@
+"""A process for the tests of kills: pulls once, in small chunks. `python pull_run.py BASE_URL WAREHOUSE`."""
+
+from __future__ import annotations
+
+import sys
+
+from hubferry.clock import SystemClock
+from hubferry.config.model import PullBlock
+from hubferry.hubspot.client import Client
+from hubferry.pull import chunks
+from hubferry.pull.run import run_pull
+from hubferry.state.store import StateStore
+from hubferry.types import Secret
+from hubferry.warehouse.duckdb import DuckDBWarehouse
+
+BLOCK = PullBlock.model_validate(
+    {
+        "streams": {
+            "contacts": {"properties": ["email", "lifecyclestage", "lastmodifieddate"]},
+            "deals": {"properties": ["dealname", "amount"]},
+            "owners": None,
+        }
+    }
+)
+
+
+def main(base_url: str, path: str) -> None:
+    """Pull contacts, deals, their links and owners."""
+    chunks.SMALLEST = chunks.CELLS = 100
+    warehouse = DuckDBWarehouse(path)
+    with Client(token=Secret("pat-test"), base_url=base_url) as client:
+        report = run_pull(client=client, warehouse=warehouse, state=StateStore(warehouse, SystemClock()), pull=BLOCK)
+    for each in (*report.streams, *report.associations):
+        assert each.state == "done", each
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
