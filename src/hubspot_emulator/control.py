@@ -132,7 +132,7 @@ class Control:
                 "seq": seq,
                 "atMs": at_ms,
                 "what": what,
-                "object": self._portal.types.resolve(type_id).name,
+                "object": self._portal.types.resolve(type_id).name if type_id[0].isdigit() else type_id,
                 "id": str(record_id),
                 "request": request,
                 "detail": msgspec.json.decode(detail) if detail else None,

@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+from hubspot_emulator import list_routes
 from hubspot_emulator.family import Family
+from hubspot_emulator.imports import calls as imports
 
-FAMILIES: tuple[Family, ...] = ()
+FAMILIES: tuple[Family, ...] = (
+    imports.FAMILY,
+    list_routes.FAMILY,
+)

@@ -23,3 +23,5 @@ class Family:
     """What `GET /truth/{name}` of the control server gives, by name."""
     chore: Callable[[Portal], None] | None = None
     """What goes on by itself as time passes; run before every call, so it looks first and returns."""
+    fill: Callable[[Portal, int], None] | None = None
+    """Adds the family's data to a portal that has its records already; the number is the seed."""

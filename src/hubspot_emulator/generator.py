@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hubspot_emulator import associations, owners, pipelines, samples, timestamps
 from hubspot_emulator.clock import VirtualClock
+from hubspot_emulator.families import FAMILIES
 from hubspot_emulator.samples import COMPANY, CONTACT, DAY_MS, DEAL, TICKET, Samples, Values
 from hubspot_emulator.settings import Settings
 
@@ -46,6 +47,9 @@ def generate(portal: Portal, settings: Settings) -> None:
     """Fill an empty portal; commits once, so that a killed start leaves nothing half made."""
     with portal.lock:
         Generation(portal, settings).run()
+        for family in FAMILIES:
+            if family.fill is not None:
+                family.fill(portal, settings.seed)
         portal.db.execute("DELETE FROM events")  # what happened before the portal started is not an applied write
         portal.db.execute("DELETE FROM old_images")  # and the search index has long seen it
         portal.db.execute("INSERT INTO settings VALUES (?, ?)", (MARK, f"seed {settings.seed}"))

@@ -15,8 +15,26 @@ class Knobs:
     """A property that was cleared reads back as "" (False: as null); one never set always reads null."""
     enforce_required: bool = True
     """Creating a record without a property its type requires: 400 MISSING_REQUIRED_PROPERTY."""
+    large_list_pages_are_cut: bool = True
+    """A page of lists larger than 500 is cut to 500 (False: refused)."""
+    import_bad_cell_skips_row: bool = False
+    """An import leaves out the whole row for a cell that is no value of its property, not the cell alone."""
+    import_ends: str = "DONE"
+    """How imports end: DONE, or half way: FAILED, CANCELED (by a person), STUCK (they stay PROCESSING)."""
+    import_first_line: int = 2
+    """The lineNumber of the first row of data below a header."""
+    import_foreign_keys_split: bool = False
+    """A cell of a column with a fixed association type may hold several keys, separated by `;`."""
+    import_lines_are_physical: bool = False
+    """lineNumber counts lines of the file; a quoted cell of several lines moves it. Otherwise it counts rows."""
+    import_rows_per_second: int = 1_000
+    """How fast imports go on."""
+    import_start_ms: int = 1_000
+    """How long an import stays STARTED."""
     late_modified_ms: int = 0
     """HubSpot moves the modified date once more this long after a create (seconds in real portals); 0: never."""
+    list_joins_newest_first: bool = True
+    """`memberships/join-order` begins with who joined last (False: first)."""
     merge_keeps_primary: bool = False
     """A merge keeps the primary's id (accounts of the beta) instead of making a new record."""
     merged_listed_as_archived: bool = False

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from hubspot_emulator import associations, defaults, definitions, schemas, storage, timestamps
+from hubspot_emulator import associations, defaults, definitions, list_members, schemas, storage, timestamps
 from hubspot_emulator.clock import Clock, VirtualClock
 from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.object_types import ObjectType, ObjectTypes
@@ -67,6 +67,8 @@ class Portal:
         """How many search pages with a successor were answered: a knob shortens some."""
         self.chores: list[Callable[[Portal], None]] = []
         """What families do by themselves as time passes; `settle` runs them."""
+        self.tier = "professional"
+        """The account's plan: what it may import follows from it."""
         self.source = "API"
         """Who sets values now, as histories name it."""
         self.shapes: dict[object, Any] = {}
@@ -193,7 +195,7 @@ class Portal:
     def acting(self, at_ms: int, source: str) -> Iterator[None]:
         """Let what is written inside bear an earlier moment and another source: a job's work is done when it is due."""
         clock, before = self.clock, self.source
-        self.clock, self.source = VirtualClock(at_ms / 1000), source
+        self.clock, self.source = VirtualClock((at_ms + 0.5) / 1000), source
         try:
             yield
         finally:
@@ -270,6 +272,7 @@ class Portal:
         self._write(kind, Row(survivor_id, State.LIVE, created, now, None, None, b""), values, before)
         self._add_unique(type_id, survivor_id, values)
         associations.unite(self, type_id, [primary_id, merged_id], survivor_id)
+        list_members.unite(self, type_id, [primary_id, merged_id], survivor_id)
         self.log_event("merge", type_id, survivor_id, request, {"primary": primary_id, "merged": merged_id})
         return survivor_id
 
@@ -290,7 +293,7 @@ class Portal:
         return [row.id for row in stored]
 
     def log_event(
-        self, what: str, type_id: str, record_id: int, request: str, detail: Mapping[str, object] | None = None
+        self, what: str, type_id: str, record_id: int | str, request: str, detail: Mapping[str, object] | None = None
     ) -> None:
         """Note an applied write in the transaction that applies it."""
         self.db.execute(

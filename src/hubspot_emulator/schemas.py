@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from hubspot_emulator import associations
+from hubspot_emulator import associations, lists
+from hubspot_emulator.imports import tables as imports
 
-SCHEMAS: tuple[str, ...] = (associations.SCHEMA,)
+SCHEMAS: tuple[str, ...] = (
+    associations.SCHEMA,
+    imports.SCHEMA,
+    lists.SCHEMA,
+)

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 ALL_SCOPES = frozenset(
     {
         "account-info.security.read",
+        "cms.membership.access_groups.write",
+        "communication_preferences.read",
+        "communication_preferences.read_write",
+        "communication_preferences.statuses.batch.read",
+        "communication_preferences.statuses.batch.write",
+        "communication_preferences.write",
+        "content",
         "crm.export",
         "crm.import",
         "crm.lists.read",
@@ -24,6 +31,11 @@ ALL_SCOPES = frozenset(
         "crm.objects.owners.read",
         "crm.schemas.custom.read",
         "crm.schemas.custom.write",
+        "forms",
+        "forms-uploaded-files",
+        "marketing.campaigns.read",
+        "marketing.campaigns.revenue.read",
+        "marketing.campaigns.write",
         "oauth",
     }
     | {

@@ -59,6 +59,12 @@ def control(emulator: Emulator, pool: urllib3.PoolManager) -> Call:
     return caller(pool, emulator.control_url)
 
 
+@pytest.fixture
+def caller_of(pool: urllib3.PoolManager) -> Callable[[Emulator], Call]:
+    """Call the API of a portal that the test made itself: `caller_of(emulator)("GET", ...)`."""
+    return lambda emulator: caller(pool, emulator.base_url)
+
+
 def caller(pool: urllib3.PoolManager, url: str) -> Call:
     """Bind calls to a server."""
 
