@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -55,6 +55,7 @@ class Lease:
         self._warehouse, self._clock = warehouse, clock
         self._beat = clock.monotonic()
         self._lost = False
+        self._busy = ExitStack()
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._keep_beating, name=f"lease of portal {portal_id}", daemon=True)
         self._thread.start()
@@ -100,12 +101,16 @@ class Lease:
             tx.execute(f"UPDATE {_name(self._warehouse)} SET run_id = NULL {_OURS}", self._identity())
 
     def __enter__(self) -> Self:
+        self._busy.enter_context(self._warehouse.busy())  # a run is many calls in a row
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.release()
+        try:
+            self.release()
+        finally:
+            self._busy.close()
 
     def _identity(self) -> tuple[int, int, str]:
         return self.portal_id, self.epoch, self.run_id

@@ -1,13 +1,15 @@
 """The DuckDB file: opened when the first block of this process needs it, let go when the last one ends.
 
 DuckDB locks its file against every other process, readers included, so that holding it longer would lock people out of
-their own tables. Blocks of one process share one database; each has a connection of its own.
+their own tables. Blocks of one process share one database; each has a connection of its own. While a block says that
+more follow (`busy`), the file stays open between them for moments that are shorter than another process waits for it.
 """
 
 from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +21,15 @@ from hubferry.types import Clock
 
 LOCK_PATIENCE_SECONDS = 2.0
 _LOCK_POLL_SECONDS = 0.05
+_HOLD_SECONDS = 1.0
+"""How long a busy process keeps the file at most before it lets others in: half of their patience."""
+_IDLE_SECONDS = 0.2
+"""How long a busy process keeps the file without using it."""
 _WAL_AUTOCHECKPOINT = "64MB"
-"""The log is written back when it has this size, not whenever the file is let go: that may take seconds after scattered
-updates, while reading the log on opening takes 7 ms a MB (docs/performance.md)."""
+_WAL_WORTH_WRITING_BACK = 4 << 20
+_WAL_SHARE = 16
+"""The log is written back on letting go when it is over 4 MB, and over a 16th of the file where rows were replaced: reading
+it on opening takes 7 ms a MB, writing it back may rewrite the whole file after scattered updates (docs/performance.md)."""
 _HOLDS_VALUES = (
     duckdb.ConversionException,
     duckdb.ConstraintException,
@@ -43,7 +51,12 @@ class DuckDBFile:
         self.writer: int | None = None
         self._lock = threading.Lock()
         self._users = 0
+        self._busy = 0
+        self._opened_at = 0.0
+        self._idle: threading.Timer | None = None
         self._database: duckdb.DuckDBPyConnection | None = None
+        self.replaced = False
+        """Rows were updated or deleted since the log was last written back."""
 
     @classmethod
     def for_path(cls, path: Path) -> DuckDBFile:
@@ -55,8 +68,12 @@ class DuckDBFile:
     def connection(self, *, memory_limit: str, clock: Clock) -> Iterator[duckdb.DuckDBPyConnection]:
         """Lend a connection; the file is open at least until the block ends."""
         with self._lock:
+            if self._idle is not None:
+                self._idle.cancel()
+                self._idle = None
             if self._database is None:
                 self._database = _open(self.path, memory_limit, clock)
+                self._opened_at = time.monotonic()
             self._users += 1
             connection = self._database.cursor()
         try:
@@ -66,12 +83,49 @@ class DuckDBFile:
             connection.close()
             self._leave()
 
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Let the file stay open for moments between the blocks inside this one."""
+        with self._lock:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy -= 1
+                self._let_go_if_unused()
+
     def _leave(self) -> None:
         with self._lock:
             self._users -= 1
-            if self._users == 0 and self._database is not None:
-                self._database.close()
-                self._database = None
+            if self._busy and not self._users and time.monotonic() - self._opened_at < _HOLD_SECONDS:
+                self._idle = threading.Timer(_IDLE_SECONDS, self._let_go_idle)
+                self._idle.daemon = True
+                self._idle.start()
+            else:
+                self._let_go_if_unused(even_if_busy=True)
+
+    def _let_go_idle(self) -> None:
+        with self._lock:
+            if self._idle is threading.current_thread():  # nobody came meanwhile
+                self._let_go_if_unused(even_if_busy=True)
+
+    def _let_go_if_unused(self, *, even_if_busy: bool = False) -> None:
+        if self._users or (self._busy and not even_if_busy) or self._database is None:
+            return
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        if self._worth_writing_back():
+            self._database.execute("CHECKPOINT")
+            self.replaced = False
+        self._database.close()
+        self._database = None
+
+    def _worth_writing_back(self) -> bool:
+        log = self.path.with_name(self.path.name + ".wal")
+        size = log.stat().st_size if log.exists() else 0
+        return size > _WAL_WORTH_WRITING_BACK and (not self.replaced or size > self.path.stat().st_size / _WAL_SHARE)
 
 
 def _open(path: Path, memory_limit: str, clock: Clock) -> duckdb.DuckDBPyConnection:

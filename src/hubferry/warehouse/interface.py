@@ -78,6 +78,10 @@ class Warehouse(Protocol):
         """Quote one identifier."""
         ...
 
+    def busy(self) -> AbstractContextManager[None]:
+        """Say that many calls follow: the engine may stay open for moments between them, so that each costs less."""
+        ...
+
     def session(self) -> AbstractContextManager[None]:
         """Keep the warehouse open until the block ends, so that a row of small calls does not open it for each."""
         ...

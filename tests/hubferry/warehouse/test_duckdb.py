@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +49,32 @@ def other_process_holding(path: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@contextmanager
+def other_process_asking_for(path: Path) -> Iterator[Callable[[], bool]]:
+    """Lend a question to a process that is up already, so that the answer comes within milliseconds."""
+    code = (
+        "import duckdb, sys\nprint('up', flush=True)\nfor line in sys.stdin:\n"
+        f"    try: duckdb.connect({str(path)!r}).close(); print('free', flush=True)\n"
+        "    except duckdb.IOException: print('held', flush=True)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        answers, questions = process.stdout, process.stdin
+        assert answers is not None
+        assert questions is not None
+        assert answers.readline() == "up\n"
+
+        def is_held() -> bool:
+            print("?", file=questions, flush=True)
+            return answers.readline() == "held\n"
+
+        try:
+            yield is_held
+        finally:
+            process.kill()
+
+
 def types_of(warehouse: DuckDBWarehouse, sql: str) -> dict[str, str]:
     return {column.name: column.type for column in warehouse.describe_source(sql)}
 
@@ -86,6 +112,48 @@ def test_the_file_is_let_go_after_a_transaction_and_after_unfinished_batches(tmp
 
     with other_process_holding(path):
         pass
+
+
+def test_a_busy_process_opens_the_file_once_for_calls_in_a_row_and_lets_it_go_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    warehouse = DuckDBWarehouse(path)
+    warehouse.ensure_table(THINGS)
+
+    with other_process_asking_for(path) as is_held:
+        with warehouse.busy():
+            warehouse.query("SELECT 1")
+            assert is_held()
+            warehouse.query("SELECT 1")
+
+        assert not is_held()
+
+
+def test_another_process_gets_the_file_while_a_busy_one_uses_it_all_the_time(tmp_path: Path) -> None:
+    """A process that waits the two seconds of our patience gets in, because a busy one lets go each second."""
+    path = tmp_path / "w.duckdb"
+    warehouse = DuckDBWarehouse(path)
+    warehouse.ensure_table(THINGS)
+    code = f"from hubferry.warehouse.duckdb import DuckDBWarehouse; DuckDBWarehouse({str(path)!r}).query('SELECT 1')"
+
+    with warehouse.busy():
+        warehouse.query("SELECT 1")
+        with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as reader:
+            _, complaint = reader.communicate(timeout=30)
+
+    assert (reader.returncode, complaint) == (0, "")
+
+
+def test_a_log_of_new_rows_is_written_back_when_the_file_is_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    warehouse = DuckDBWarehouse(path)
+    table = Table("shop", "texts", (Column("id", "integer"), Column("text", "string")), ("id",))
+    warehouse.ensure_table(table)
+
+    with warehouse.transaction() as tx:
+        tx.append(table, pa.table({"id": range(60_000), "text": [f"{number:0100}" for number in range(60_000)]}))
+
+    log = path.with_name("w.duckdb.wal")
+    assert not log.exists() or log.stat().st_size < 1 << 20
 
 
 def test_what_was_committed_is_there_for_another_process_although_the_log_was_not_written_back(tmp_path: Path) -> None:
