@@ -62,6 +62,8 @@ def _clean(name: str, values: pa.ChunkedArray, wanted: pa.DataType) -> pa.Chunke
 
 
 def _clean_text(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+    if values.null_count == len(values):
+        return pa.nulls(len(values), wanted)
     if pa.types.is_list(wanted):
         items = _clean_text(values.values, pa.string()) if not pa.types.is_null(values.type) else None
         return values.cast(wanted) if items is None else _with_items(values, items, wanted)
