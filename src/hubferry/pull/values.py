@@ -5,6 +5,7 @@ A cleared value may come as "" or as null: for typed columns both are NULL, text
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation, localcontext
@@ -17,7 +18,7 @@ from hubferry.types import DECIMAL, ColumnType
 from hubferry.warehouse.arrow import arrow_type
 
 _NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
-_ANY_NUMBER = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+_ANY_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _INTEGER = r"^-?[0-9]{1,18}$"
 _ISO_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
 _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -101,7 +102,7 @@ def _cast_or_parse(values: pa.Array, plain: pa.Array, wanted: pa.DataType, parse
 
 def _parse_double(text: str) -> float | None:
     """Give the number only where the text is its shortest form or its exact value: nothing of it gets lost."""
-    if not pc.match_substring_regex(pa.scalar(text), _ANY_NUMBER).as_py():
+    if not _ANY_NUMBER.fullmatch(text):
         return None
     number, exact = float(text), Decimal(text)
     if number in {float("inf"), float("-inf")}:
