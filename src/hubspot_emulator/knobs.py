@@ -15,6 +15,8 @@ class Knobs:
     """A property that was cleared reads back as "" (False: as null); one never set always reads null."""
     enforce_required: bool = True
     """Creating a record without a property its type requires: 400 MISSING_REQUIRED_PROPERTY."""
+    form_page: int = 20
+    """Forms on a page when no limit is given."""
     large_list_pages_are_cut: bool = True
     """A page of lists larger than 500 is cut to 500 (False: refused)."""
     import_bad_cell_skips_row: bool = False
@@ -43,6 +45,8 @@ class Knobs:
     """Writing the value a record already has moves its modified date."""
     null_clears: bool = False
     """A JSON null among the written properties clears (True) or is passed over."""
+    schema_limit: int = 20
+    """Custom objects that a portal may have: 10 by plan, 20 were seen."""
     search_short_page_every: int = 0
     """Every n-th search page that has a successor holds half of what was asked for, and goes on from there; 0: never."""
     update_with_trace_ids_is_partial: bool = True
