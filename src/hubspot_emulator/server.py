@@ -102,6 +102,7 @@ class Emulator:
             knobs=settings.knobs,
             index_lag_seconds=settings.index_lag_seconds,
         )
+        portal.tier = settings.tier
         try:
             if generator.is_generated(portal):
                 self._catch_up(portal)
