@@ -16,9 +16,9 @@ def find_label(portal: Portal, from_type: str, to_type: str, type_id: int) -> Li
     """Give a label of the portal by id; ApiError for one it does not have or that HubSpot defined."""
     ways = associations.direction(portal, from_type, to_type)
     found = ways.by_key.get((USER_DEFINED, type_id))
-    if found is None:
+    if found is None or found.role == "default":
         if any(key[1] == type_id for key in ways.by_key):
-            raise ApiError(400, f"Association type {type_id} is defined by HubSpot and cannot be changed or deleted")
+            raise ApiError(400, f"Association type {type_id} is no label and cannot be changed or deleted")
         raise ApiError(404, f"No association label with type id {type_id} exists", category="OBJECT_NOT_FOUND")
     return found
 
@@ -37,10 +37,7 @@ def rename_label(portal: Portal, found: LinkType, label: str, inverse_label: str
 
 def delete_label(portal: Portal, found: LinkType) -> None:
     """Remove a definition and its inverse; ApiError while a record still has it."""
-    if associations.kind_in_use(portal, found.kind):
-        message = f"Association label {found.label!r} is still used by records; remove it from them first"
-        raise ApiError(400, message, sub_category="crm.associations.LABEL_IN_USE")
-    portal.db.execute("DELETE FROM association_types WHERE kind IN (?, ?)", (found.kind, found.inverse))
+    associations.delete_type(portal, found)
 
 
 def render_type(link_type: LinkType) -> dict[str, Any]:

@@ -81,19 +81,38 @@ def create_label(
 ) -> tuple[int, int]:
     """Define a label and its inverse; give both type ids. Symmetric between records of one type: one id, twice."""
     _check_label(portal, from_type, to_type, name)
-    row = portal.db.execute(
-        "SELECT coalesce(max(kind), 0), coalesce(max(type_id) FILTER (WHERE category = ?), 0) FROM association_types",
-        (USER_DEFINED,),
-    )
-    last_kind, last_id = row.fetchone()
+    last_kind, last_id = last_numbers(portal.db, USER_DEFINED)
     kind, type_id = last_kind + 1, last_id + 1
     if from_type == to_type and inverse_label in {None, label}:
-        _insert_type(portal, LinkType(kind, from_type, to_type, USER_DEFINED, type_id, kind, "label", name, label))
+        insert_type(portal, LinkType(kind, from_type, to_type, USER_DEFINED, type_id, kind, "label", name, label))
         return type_id, type_id
     back = label if inverse_label is None else inverse_label
-    _insert_type(portal, LinkType(kind, from_type, to_type, USER_DEFINED, type_id, kind + 1, "label", name, label))
-    _insert_type(portal, LinkType(kind + 1, to_type, from_type, USER_DEFINED, type_id + 1, kind, "label", name, back))
+    insert_type(portal, LinkType(kind, from_type, to_type, USER_DEFINED, type_id, kind + 1, "label", name, label))
+    insert_type(portal, LinkType(kind + 1, to_type, from_type, USER_DEFINED, type_id + 1, kind, "label", name, back))
     return type_id, type_id + 1
+
+
+def last_numbers(db: sqlite3.Connection, category: str) -> tuple[int, int]:
+    """Give the largest kind, and the largest type id of a category; 0 where there is none."""
+    row = db.execute(
+        "SELECT coalesce(max(kind), 0), coalesce(max(type_id) FILTER (WHERE category = ?), 0) FROM association_types",
+        (category,),
+    ).fetchone()
+    return int(row[0]), int(row[1])
+
+
+def types_of(db: sqlite3.Connection, type_id: str) -> list[LinkType]:
+    """Give every association type that starts or ends at an object type."""
+    sql = "SELECT * FROM association_types WHERE from_type = ? OR to_type = ? ORDER BY kind"
+    return [LinkType(*row) for row in db.execute(sql, (type_id, type_id))]
+
+
+def delete_type(portal: Portal, found: LinkType) -> None:
+    """Remove a type and its inverse; ApiError while a record still has it."""
+    if kind_in_use(portal, found.kind):
+        message = f"Association type {found.label or found.name!r} is still used by records; remove it from them first"
+        raise ApiError(400, message, sub_category="crm.associations.LABEL_IN_USE")
+    portal.db.execute("DELETE FROM association_types WHERE kind IN (?, ?)", (found.kind, found.inverse))
 
 
 def _check_label(portal: Portal, from_type: str, to_type: str, name: str) -> None:
@@ -102,7 +121,7 @@ def _check_label(portal: Portal, from_type: str, to_type: str, name: str) -> Non
     labels = [
         link_type
         for link_type in direction(portal, from_type, to_type).by_key.values()
-        if link_type.category == USER_DEFINED
+        if link_type.category == USER_DEFINED and link_type.role == "label"
     ]
     if any(link_type.name == name for link_type in labels):
         raise ApiError(409, f"An association label named {name!r} already exists", category="OBJECT_ALREADY_EXISTS")
@@ -111,7 +130,8 @@ def _check_label(portal: Portal, from_type: str, to_type: str, name: str) -> Non
         raise ApiError(400, f"This pair of object types has its {limit} association labels already")
 
 
-def _insert_type(portal: Portal, link_type: LinkType) -> None:
+def insert_type(portal: Portal, link_type: LinkType) -> None:
+    """Store one direction of a type."""
     portal.db.execute("INSERT INTO association_types VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", link_type)
 
 

@@ -40,6 +40,11 @@ class ObjectType:
     aliases: tuple[str, ...] = ()
 
     @property
+    def is_custom(self) -> bool:
+        """Tell whether the portal defined it."""
+        return self.type_id.startswith("2-")
+
+    @property
     def core_properties(self) -> tuple[str, ...]:
         """Name the properties every answer holds."""
         return (self.created_property, self.modified_property, "hs_object_id")
@@ -220,6 +225,19 @@ class ObjectTypes:
         self._types = tuple(types)
         for kind in self._types:
             for name in (kind.type_id, kind.name, kind.singular, kind.fully_qualified_name, *kind.aliases):
+        self._standard = tuple(types)
+        self._set(self._standard)
+
+    def define(self, custom: Iterable[ObjectType]) -> None:
+        """Let these be the types that the portal defines."""
+        self._set((*self._standard, *custom))
+
+    def knows(self, name: str) -> bool:
+        """Tell whether a type has this name."""
+        return name.lower() in self._by_name
+
+    def _set(self, types: tuple[ObjectType, ...]) -> None:
+        self._types = types
                 if name:
                     self._by_name[name.lower()] = kind
 

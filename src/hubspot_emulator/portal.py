@@ -15,7 +15,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from hubspot_emulator import associations, defaults, definitions, list_members, schemas, storage, timestamps
+from hubspot_emulator import (
+    associations,
+    custom_objects,
+    defaults,
+    definitions,
+    list_members,
+    schemas,
+    storage,
+    timestamps,
+)
 from hubspot_emulator.clock import Clock, VirtualClock
 from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.object_types import ObjectType, ObjectTypes
@@ -74,9 +83,9 @@ class Portal:
         self.shapes: dict[object, Any] = {}
         """What `rendering` derived from the definitions; emptied when they change."""
 
-        for kind in self.types:
-            self._tables[kind.type_id] = RecordTable(self.db, kind.type_id)
-        self.db.commit()
+        self._types_moved = False
+        self.read_types()
+        self.commit()
 
     def close(self) -> None:
         """Close the portal's file."""
@@ -85,7 +94,7 @@ class Portal:
     def commit(self) -> None:
         """Keep what was written since the last commit."""
         self.db.commit()
-        self._definitions_moved = False
+        self._definitions_moved = self._types_moved = False
 
     def rollback(self) -> None:
         """Undo what was written since the last commit."""
@@ -94,6 +103,18 @@ class Portal:
             self._definitions.clear()
             self.shapes.clear()
             self._definitions_moved = False
+        if self._types_moved:
+            self._tables.clear()
+            self.read_types()
+            self._types_moved = False
+
+    def read_types(self) -> None:
+        """Read which object types the portal defines, and make the tables of new ones."""
+        self._types_moved = True
+        self.types.define(custom_objects.stored_types(self.db))
+        for kind in self.types:
+            if kind.type_id not in self._tables:
+                self._tables[kind.type_id] = RecordTable(self.db, kind.type_id)
 
     def now_ms(self) -> int:
         """Give the portal's time."""
@@ -120,7 +141,8 @@ class Portal:
     def _load_definitions(self, type_id: str) -> dict[str, Definition]:
         kind = self.types.resolve(type_id)
         found = {name: parse_definition(_core_definition(name)) for name in kind.core_properties}
-        found |= {raw["name"]: parse_definition(raw) for raw in definitions.built_in(type_id)}
+        built_in = custom_objects.built_in(kind.name) if kind.is_custom else definitions.built_in(type_id)
+        found |= {raw["name"]: parse_definition(raw) for raw in built_in}
         stored = self.db.execute("SELECT definition FROM properties WHERE type_id = ? ORDER BY name", (type_id,))
         found |= {raw["name"]: parse_definition(raw) for raw in (msgspec.json.decode(blob) for (blob,) in stored)}
         return found

@@ -27,7 +27,7 @@ TYPES = {
 UNIQUE_LIMIT = 10
 NO_UNIQUE = {"feedback_submissions", "marketing_events", "products"}
 _NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
-_NEW = {
+NEW = {
     "name",
     "label",
     "type",
@@ -46,7 +46,9 @@ _NEW = {
     "numberDisplayHint",
     "showCurrencySymbol",
 }
-_CHANGEABLE = _NEW - {"name", "hasUniqueValue", "dataSensitivity", "referencedObjectType", "externalOptions"}
+HINTS = {"externalOptionsReferenceType", "optionSortStrategy", "searchableInGlobalSearch", "textDisplayHint"}
+"""What the properties of a new object schema may say beside that."""
+_CHANGEABLE = NEW - {"name", "hasUniqueValue", "dataSensitivity", "referencedObjectType", "externalOptions"}
 _USER_ID = "293199"
 
 
@@ -74,7 +76,7 @@ def fetch_property(portal: Portal, request: ApiRequest) -> ApiResponse:
 def create_property(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Add a property; one archived under that name comes back as it is described now."""
     parsing.known_parameters(request, ())
-    raw = _create(portal, _kind(portal, request), parsing.fields(request.json(), _NEW))
+    raw = create(portal, _kind(portal, request), parsing.fields(request.json(), NEW))
     answer = json_response(raw, status=201)
     location = f"https://api.hubapi.com{request.path}/{raw['name']}"
     return ApiResponse(status=201, body=answer.body, headers={"Location": location})
@@ -123,12 +125,12 @@ def create_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Add properties; those whose name is taken are listed beside those that were added."""
     parsing.known_parameters(request, ())
     kind = _kind(portal, request)
-    _, inputs = parsing.inputs(request, _NEW)
+    _, inputs = parsing.inputs(request, NEW)
     created: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     for each in inputs:
         try:
-            created.append(_create(portal, kind, each))
+            created.append(create(portal, kind, each))
         except ApiError as error:
             if error.status != 409:
                 raise
@@ -188,7 +190,8 @@ def _existing(portal: Portal, kind: ObjectType, name: str, *, archived: bool) ->
     return dict(definition.raw)
 
 
-def _create(portal: Portal, kind: ObjectType, given: dict[str, Any]) -> dict[str, Any]:
+def create(portal: Portal, kind: ObjectType, given: dict[str, Any]) -> dict[str, Any]:
+    """Add a property as a create describes it, or raise ApiError; give its definition."""
     missing = sorted({"name", "label", "type", "fieldType", "groupName"} - {key for key in given if given[key]})
     if missing:
         raise ApiError(400, f"A property needs {', '.join(missing)}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hubspot_emulator.http import ApiRequest
+from hubspot_emulator.object_types import ObjectType
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
@@ -26,7 +27,7 @@ def write_object(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]
 def read_schema(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:
     """Give what reading definitions of the path's type needs: its schema scope or its object scope."""
     kind = portal.types.resolve(request.params["objectType"])
-    return (*_schema(kind.name, "read"), *kind.read_scopes)
+    return (*_schema(kind, "read"), *kind.read_scopes)
 
 
 def write_schema(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:
@@ -35,8 +36,9 @@ def write_schema(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]
     more = (frozenset({"e-commerce"}),) if kind.name in {"products", "line_items"} else ()
     if kind.name == "tickets":
         more = (frozenset({"tickets"}),)
-    return (*_schema(kind.name, "write"), *more)
+    return (*_schema(kind, "write"), *more)
 
 
-def _schema(name: str, verb: str) -> tuple[frozenset[str], ...]:
+def _schema(kind: ObjectType, verb: str) -> tuple[frozenset[str], ...]:
+    name = "custom" if kind.is_custom else kind.name
     return (frozenset({f"crm.schemas.{_SCHEMA_NAMES.get(name, name)}.{verb}"}),)

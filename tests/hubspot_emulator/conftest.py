@@ -65,6 +65,12 @@ def caller_of(pool: urllib3.PoolManager) -> Callable[[Emulator], Call]:
     return lambda emulator: caller(pool, emulator.base_url)
 
 
+@pytest.fixture
+def connect(pool: urllib3.PoolManager) -> Callable[[str], Call]:
+    """Call whatever answers at an address: `connect(emulator.base_url)`."""
+    return lambda url: caller(pool, url)
+
+
 def caller(pool: urllib3.PoolManager, url: str) -> Call:
     """Bind calls to a server."""
 

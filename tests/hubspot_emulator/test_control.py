@@ -58,9 +58,9 @@ def test_truth_of_other_streams_is_hubspots_own_json(
 
 
 def test_truth_of_an_unknown_object_is_refused_by_name(control: Callable[..., Any]) -> None:
-    answer = control("GET", "/truth/cars")
+    answer = control("GET", "/truth/trucks")
 
-    assert (answer.status, answer.json()) == (400, {"error": "Unable to infer object type from: cars"})
+    assert (answer.status, answer.json()) == (400, {"error": "Unable to infer object type from: trucks"})
 
 
 def test_requests_are_counted_by_template_and_forgotten(control: Callable[..., Any], call: Callable[..., Any]) -> None:
