@@ -180,6 +180,7 @@ class _Api:
             body=call.body,
             version=version,
             token=token,
+            granted=self._tokens.scopes(token) or frozenset(),
             content_type=call.headers.get(b"content-type", b"").decode("latin-1"),
             base_url=f"http://{call.headers.get(b'host', b'api.hubapi.com').decode('latin-1')}",
             correlation_id=call.correlation_id,

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from hubspot_emulator import custom_object_routes, forms, list_routes
+from hubspot_emulator import custom_object_routes, engagements, forms, list_routes
 from hubspot_emulator.family import Family
 from hubspot_emulator.imports import calls as imports
 
 FAMILIES: tuple[Family, ...] = (
     custom_object_routes.FAMILY,
+    engagements.FAMILY,
     forms.FAMILY,
     imports.FAMILY,
     list_routes.FAMILY,

@@ -29,6 +29,8 @@ class ApiRequest:
     version: str = "2026-09"
     """`v3`, `v4`, or a dated version: families differ in a few shapes."""
     token: str = ""
+    granted: frozenset[str] = frozenset()
+    """The scopes of the token, for the calls that answer less instead of refusing."""
     content_type: str = ""
     """The Content-Type header as sent: multipart bodies name their boundary there."""
     base_url: str = ""

@@ -217,6 +217,10 @@ STANDARD: tuple[ObjectType, ...] = (
 )
 
 
+ACTIVITIES = ("0-27", "0-46", "0-47", "0-48", "0-49")
+"""Tasks, notes, meetings, calls and emails count their ids together: the engagements API knows them by id alone (HS-56)."""
+
+
 class ObjectTypes:
     """Finds a type by any of the names HubSpot accepts: plural, singular, type id, in any case."""
 

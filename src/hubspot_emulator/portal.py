@@ -27,7 +27,7 @@ from hubspot_emulator import (
 )
 from hubspot_emulator.clock import Clock, VirtualClock
 from hubspot_emulator.knobs import Knobs
-from hubspot_emulator.object_types import ObjectType, ObjectTypes
+from hubspot_emulator.object_types import ACTIVITIES, ObjectType, ObjectTypes
 from hubspot_emulator.property_definition import Definition, build_raw, parse_definition
 from hubspot_emulator.storage import RecordTable, Row, State
 
@@ -339,12 +339,13 @@ class Portal:
 
     def _next_id(self, type_id: str) -> int:
         """Ids grow, by small steps with a wide gap now and then: sparse and clustered, as in real portals."""
-        last = self._last_ids.get(type_id)
+        counted = ACTIVITIES if type_id in ACTIVITIES else (type_id,)
+        last = self._last_ids.get(counted[0])
         if last is None:
-            last = self.table(type_id).last_id() or _FIRST_ID
+            last = max(self.table(each).last_id() or _FIRST_ID for each in counted)
         mixed = zlib.crc32(last.to_bytes(8, "big"))
         step = 5_000 + mixed % 20_000 if mixed % _CLUSTER == 0 else 1 + mixed % 3
-        self._last_ids[type_id] = last + step
+        self._last_ids[counted[0]] = last + step
         return last + step
 
     def _live(self, type_id: str, record_id: int) -> tuple[Row, Properties]:

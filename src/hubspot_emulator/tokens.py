@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ALL_SCOPES = frozenset(
     {
         "account-info.security.read",
+        "automation",
         "cms.membership.access_groups.write",
         "communication_preferences.read",
         "communication_preferences.read_write",
@@ -37,6 +38,11 @@ ALL_SCOPES = frozenset(
         "marketing.campaigns.revenue.read",
         "marketing.campaigns.write",
         "oauth",
+        "sales-email-read",
+        "settings.users.read",
+        "settings.users.teams.read",
+        "settings.users.teams.write",
+        "settings.users.write",
     }
     | {
         f"crm.schemas.{name}.{verb}"
