@@ -5,7 +5,15 @@
 
 from __future__ import annotations
 
-from hubspot_emulator import custom_object_routes, engagements, forms, list_routes
+from hubspot_emulator import (
+    custom_object_routes,
+    engagements,
+    forms,
+    list_routes,
+    marketing_campaigns,
+    marketing_emails,
+)
+from hubspot_emulator.exports import calls as exports
 from hubspot_emulator.family import Family
 from hubspot_emulator.imports import calls as imports
 
@@ -13,6 +21,9 @@ FAMILIES: tuple[Family, ...] = (
     custom_object_routes.FAMILY,
     engagements.FAMILY,
     forms.FAMILY,
+    exports.FAMILY,
     imports.FAMILY,
     list_routes.FAMILY,
+    marketing_campaigns.FAMILY,
+    marketing_emails.FAMILY,
 )

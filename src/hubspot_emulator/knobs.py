@@ -19,6 +19,16 @@ class Knobs:
     """Forms on a page when no limit is given."""
     large_list_pages_are_cut: bool = True
     """A page of lists larger than 500 is cut to 500 (False: refused)."""
+    export_ends: str = "DONE"
+    """How exports end: DONE, FAILED, CANCELED, CONFLICT, DELETED, or STUCK (they stay PROCESSING)."""
+    export_file_rows: int = 1_000_000
+    """Rows of one file; an export of more is a zip of several."""
+    export_needs_approval: bool = False
+    """Exports wait for an administrator (PENDING_APPROVAL)."""
+    export_rows_per_second: int = 20_000
+    """How fast exports go on."""
+    export_start_ms: int = 2_000
+    """How long an export of nothing takes."""
     import_bad_cell_skips_row: bool = False
     """An import leaves out the whole row for a cell that is no value of its property, not the cell alone."""
     import_ends: str = "DONE"
@@ -49,5 +59,7 @@ class Knobs:
     """Custom objects that a portal may have: 10 by plan, 20 were seen."""
     search_short_page_every: int = 0
     """Every n-th search page that has a successor holds half of what was asked for, and goes on from there; 0: never."""
+    stats_hide_unsent_emails: bool = True
+    """Lists of marketing emails with statistics leave out those that were never sent."""
     update_with_trace_ids_is_partial: bool = True
     """batch/update with trace ids reports invalid inputs one by one (207) instead of refusing the batch."""
