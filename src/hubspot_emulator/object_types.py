@@ -225,10 +225,6 @@ class ObjectTypes:
     """Finds a type by any of the names HubSpot accepts: plural, singular, type id, in any case."""
 
     def __init__(self, types: Iterable[ObjectType] = STANDARD) -> None:
-        self._by_name: dict[str, ObjectType] = {}
-        self._types = tuple(types)
-        for kind in self._types:
-            for name in (kind.type_id, kind.name, kind.singular, kind.fully_qualified_name, *kind.aliases):
         self._standard = tuple(types)
         self._set(self._standard)
 
@@ -242,6 +238,9 @@ class ObjectTypes:
 
     def _set(self, types: tuple[ObjectType, ...]) -> None:
         self._types = types
+        self._by_name: dict[str, ObjectType] = {}
+        for kind in types:
+            for name in (kind.type_id, kind.name, kind.singular, kind.fully_qualified_name, *kind.aliases):
                 if name:
                     self._by_name[name.lower()] = kind
 
