@@ -34,6 +34,12 @@ class Advance(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     advance_seconds: float
 
 
+class Forced(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The body of `POST /jobs/{kind}/{id}`."""
+
+    state: str
+
+
 class Control:
     """The calls of the control server, over one portal."""
 
@@ -49,6 +55,7 @@ class Control:
             ("DELETE", "/requests", self.reset_requests),
             ("GET", "/events", self.events),
             ("POST", "/clock", self.advance_clock),
+            ("POST", "/jobs/{kind}/{id}", self.force_job),
             ("POST", "/mutate", self.mutate),
             ("POST", "/faults", self.add_faults),
             ("DELETE", "/faults", self.clear_faults),
@@ -93,6 +100,21 @@ class Control:
         except ValueError as error:
             return _refused(str(error))
         return _json({"now": clock.time()})
+
+    def force_job(self, request: Request, body: bytes) -> Response:
+        """Bring an import or export to a state: stuck, failed, canceled by a person, approved."""
+        kind, job_id = request.path_params["kind"], request.path_params["id"]
+        if kind not in JOBS:
+            return _refused(f"there are no jobs named {kind}; there are {', '.join(sorted(JOBS))}")
+        state = msgspec.json.decode(body, type=Forced).state
+        with self._portal.lock:
+            self._portal.settle()
+            try:
+                JOBS[kind](self._portal, job_id, state)
+            except ValueError as error:
+                return _refused(str(error))
+            self._portal.commit()
+        return Response(status_code=204)
 
     def mutate(self, _request: Request, body: bytes) -> Response:
         """Change records and links, and tell which."""
@@ -140,6 +162,7 @@ class Control:
 
 
 TRUTHS = {name: truth for family in FAMILIES for name, truth in family.truths.items()}
+JOBS = {name: force for family in FAMILIES for name, force in family.jobs.items()}
 PIPELINES = {"deal_pipelines": "0-3", "ticket_pipelines": "0-5"}
 
 

@@ -21,6 +21,8 @@ class Family:
     routes: tuple[Route, ...] = ()
     truths: Mapping[str, Truth] = field(default_factory=dict)
     """What `GET /truth/{name}` of the control server gives, by name."""
+    jobs: Mapping[str, Callable[[Portal, str, str], None]] = field(default_factory=dict)
+    """What `POST /jobs/{kind}/{id}` of the control server brings to a state, by kind: (portal, id, state)."""
     chore: Callable[[Portal], None] | None = None
     """What goes on by itself as time passes; run before every call, so it looks first and returns."""
     fill: Callable[[Portal, int], None] | None = None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from hubspot_emulator import associations, custom_objects, documents, form_submissions, lists
+from hubspot_emulator.exports import tables as exports
 from hubspot_emulator.imports import tables as imports
 
 SCHEMAS: tuple[str, ...] = (
     associations.SCHEMA,
     custom_objects.SCHEMA,
     documents.SCHEMA,
+    exports.SCHEMA,
     form_submissions.SCHEMA,
     imports.SCHEMA,
     lists.SCHEMA,

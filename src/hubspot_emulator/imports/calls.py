@@ -122,6 +122,14 @@ def truth_of_events(portal: Portal) -> Iterator[dict[str, Any]]:
     return tables.participations(portal.db)
 
 
+def force(portal: Portal, import_id: str, state: str) -> None:
+    """Bring an import of any app to a state, for the control server."""
+    job = tables.find(portal.db, int(import_id)) if import_id.isdecimal() else None
+    if job is None:
+        raise ApiError(404, f"No import has the id {import_id}", category="OBJECT_NOT_FOUND")
+    runs.force(portal, job, state)
+
+
 def _read_form(request: ApiRequest) -> tuple[Any, dict[str, bytes]]:
     uploads: dict[str, bytes] = {}
     raw: bytes | None = None
@@ -280,4 +288,5 @@ FAMILY = Family(
     ),
     truths={"event_participations": truth_of_events, "imports": truth},
     chore=runs.advance,
+    jobs={"imports": force},
 )

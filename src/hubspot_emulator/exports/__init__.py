@@ -1,0 +1,1 @@
+"""Exports: files made of records, some time after they were asked for."""
