@@ -128,6 +128,8 @@ class Client:
         self._exhausted: QuotaError | None = None
         self._latency = 0.3
         self.usage = Usage(self._limiter)
+        self.before_write: Callable[[], None] | None = None
+        """Called right before every attempt of a write, after all waiting; what it raises ends the call unsent."""
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -199,6 +201,11 @@ class Client:
             pool.shutdown(wait=True, cancel_futures=True)
 
     @property
+    def burst_limit(self) -> int:
+        """How many calls in ten seconds are allowed now: as configured, or fewer where the account allows fewer."""
+        return self._limiter.burst
+
+    @property
     def concurrency(self) -> int:
         """How many calls at a time keep the limit full at the latency seen."""
         return max(FEWEST, min(MOST, round(1.6 * self._latency * self._limiter.burst / BURST_SECONDS) + 2))
@@ -249,6 +256,8 @@ class Client:
     def _attempt(self, call: _Call, decoder: msgspec.json.Decoder[T], *, again: bool) -> Answer[T] | Failure:
         self._check_quota(call)
         with self._limiter.permit(search=call.search) as waited:
+            if call.write and self.before_write is not None:
+                self.before_write()
             self.usage.add(search=call.search, again=again, waited=waited)
             sent = self._clock.monotonic()
             outcome = self._transport.exchange(call.method, call.target, call.body)

@@ -16,12 +16,14 @@ from hubferry.hubspot.readers.scan import LONGEST_NAMES, Scan
 from hubferry.hubspot.records import Record, RecordShape
 from hubferry.pull import chunks, definitions, planner, refresh, schema, snapshots, tombstones
 from hubferry.pull.cadence import is_due
+from hubferry.pull.chunks import Stamp
 from hubferry.pull.pulling import Pulling
 from hubferry.pull.refresh import Refresh
 from hubferry.pull.schema import RecordTable
 from hubferry.pull.tombstones import Tombstone
 from hubferry.state.crash import crashpoint
 from hubferry.state.cursors import Cursor, save_cursor
+from hubferry.state.ledger import follow_merges
 from hubferry.streams.definition import VOLATILE, Stream
 from hubferry.warehouse.interface import MergeCounts, Transaction
 
@@ -215,7 +217,7 @@ class RecordPull:
         merged = self._new_merges(dict(chunk.merged))
         with self._pulling.lease.transaction() as tx:
             counts = tx.merge(self._table, chunk.rows, newest="updated_at", volatile=VOLATILE)
-            tombstones.merge_merged(tx, self._warehouse, self._table, merged, stamp)
+            self._merge_merged(tx, merged, stamp)
             if seen_by is not None and seen_by.sweeps:
                 refresh.append_seen(
                     tx, self._pulling.portal_id, self._stream.name, seen_by, [each.id for each in records]
@@ -237,6 +239,11 @@ class RecordPull:
         confirmed = [record for asked, record in found.items() if record.id == asked and not record.archived]
         return [each for each in records if each.id not in self._tombstones] + confirmed
 
+    def _merge_merged(self, tx: Transaction, merged: dict[str, str], stamp: Stamp) -> None:
+        """Mark rows as merged, and tell push's ledger in the same transaction, so that it writes to the survivor."""
+        tombstones.merge_merged(tx, self._warehouse, self._table, merged, stamp)
+        follow_merges(tx, self._warehouse, self._pulling.portal_id, self._object, merged)
+
     def _new_merges(self, pairs: dict[str, str]) -> dict[str, str]:
         known = self._tombstones
         return {loser: into for loser, into in pairs.items() if loser not in known or known[loser].reason != "merged"}
@@ -254,7 +261,7 @@ class RecordPull:
         merged = self._new_merges(dict(chunk.merged))
         with self._pulling.lease.transaction() as tx:
             tx.merge(self._table, chunk.rows, volatile=VOLATILE)
-            tombstones.merge_merged(tx, self._warehouse, self._table, merged, stamp)
+            self._merge_merged(tx, merged, stamp)
             crashpoint("pull.chunk_merged")
         self._tally.unparsed += chunk.unparsed
         self._note([each.id for each in kept], ARCHIVED, stamp.now)
@@ -313,7 +320,7 @@ class RecordPull:
         merged = self._new_merges(found.merged)
         if merged or found.gone:
             with self._pulling.lease.transaction() as tx:
-                tombstones.merge_merged(tx, self._warehouse, self._table, merged, stamp)
+                self._merge_merged(tx, merged, stamp)
                 tombstones.erase(tx, self._warehouse, self._table, found.gone, stamp)
             self._note(merged, "merged", stamp.now)
             self._note(found.gone, "erased", stamp.now)

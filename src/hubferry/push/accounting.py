@@ -28,7 +28,7 @@ def build_outcomes(
     """Count the steps of records and of links, by sync; raise AssertionError where the sum is not what was planned."""
     rows, links = (_add_up(plan, counted, kinds) for kinds in (RECORD_KINDS, LINK_KINDS))
     for name, counts in plan.counts.items():
-        planned = counts.planned + counts.archives
+        planned = counts.planned + counts.archives + counts.left_held
         if rows[name].planned != planned:
             raise AssertionError(
                 f"sync {name!r}: {planned} rows were planned, {rows[name].planned} are in the journal; please report this"

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
+import msgspec
+
 from hubferry.config.model import Sync
 from hubferry.errors import GuardError, PlanError, StalePlanError
 from hubferry.hubspot.account import fetch_account
@@ -28,7 +30,7 @@ from hubferry.state import plans
 from hubferry.state.crash import crashpoint
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import Stamp
-from hubferry.state.plans import INTENDED, PAGE, JournalRow, PlanReader
+from hubferry.state.plans import INTENDED, PAGE, JournalRow, PlanReader, StoredStep
 from hubferry.state.store import StateStore
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
@@ -168,20 +170,48 @@ class _Applier:
         started, calls = self.state.clock.monotonic(), self.client.usage.counted
         stamp = self._stamp()
         reconcile.settle_open_intents(self.client, self.warehouse, self.lease, stamp)
-        invalid = list(reader.query_steps(self.plan.id, kinds=("invalid",)))
-        with self.lease.transaction() as tx:
-            start_rejected(tx, stamp, self.plan.syncs, invalid)
-            plans.set_plan_state(tx, self.plan.id, "applying")
-        records = RecordSender(self.client, self.warehouse, self.lease, self.plan.observed_at)
-        links = LinkSender(self.client, self.warehouse, self.lease, self.plan.observed_at)
-        for sender, kinds in ((records, RECORD_KINDS), (links, LINK_KINDS)):
-            for sync in self.plan.syncs:
-                self._send_all(sender, kinds, sync, reader)
+        self._begin(reader, stamp)
+        with self._writing():
+            self._send_plan(reader)
         rows, linked = build_outcomes(self.plan, reader.query_outcomes(self.plan.id))
         with self.lease.transaction() as tx:
             plans.set_plan_state(tx, self.plan.id, "applied")
         seconds = self.state.clock.monotonic() - started
         return PushReport(self.lease.run_id, self.plan, rows, linked, self.client.usage.counted - calls, seconds)
+
+    def _begin(self, reader: PlanReader, stamp: Stamp) -> None:
+        """Mark the plan as applying. One that is gone on with keeps what it listed as rejected before it was cut short."""
+        stored = reader.query_plan(self.plan.id)
+        invalid = list(reader.query_steps(self.plan.id, kinds=("invalid",)))
+        older = [each for each in reader.query_startable(self.plan.portal_id) if each.plan_id != self.plan.id]
+        with self.lease.transaction() as tx:
+            if stored is None or stored.state != "applying":
+                start_rejected(tx, stamp, self.plan.syncs, invalid)
+            for each in older:
+                if set(self.plan.syncs) & set(msgspec.json.decode(each.header, type=Plan).syncs):
+                    plans.set_plan_state(tx, each.plan_id, "superseded")
+            plans.set_plan_state(tx, self.plan.id, "applying")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Have the client ask the lease before every attempt of a write, also after it waited."""
+        self.client.before_write = self.lease.require
+        try:
+            yield
+        finally:
+            self.client.before_write = None
+
+    def _send_plan(self, reader: PlanReader) -> None:
+        observed_at = self.plan.observed_at if self._saw_the_latest() else 0.0
+        records = RecordSender(self.client, self.warehouse, self.lease, observed_at)
+        links = LinkSender(self.client, self.warehouse, self.lease, observed_at)
+        for sender, kinds in ((records, RECORD_KINDS), (links, LINK_KINDS)):
+            for sync in self.plan.syncs:
+                self._send_all(sender, kinds, sync, reader)
+
+    def _saw_the_latest(self) -> bool:
+        """Tell whether no other run held the portal since the plan looked at it: else all is read again, however young."""
+        return self.lease.epoch <= self.plan.epoch + 1
 
     def _stamp(self) -> Stamp:
         return Stamp(self.plan.portal_id, self.lease.run_id, self.client.now())
@@ -189,25 +219,28 @@ class _Applier:
     def _refuse_applied(self, reader: PlanReader) -> None:
         stored = reader.query_plan(self.plan.id)
         if stored is None or stored.state not in {"ready", "applying"}:
-            found = stored.state if stored else "gone"
-            raise PlanError(
-                f"plan {self.plan.id} is {found} already; plan anew: hubferry plan {' '.join(self.plan.syncs)}"
-            )
+            anew = f"plan anew: hubferry plan {' '.join(self.plan.syncs)}"
+            if stored is not None and stored.state == "superseded":
+                raise StalePlanError(
+                    f"plan {self.plan.id}: another plan of its syncs was applied since it was made; nothing was written, {anew}"
+                )
+            raise PlanError(f"plan {self.plan.id} is {stored.state if stored else 'gone'} already; {anew}")
 
     def _send_all(self, sender: RecordSender | LinkSender, kinds: Sequence[str], sync: str, reader: PlanReader) -> None:
         done, total = 0, reader.count_steps(self.plan.id, kinds=kinds, sync=sync)
         task = f"{'links' if kinds is LINK_KINDS else 'records'} of {sync}"
         pending = reader.query_steps(self.plan.id, kinds=kinds, sync=sync, pending=True)
         while stored := list(islice(pending, PAGE)):
-            self._send_chunk(sender, [SentStep(each.number, each.sync, load_step(each)) for each in stored])
+            self._send_chunk(sender, stored)
             done += len(stored)
             self.progress.advance(task, done=done, total=total, share=self.client.usage.share())
         if total:
             self.progress.finish(task)
 
-    def _send_chunk(self, sender: RecordSender | LinkSender, chunk: Sequence[SentStep]) -> None:
+    def _send_chunk(self, sender: RecordSender | LinkSender, stored: Sequence[StoredStep]) -> None:
         """Write intents, send, write results. What an error leaves without result stays intended, for the next run."""
         stamp = self._stamp()
+        chunk = [SentStep(each.number, each.sync, load_step(each), stamp.at) for each in stored]
         with self.lease.transaction() as tx:
             intents = [JournalRow(self.plan.id, each.number, each.sync, each.step.row_key, INTENDED) for each in chunk]
             plans.merge_journal(tx, stamp, intents)

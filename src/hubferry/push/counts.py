@@ -27,6 +27,8 @@ class SyncCounts(msgspec.Struct, kw_only=True):
     """Filled properties that become empty."""
     archives: int = 0
     """Records whose rows left the source (`mirror`); planned, although they are no rows."""
+    left_held: int = 0
+    """Records whose rows left the source, but that must not be archived: still another row's, merged, or doubtful."""
     held: int = 0
     """Planned rows that cannot be done (conflict, archived, not found): apply counts them as rejected or skipped."""
     matched: int = 0

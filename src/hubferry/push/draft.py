@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 import msgspec
 
@@ -69,12 +70,25 @@ class Draft:
             with self.lease.transaction() as tx:
                 ledger.merge_ledger(tx, self.stamp, rows)
 
+    def forget(self, rows: list[LedgerRow]) -> None:
+        """Take rows out of the ledger whose records are gone."""
+        if rows:
+            with self.lease.transaction() as tx:
+                for row in rows:
+                    ledger.delete_ledger(tx, self.stamp.portal_id, row.sync, [row.row_key])
+
+    def follow_merges(self, object_name: str, survivors: Mapping[str, str]) -> None:
+        """Note in the ledger which records were merged into others."""
+        if survivors:
+            with self.lease.transaction() as tx:
+                ledger.follow_merges(tx, self.lease.warehouse, self.stamp.portal_id, object_name, survivors)
+
     def adopt_links(self, claimed: list[LinkRow], released: list[LinkRow]) -> None:
         """Note in the ledger links that need no write, and forget those that nobody asks for and that are not ours."""
         if claimed or released:
             with self.lease.transaction() as tx:
                 ledger.delete_links(tx, self.stamp.portal_id, released)
-                ledger.merge_links(tx, self.stamp, claimed)
+                ledger.merge_links(tx, self.stamp, unique_links(claimed))
 
     def flush(self) -> None:
         """Write the steps collected so far."""
@@ -88,6 +102,15 @@ class Draft:
         self.flush()
         with self.lease.transaction() as tx:
             plans.merge_plan(tx, self.stamp, self.plan_id, "ready", header)
+
+
+def unique_links(rows: Iterable[LinkRow]) -> list[LinkRow]:
+    """Give one row a key of the ledger: two wishes of one row may mean the same link."""
+    found: dict[tuple[object, ...], LinkRow] = {}
+    for row in rows:
+        key = (row.sync, row.from_object, row.from_id, row.to_object, row.to_id, row.category, row.type_id)
+        found[key] = replace(row, added=True) if key in found and found[key].added else row
+    return list(found.values())
 
 
 def store_step(number: int, sync: str, step: Step) -> StoredStep:

@@ -21,11 +21,13 @@ class Found:
     ledger: LedgerRow | None
     record: Observed
     own_match: bool = True
+    merged_into: str | None = None
+    """The record now, where that of the ledger was merged away."""
 
 
 @dataclass(frozen=True)
 class NotFound:
-    """A row without a record. `ledger` tells of one that was purged or, with `on_archived: recreate`, archived."""
+    """A row without a record. `ledger` tells of one that was archived or purged, with `on_archived: recreate`."""
 
     row: DesiredRow
     ledger: LedgerRow | None
@@ -96,7 +98,8 @@ class _World:
         if matched is not None and matched.record_id != record.record_id:
             return _conflict(row, ledger, record.record_id, matched.record_id)
         secondary = matched is not None and not _holds(self.mapping, matched, row.match_value)
-        return Found(row, ledger, record, own_match=not secondary)
+        merged_into = record.record_id if ledger and ledger.record_id != record.record_id else None
+        return Found(row, ledger, record, own_match=not secondary, merged_into=merged_into)
 
     def _present(self, record_id: str) -> str:
         """Follow a merge."""
@@ -112,6 +115,10 @@ class _World:
             return Held(row, ledger, "skipped", reason, advice, record_id)
         if matched is not None:
             return Found(row, ledger, matched, own_match=_holds(self.mapping, matched, row.match_value))
+        if ledger is not None and not recreate and self.mapping.match is not None:
+            reason = f"record {record_id} is gone from HubSpot: deleted for good, or archived long ago"
+            advice = "Leave the row out, or set `on_archived: recreate` in the sync to make it anew."
+            return Held(row, ledger, "skipped", reason, advice, record_id)
         if record_id is not None and self.mapping.match is None:
             reason = f"HubSpot has no record {record_id}"
             advice = "Correct the record id in the source, or leave the row out."

@@ -1,7 +1,8 @@
 """Types of link between two objects: found by label text, and read from the other end.
 
-HubSpot lists the types of each direction without saying which two belong together. What can be known is used (equal texts,
-ids made in one go, pairs seen on records); what cannot is `None`, and the planner then never guesses.
+HubSpot lists the types of each direction without saying which two belong together. Pairs seen on records tell; so does a
+list that leaves no other choice. Neither text nor neighbouring ids alone do: two labels may bear each other's texts. What
+cannot be known is `None`, and the planner then never guesses.
 """
 
 from __future__ import annotations
@@ -36,11 +37,19 @@ def fetch_label_types(client: Client, from_object: str, to_object: str) -> tuple
 class Labels:
     """The types of one direction, and their counterparts in the other as far as they are known."""
 
-    def __init__(self, from_object: str, to_object: str, there: tuple[TypeRef, ...], back: tuple[TypeRef, ...]) -> None:
+    def __init__(
+        self,
+        from_object: str,
+        to_object: str,
+        there: tuple[TypeRef, ...],
+        back: tuple[TypeRef, ...],
+        seen: tuple[dict[tuple[str, int], TypeRef], ...] = (),
+    ) -> None:
         self.from_object, self.to_object = from_object, to_object
         self.there, self.back = tuple(sorted(there, key=_key)), tuple(sorted(back, key=_key))
-        self._seen: dict[tuple[str, int], TypeRef] = {}
-        """Counterparts seen on records."""
+        first: dict[tuple[str, int], TypeRef] = {}
+        self._seen = seen or (first, first if from_object == to_object else {})
+        """Counterparts seen on records, of this direction's types and of the other's."""
 
     @property
     def fingerprint(self) -> str:
@@ -54,10 +63,7 @@ class Labels:
 
     def turned(self) -> Labels:
         """Give the other direction; what one learns, the other knows."""
-        other = Labels(self.to_object, self.from_object, self.back, self.there)
-        if self.from_object == self.to_object:
-            other._seen = self._seen
-        return other
+        return Labels(self.to_object, self.from_object, self.back, self.there, self._seen[::-1])
 
     def find(self, label: str | None) -> TypeRef:
         """Give the type of a label text (None: unlabelled); raise UnknownLabelError."""
@@ -82,48 +88,35 @@ class Labels:
 
     def learn(self, there: Iterable[TypeRef], back: Iterable[TypeRef]) -> None:
         """Note which two types belong together, from one pair of records read from both ends."""
-        mine = [each for each in there if each.category == USER_DEFINED]
-        theirs = [each for each in back if each.category == USER_DEFINED]
-        if len(mine) == len(theirs) == 1:
-            self._seen[_key(mine[0])] = theirs[0]
-            if self.from_object == self.to_object:
-                self._seen[_key(theirs[0])] = mine[0]
+        far = [each for each in back if each.label is not None]
+        near = [each for each in there if each.label is not None]
+        for each in near:
+            mine = [one for one in near if one.category == each.category]
+            theirs = [one for one in far if one.category == each.category]
+            if len(mine) == len(theirs) == 1:
+                self._seen[0][_key(each)] = theirs[0]
+                self._seen[1][_key(theirs[0])] = each
 
     def inverse(self, each: TypeRef) -> TypeRef | None:
         """Give the same type as the other end reads it, None when that cannot be known."""
-        if _key(each) in self._seen:
-            return self._seen[_key(each)]
-        if each.label is None:
-            return next((one for one in self.back if one.label is None and one.category == each.category), None)
-        return self._own_inverse(each) if self.from_object == self.to_object else self._other_inverse(each)
-
-    def _other_inverse(self, each: TypeRef) -> TypeRef | None:
-        same = [one for one in self.back if (one.label, one.category) == (each.label, each.category)]
-        if same:
-            return same[0] if len(same) == 1 else None
-        texts = {one.label for one in self.there}
-        beside = [one for one in self.back if one.label not in texts and _beside(one, each)]
-        return beside[0] if len(beside) == 1 else None
-
-    def _own_inverse(self, each: TypeRef) -> TypeRef | None:
-        beside = [one for one in self.there if one.label and _beside(one, each)]
-        if each.category == USER_DEFINED:
-            return None if beside else each
-        return beside[0] if len(beside) == 1 else None
+        seen = self._seen[0].get(_key(each))
+        if seen is not None:
+            return seen
+        kind = [one for one in self.back if (one.category, one.label is None) == (each.category, each.label is None)]
+        if len(kind) == 1:
+            return kind[0]
+        # Of several, the one of the same text whose id is next to it, where no other id is: three facts that agree.
+        beside = [one for one in kind if abs(one.type_id - each.type_id) == 1]
+        alone = len(beside) == 1 and beside[0].label == each.label and self.from_object != self.to_object
+        return beside[0] if alone else None
 
     def may_be_inverse(self, one: TypeRef, other: TypeRef) -> bool:
-        """Tell whether two types of one object could be the two texts of one label."""
-        for each, counterpart in ((one, other), (other, one)):
-            known = self.inverse(each) if each is one else self.turned().inverse(each)
-            if known is not None:
-                return known == counterpart
-        return other == one or _beside(one, other)
+        """Tell whether `other`, of the other direction, could be the same type as `one`."""
+        known, back = self.inverse(one), self.turned().inverse(other)
+        if known is not None or back is not None:
+            return known == other or back == one
+        return (one.category, one.label is None) == (other.category, other.label is None)
 
 
 def _key(each: TypeRef) -> tuple[str, int]:
     return each.category, each.type_id
-
-
-def _beside(one: TypeRef, other: TypeRef) -> bool:
-    """HubSpot makes the two ids of a paired label in one go."""
-    return one.category == other.category and abs(one.type_id - other.type_id) == 1

@@ -97,6 +97,7 @@ class _LinkPlan:
         self._check_record_ids()
         pairs = self._pairs(claims)
         self._add_other_claims(pairs)
+        self._read_back(pairs.values())
         for pair in pairs.values():
             self._learn(pair)
         for pair in pairs.values():
@@ -110,7 +111,7 @@ class _LinkPlan:
         if not objects:
             return []
         keys = [linked.row.key for linked in planner.linked]
-        if planner.mapping.sync.block.mode == "mirror":
+        if planner.mapping.sync.block.mode == "mirror" and not planner.keyless:
             keys += [row.row_key for row in self.ledger.query_all(planner.mapping.name) if self._has_left(planner, row)]
         rows = self.ledger.query_links(planner.mapping.name, keys)
         return [row for row in rows if row.to_object in objects and row.from_object == planner.mapping.object]
@@ -140,6 +141,9 @@ class _LinkPlan:
         if not doubtful:
             return
         found = {name: fetch_observed(self.client, name, ids, ()) for name, ids in doubtful.items()}
+        for name, records in found.items():
+            merged = {asked: each.record_id for asked, each in records.items() if asked.lstrip("0") != each.record_id}
+            self.draft.follow_merges(name, merged)
         asks, moved = [], set()
         for ask, link in self.asks:
             record_id = ask.to.record_id
@@ -210,9 +214,19 @@ class _LinkPlan:
 
     def _learn(self, pair: Pair) -> None:
         """Where both ends were read, the two texts of one label show."""
-        if pair.from_.object == pair.to.object:
-            there = self._types(pair.labels, pair.from_, pair.to)
-            pair.labels.learn(there, self._types(pair.labels.turned(), pair.to, pair.from_))
+        there = self._types(pair.labels, pair.from_, pair.to)
+        pair.labels.learn(there, self._types(pair.labels.turned(), pair.to, pair.from_))
+
+    def _read_back(self, pairs: Iterable[Pair]) -> None:
+        """Read pairs from their other end too, where somebody's claim is seen from there."""
+        far = {
+            (pair.to, pair.from_)
+            for pair in pairs
+            for row in pair.claims
+            if (row.from_object, row.from_id) == (pair.to.object, pair.to.record_id)
+        }
+        asked = {(ask.from_, ask.to) for ask, _ in self.asks}
+        self._read(far - asked, ())
 
     def _types(self, labels: Labels, one: End, other: End) -> list[TypeRef]:
         shown = self.current.get((one.object, other.object), {})
@@ -226,7 +240,8 @@ class _LinkPlan:
             own.links_planned += bool(diff.steps)
             own.links_unchanged += not diff.steps
         counts.links_added += diff.added
-        counts.links_removed += diff.removed
+        losing = self.planners[pair.dropping[0].sync].counts if pair.dropping else counts
+        losing.links_removed += diff.removed  # under the guard of the sync whose links they are
         counts.links_held += diff.held
         if diff.steps:
             self.busy |= {(each.sync, each.row_key) for each in pair.asks} | {

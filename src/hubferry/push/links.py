@@ -98,6 +98,7 @@ def _diff_view(view: _View) -> PairDiff:
 
 def _set(view: _View, missing: frozenset[TypeRef], diff: PairDiff) -> None:
     pair = view.pair
+    left = {each for each in view.gone - _of_portal(pair.current) if each.label is not None}
     portal_labels = {each for each in pair.current if each.category == USER_DEFINED}
     dropped = view.gone & portal_labels
     diff.steps.append(
@@ -108,14 +109,16 @@ def _set(view: _View, missing: frozenset[TypeRef], diff: PairDiff) -> None:
             types=_ordered(view.wanted | (portal_labels - view.gone)),
             old=_ordered(pair.current),
             claims=diff.claims,
-            released=diff.released,
+            released=tuple(each for each in diff.released if view.in_view(each) not in left),
             dropped=_ordered(dropped),
         )
     )
     diff.added, diff.removed = len(missing), len(dropped)
-    left = {each for each in view.gone - dropped if each.label is not None}
-    if left:  # labels that HubSpot defines are not replaced by a write
-        _remove_labels(view, frozenset(left), diff)
+    if (
+        left
+    ):  # labels that HubSpot defines are not replaced by a write; each step notes in the ledger what it does itself
+        released = tuple(each for each in diff.released if view.in_view(each) in left)
+        _remove_labels(view, frozenset(left), diff, claims=(), released=released)
 
 
 def _remove(view: _View, diff: PairDiff) -> None:
@@ -140,7 +143,18 @@ def _remove(view: _View, diff: PairDiff) -> None:
         diff.held += 1
 
 
-def _remove_labels(view: _View, labels: frozenset[TypeRef], diff: PairDiff) -> None:
+def _of_portal(types: frozenset[TypeRef]) -> frozenset[TypeRef]:
+    return frozenset(each for each in types if each.category == USER_DEFINED)
+
+
+def _remove_labels(
+    view: _View,
+    labels: frozenset[TypeRef],
+    diff: PairDiff,
+    *,
+    claims: tuple[Claim, ...] | None = None,
+    released: tuple[Claim, ...] | None = None,
+) -> None:
     pair = view.pair
     diff.steps.append(
         RemoveLabels(
@@ -149,8 +163,8 @@ def _remove_labels(view: _View, labels: frozenset[TypeRef], diff: PairDiff) -> N
             row_key=view.row_key,
             types=_ordered(labels),
             old=_ordered(pair.current),
-            claims=diff.claims,
-            released=diff.released,
+            claims=diff.claims if claims is None else claims,
+            released=diff.released if released is None else released,
         )
     )
     diff.removed += len(labels)
@@ -177,9 +191,10 @@ class _View:
         self.kept = [row for row in rest if (row.sync, row.row_key) not in asked]
         """Claims of rows that were not looked at, or of other syncs: they stand."""
         turned = [(row, self.turn(self.type_of(row), forward=self.is_forward(row))) for row in pair.dropping]
-        self.dropped = [row for row, each in turned if each is not None]
+        doubtful = {each for row, each in turned if each is not None and row.added and self._may_be_claimed(each)}
+        self.dropped = [row for row, each in turned if each is not None and each not in doubtful]
         self.unreadable = self.unreadable or len(self.dropped) < len(turned)
-        self.released_types = frozenset(each for row, each in turned if each is not None and row.added)
+        self.released_types = frozenset(each for row, each in turned if each is not None and row.added) - doubtful
         self.gone = frozenset(each for each in self.released_types & pair.current if not self._is_claimed(each))
         self.drops_default = any(each.label is None for each in self.released_types)
 
@@ -228,29 +243,43 @@ class _View:
                 turned = self._back.inverse(each)
                 if turned is not None:
                     yield turned
-                elif not any(self._back.may_be_inverse(each, one) for one in wanted):
+                elif not (each in wanted and self._is_of_one_object):  # if it is not symmetric, the next plan sees that
                     self.unreadable = True
 
+    @property
+    def _is_of_one_object(self) -> bool:
+        return self.pair.from_.object == self.pair.to.object
+
     def _is_claimed(self, each: TypeRef) -> bool:
-        """Whether somebody still asks for a type; one whose other text is unknown counts as possibly it."""
-        if each in self.wanted:
-            return True
-        for row in self.kept:
-            turned = self.turn(self.type_of(row), forward=self.is_forward(row))
-            if turned == each or (turned is None and self._back.may_be_inverse(self.type_of(row), each)):
-                return True
-        return False
+        """Tell whether somebody still asks for a type."""
+        kept = (self.turn(self.type_of(row), forward=self.is_forward(row)) for row in self.kept)
+        return each in self.wanted or each in kept
+
+    def _may_be_claimed(self, each: TypeRef) -> bool:
+        """Tell whether a type stands that others, seen from the other end, perhaps ask for: it stays until that is known."""
+        if each not in self.pair.current or each.label is None or self._is_claimed(each):
+            return False
+        kept = (self.type_of(row) for row in self.kept if not self.is_forward(row))
+        asked = (one for ask in self.pair.asks if not self._forward(ask) for one in ask.types)
+        unknown = (one for one in (*kept, *asked) if self._back.inverse(one) is None)
+        return any(self._back.may_be_inverse(one, each) for one in unknown)
+
+    def in_view(self, claim: Claim) -> TypeRef | None:
+        """Give a claim's type as `from_` reads it."""
+        return self.turn(claim.type, forward=claim.forward)
 
     def build_claims(self) -> Iterator[Claim]:
         """Give the claims that are new or change: of the asks, and of those that inherit a type from a row that let it go."""
-        known = {(row.sync, row.row_key, self.is_forward(row), self.type_of(row)): row for row in self.pair.claims}
+        known = {(row.sync, self.is_forward(row), self.type_of(row)): row for row in self.pair.claims}
         for ask in self.pair.asks:
             forward = self._forward(ask)
             for each in ask.types:
-                old = known.get((ask.sync, ask.row_key, forward, each))
+                old = known.get((ask.sync, forward, each))  # also of another key: a row's key may change
                 turned = self.turn(each, forward=forward)
+                if turned is None:
+                    continue  # not written by this run, or not known to be: whose it is shows afterwards
                 added = (old is not None and old.added) or turned not in self.pair.current or self._inherits(turned)
-                if old is None or old.added != added:
+                if old is None or old.added != added or old.row_key != ask.row_key:
                     yield Claim(ask.sync, ask.row_key, forward, each, added, self._before(forward=forward))
         for row in self.kept:
             turned = self.turn(self.type_of(row), forward=self.is_forward(row))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.properties import Property
@@ -16,6 +17,7 @@ class Observed:
 
     record_id: str
     values: Mapping[str, str | None]
+    created_at: datetime | None = None
 
 
 def fetch_observed(
@@ -47,6 +49,17 @@ def fetch_observed_by_name(
     names = tuple(sorted(properties))
     read = fetch_by_ids(client, object_name, sorted(asked), names, id_property=id_property, archived=archived)
     return {
-        key: Observed(record.id, {name: record.properties.get(name) for name in properties})
+        key: Observed(
+            record.id, {name: record.properties.get(name) for name in properties}, parse_moment(record.createdAt)
+        )
         for key, record in read.found.items()
     }
+
+
+def parse_moment(text: str | None) -> datetime | None:
+    """Read a time of HubSpot's; None where there is none."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

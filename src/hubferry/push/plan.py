@@ -41,9 +41,6 @@ from hubferry.state.store import StateReader, StateStore
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
 
-BURST = 190
-"""Calls in ten seconds that the least time is reckoned with."""
-
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a push will do. `syncs` in the order in which records are written; links come after all records."""
@@ -61,6 +58,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     observed_at: float
     """HubSpot's time before the first value a step was compared with was read, seconds since the epoch."""
     version: str
+    epoch: int = 0
+    """Of the lease it was made under: another run in between may have written what this plan looked at."""
     state: str = "ready"
 
     @property
@@ -156,6 +155,10 @@ class _Planner:
         ledger = LedgerReader(self.warehouse, self.lease.portal_id)
         draft = Draft(self.lease, stamp, f"plan-{self.lease.run_id}")
         planners = [self._plan_records(mapping, ledger, draft) for mapping in self.mappings]
+        for planner in planners:
+            others = [each for each in planners if each is not planner]
+            same = [each for each in others if each.mapping.object == planner.mapping.object]
+            planner.plan_left(set().union(*(each.owned for each in same)))
         plan_links(self.client, ledger, draft, planners)
         plan = self._seal(draft, planners, ledger, observed_at, calls)
         draft.finish(msgspec.json.encode(plan).decode())
@@ -201,7 +204,7 @@ class _Planner:
             syncs=tuple(counts),
             full=self.full,
             counts=counts,
-            cost=Cost(self.client.usage.counted - calls, applying, applying * WINDOW_SECONDS / BURST),
+            cost=Cost(self.client.usage.counted - calls, applying, applying * WINDOW_SECONDS / self.client.burst_limit),
             guards=tuple(
                 verdict
                 for mapping in self.mappings
@@ -210,6 +213,7 @@ class _Planner:
             fingerprint=build_fingerprint(self.mappings),
             observed_at=observed_at.timestamp(),
             version=hubferry.__version__,
+            epoch=self.lease.epoch,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import assert_never
 
 from hubferry.hubspot.client import Client
@@ -33,8 +34,8 @@ from hubferry.warehouse.interface import Warehouse
 def settle_open_intents(client: Client, warehouse: Warehouse, lease: Lease, stamp: Stamp) -> None:
     """Look up what earlier runs intended: what was carried out is recorded, the rest may be tried again."""
     open_: dict[str, list[SentStep]] = defaultdict(list)
-    for plan_id, stored in PlanReader(warehouse).query_open(lease.portal_id):
-        open_[plan_id].append(SentStep(stored.number, stored.sync, load_step(stored)))
+    for plan_id, stored, at in PlanReader(warehouse).query_open(lease.portal_id):
+        open_[plan_id].append(SentStep(stored.number, stored.sync, load_step(stored), at))
     for plan_id, steps in open_.items():
         done = fetch_outcomes(client, LedgerReader(warehouse, lease.portal_id), steps)
         record_results(warehouse, lease, stamp, plan_id, list(done.values()))
@@ -104,7 +105,8 @@ def _judge(each: SentStep, record: Observed | None, ledger: LedgerReader) -> Res
         return None if record else Result(number=each.number, sync=each.sync, step=step, state="applied")
     if record is None or not isinstance(step, CreateRecord | UpdateRecord):
         return None
-    if not _holds(step, record.values):
+    made = isinstance(step, CreateRecord) and is_younger(record.created_at, each.intended_at)
+    if not _holds(step, record.values, made=made):
         return None
     known = ledger.query_rows(each.sync, [step.row_key]).get(step.row_key)
     as_sent = {name: text for name, text in record.values.items() if (text or "") == (_new(step).get(name) or "")}
@@ -116,17 +118,23 @@ def _judge(each: SentStep, record: Observed | None, ledger: LedgerReader) -> Res
         record_id=record.record_id,
         stored=as_sent,
         due=len(as_sent) < len(record.values),
-        created=isinstance(step, CreateRecord) or bool(known and known.created),
+        created=made or bool(known and known.created and known.record_id == record.record_id),
     )
 
 
-def _holds(step: CreateRecord | UpdateRecord, values: Mapping[str, str | None]) -> bool:
-    """A plain create cannot be sent again, so a record with its unique value is it, whatever HubSpot made of the rest.
+def is_younger(created_at: datetime | None, moment: datetime | None) -> bool:
+    """Tell whether a record was made after an intent; both times are HubSpot's, the intent's cut to seconds."""
+    return moment is not None and created_at is not None and created_at >= moment.replace(microsecond=0)
 
-    Upserts and updates can: a value that HubSpot normalised costs one more call, and nothing else.
+
+def _holds(step: CreateRecord | UpdateRecord, values: Mapping[str, str | None], *, made: bool) -> bool:
+    """A plain create cannot be sent again, so a record with its unique value made since is it, whatever HubSpot made of the rest.
+
+    An older one is somebody else's: sending again has HubSpot refuse, and says so. Upserts and updates can be sent again:
+    a value that HubSpot normalised costs one more call, and nothing else.
     """
     if isinstance(step, CreateRecord) and not step.upsert:
-        return True
+        return made
     return all((values.get(name) or "") == text for name, text in _new(step).items())
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from hubferry.hubspot.rejections import Rejection
 from hubferry.push.advice import render_advice
-from hubferry.push.draft import KINDS
+from hubferry.push.draft import KINDS, unique_links
 from hubferry.push.steps import ArchiveRecord, CreateRecord, HoldRow, InvalidEntry, Step, UpdateRecord
 from hubferry.state import ledger, plans
 from hubferry.state.leases import Lease
@@ -23,6 +24,8 @@ class SentStep:
     number: int
     sync: str
     step: Step
+    intended_at: datetime | None = None
+    """HubSpot's time when its intent was committed: a record older than that was not made by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,16 +64,8 @@ def record_results(warehouse: Warehouse, lease: Lease, stamp: Stamp, plan_id: st
         for each in gone:
             ledger.delete_ledger(tx, stamp.portal_id, each.sync, [each.step.row_key])
         ledger.delete_links(tx, stamp.portal_id, (row for each in results for row in each.released))
-        ledger.merge_links(tx, stamp, _unique(row for each in results for row in each.claims))
+        ledger.merge_links(tx, stamp, unique_links(row for each in results for row in each.claims))
         plans.merge_rejected(tx, [rejected_row(stamp, each) for each in undone])
-
-
-def _unique(rows: Iterable[LinkRow]) -> list[LinkRow]:
-    found: dict[tuple[object, ...], LinkRow] = {}
-    for row in rows:
-        key = (row.sync, row.from_object, row.from_id, row.to_object, row.to_id, row.category, row.type_id)
-        found[key] = row
-    return list(found.values())
 
 
 def _journal_row(plan_id: str, each: Result) -> JournalRow:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from hubferry.errors import SourceError
 from hubferry.push import encode
 from hubferry.push.encode import InvalidValueError
 from hubferry.push.labels import UnknownLabelError
@@ -93,7 +94,12 @@ def build_row(mapping: SyncMapping, values: Mapping[str, object], ordinal: int) 
 
 def row_key(value: object) -> str | None:
     """Give a key as text, None when it is none."""
-    return None if encode.is_empty(value) else encode.plain_text(value)
+    try:
+        return None if encode.is_empty(value) else encode.plain_text(value)
+    except InvalidValueError as error:
+        raise SourceError(
+            f"the column `key` cannot name rows: {error}. Cast it to a text or a whole number in the source."
+        ) from error
 
 
 def _texts(mapping: SyncMapping, values: Mapping[str, object], problems: list[Problem]) -> Iterator[tuple[str, str]]:
@@ -140,23 +146,31 @@ def _wishes(mapping: SyncMapping, values: Mapping[str, object], problems: list[P
             yield _wish(index, link, key, labels)
 
 
+class _Pairs(list[tuple[str, object]]):
+    """A JSON object whose repeated keys are all kept."""
+
+
 def parse_links(value: object) -> dict[object, tuple[str | None, ...]]:
     """Read a column of links: a MAP, a STRUCT, JSON text, or a list of keys; each key with its label texts (None: unlabelled)."""
     if isinstance(value, str) and value.strip():
         try:
-            value = json.loads(value, parse_float=str)
+            value = json.loads(value, parse_float=str, object_pairs_hook=_Pairs)
         except ValueError:
             raise InvalidValueError("not JSON") from None
     if encode.is_empty(value):
         return {}
-    if isinstance(value, Mapping):
-        pairs: Sequence[tuple[object, object]] = list(value.items())
+    if isinstance(value, _Pairs):
+        pairs: Sequence[tuple[object, object]] = list(value)
+    elif isinstance(value, Mapping):
+        pairs = list(value.items())
     elif isinstance(value, list):
         pairs = [each if isinstance(each, tuple) else (each, None) for each in value]
     else:
         raise InvalidValueError("not an object or list of keys")
     entries: dict[object, tuple[str | None, ...]] = {}
     for key, labels in pairs:
+        if isinstance(key, Mapping | list):
+            raise InvalidValueError("a key is a text or a number")
         entries[key] = (*entries.get(key, ()), *_label_texts(labels))
     return entries
 

@@ -95,8 +95,9 @@ class LinkSender:
                 send, objects, [each for each in lost if each.sent.number not in done]
             )
             results += [*done.values(), *again]
-            if failure is None:
-                results += [unknown(each.sent) for each in lost]
+            if lost and failure is None:
+                done = find_link_results(self.client, ledger, [each.sent for each in lost])
+                results += [done.get(each.sent.number) or unknown(each.sent) for each in lost]
         return results, failure
 
     def _send_once(
@@ -105,10 +106,8 @@ class LinkSender:
         inputs = {each.pair: each for each in links}
         if not inputs:
             return [], [], None
-        self.lease.check()
-        if not self.lease.may_send():
-            self.lease.renew()
         try:
+            self.lease.require()
             outcome = send(self.client, *objects, [_input(each) for each in links])
         except HubferryError as error:
             return [], list(links), error
@@ -135,4 +134,6 @@ def _moved(step: LinkStep, current: Types) -> bool:
     """Tell whether labels came or went; what HubSpot defines moves by itself (Primary) and survives a write."""
     if isinstance(step, HoldLinks):
         return False
+    if isinstance(step, RemoveLinks) and current - type_keys(step.old):
+        return True  # whatever came would go with the link
     return any(category != "HUBSPOT_DEFINED" for category, _ in type_keys(step.old) ^ current)

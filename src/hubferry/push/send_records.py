@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hubferry.errors import HubferryError
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.writers import Applied, BatchKind, BatchOutcome, RecordInput, send_batch
 from hubferry.push import reconcile
-from hubferry.push.observed import Observed, fetch_observed_by_name
+from hubferry.push.observed import Observed, fetch_observed_by_name, parse_moment
 from hubferry.push.results import Result, SentStep, rejected, skipped, unknown
 from hubferry.push.steps import ArchiveRecord, CreateRecord, HoldRow, Step, UpdateRecord
 from hubferry.state.leases import Lease
@@ -36,6 +37,7 @@ class RecordSender:
     warehouse: Warehouse
     lease: Lease
     observed_at: float
+    _stopped: threading.Event = field(default_factory=threading.Event)
 
     def send(self, chunk: Sequence[SentStep]) -> tuple[list[Result], HubferryError | None]:
         """Give every result there is, and the error that stopped the rest, if one did."""
@@ -49,6 +51,7 @@ class RecordSender:
         results += moved
         settled = {each.number for each in results}
         batches = _batches([each for each in chunk if each.number not in settled])
+        self._stopped = threading.Event()
         failure: HubferryError | None = None
         lost: list[SentStep] = []
         for answered, open_, error in self.client.map(self._send_batch, batches):
@@ -56,7 +59,8 @@ class RecordSender:
             lost += open_
             failure = failure or error
         if lost and failure is None:
-            results += self._look_up(lost, ledger)
+            looked_up, failure = self._look_up(lost, ledger)
+            results += looked_up
         return _with_origin(results, ledger), failure
 
     def _send_batch(
@@ -64,30 +68,37 @@ class RecordSender:
     ) -> tuple[list[Result], list[SentStep], HubferryError | None]:
         """Send one batch; an error comes back as a value, so that what others answered is not lost with it."""
         (object_name, kind, _), steps = batch
+        if self._stopped.is_set():  # what ended one batch (quota, token, lease) would end this one: its intents stay
+            return [], [], None
         try:
-            self.lease.check()
-            if not self.lease.may_send():
-                self.lease.renew()
+            self.lease.require()
             outcome = send_batch(self.client, object_name, kind, [_input(each) for each in steps])
         except HubferryError as error:
+            self._stopped.set()
             return [], [], error
         results, lost = _read_outcome(outcome, steps)
+        if outcome.error is not None:
+            self._stopped.set()
         return results, lost, outcome.error
 
-    def _look_up(self, lost: Sequence[SentStep], ledger: LedgerReader) -> list[Result]:
+    def _look_up(self, lost: Sequence[SentStep], ledger: LedgerReader) -> tuple[list[Result], HubferryError | None]:
         """Read back what has no known outcome; send again only what HubSpot shows as not carried out."""
         results: list[Result] = []
-        for _ in range(ATTEMPTS):
+        try:
+            for _ in range(ATTEMPTS):
+                done = reconcile.fetch_outcomes(self.client, ledger, lost)
+                results += done.values()
+                pending, lost = [each for each in lost if each.number not in done], []
+                for batch in _batches(pending):
+                    answered, open_, error = self._send_batch(batch)
+                    results += answered
+                    if error is not None:
+                        return results, error
+                    lost += open_
             done = reconcile.fetch_outcomes(self.client, ledger, lost)
-            results += done.values()
-            pending = [each for each in lost if each.number not in done]
-            lost = []
-            for batch in _batches(pending):
-                answered, open_, error = self._send_batch(batch)
-                results += answered
-                lost += open_ if error is None else batch[1]
-        done = reconcile.fetch_outcomes(self.client, ledger, lost)
-        return [*results, *done.values(), *(unknown(each) for each in lost if each.number not in done)]
+        except HubferryError as error:
+            return results, error
+        return [*results, *done.values(), *(unknown(each) for each in lost if each.number not in done)], None
 
     def _fetch_moved(self, chunk: Sequence[SentStep]) -> list[Result]:
         """Look again at what was observed a while ago; give a result for each step whose record moved since."""
@@ -113,21 +124,17 @@ class RecordSender:
 
 
 def _moved(step: object, record: Observed | None) -> str | None:
-    match step:
-        case CreateRecord():
-            return f"record {record.record_id} with this {step.match} appeared after the plan" if record else None
-        case ArchiveRecord():
-            return None if record else "the record was archived or deleted after the plan"
-        case UpdateRecord():
-            if record is None:
-                return "the record was archived or deleted after the plan"
-            if record.record_id != step.record_id:
-                return f"the record was merged into {record.record_id} after the plan"
-            moved = [
-                each.property for each in step.changes if (record.values.get(each.property) or "") != (each.old or "")
-            ]
-            return f"changed in HubSpot after the plan: {', '.join(moved)}" if moved else None
-    return None
+    if isinstance(step, CreateRecord):
+        return f"record {record.record_id} with this {step.match} appeared after the plan" if record else None
+    if not isinstance(step, UpdateRecord | ArchiveRecord):
+        return None
+    if record is None:
+        return "the record was archived or deleted after the plan"
+    if record.record_id != step.record_id:
+        return f"the record was merged into {record.record_id} after the plan"
+    changes = step.changes if isinstance(step, UpdateRecord) else ()
+    moved = [each.property for each in changes if (record.values.get(each.property) or "") != (each.old or "")]
+    return f"changed in HubSpot after the plan: {', '.join(moved)}" if moved else None
 
 
 def _group(step: Step) -> Group:
@@ -176,6 +183,9 @@ def _read_outcome(outcome: BatchOutcome, steps: Sequence[SentStep]) -> tuple[lis
 
 def _applied(each: SentStep, applied: Applied) -> Result:
     record = applied.record
+    create = each.step if isinstance(each.step, CreateRecord) else None
+    new = create is not None and (applied.new or not create.upsert)
+    since = parse_moment(record.createdAt) if record else None
     return Result(
         number=each.number,
         sync=each.sync,
@@ -183,7 +193,8 @@ def _applied(each: SentStep, applied: Applied) -> Result:
         state="applied",
         record_id=record.id if record else getattr(each.step, "record_id", None),
         stored=record.properties if record else None,
-        created=isinstance(each.step, CreateRecord) and (applied.new or not each.step.upsert),
+        created=new or (create is not None and reconcile.is_younger(since, each.intended_at)),
+        due=create is not None and not new,  # it was there after all: what it held was not compared
     )
 
 
@@ -195,7 +206,9 @@ def _with_origin(results: list[Result], ledger: LedgerReader) -> list[Result]:
             updated[each.sync].append(each.step.row_key)
     known = {(sync, key): row for sync, keys in updated.items() for key, row in ledger.query_rows(sync, keys).items()}
     return [
-        replace(each, created=True) if (row := known.get((each.sync, each.step.row_key))) and row.created else each
+        replace(each, created=True)
+        if (row := known.get((each.sync, each.step.row_key))) and row.created and row.record_id == each.record_id
+        else each
         for each in results
     ]
 

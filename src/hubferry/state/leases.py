@@ -52,7 +52,7 @@ class Lease:
 
     def __init__(self, warehouse: Warehouse, clock: Clock, *, portal_id: int, run_id: str, epoch: int) -> None:
         self.portal_id, self.run_id, self.epoch = portal_id, run_id, epoch
-        self._warehouse, self._clock = warehouse, clock
+        self.warehouse, self._clock = warehouse, clock
         self._beat = clock.monotonic()
         self._lost = False
         self._busy = ExitStack()
@@ -64,7 +64,7 @@ class Lease:
     def transaction(self) -> Iterator[Transaction]:
         """Open a transaction that commits only while this run still holds the portal; raise FencedError and roll back otherwise."""
         self._refuse_if_lost()
-        with self._warehouse.transaction() as tx:
+        with self.warehouse.transaction() as tx:
             crashpoint("transaction.begun")
             yield tx
             crashpoint("transaction.before_fence")
@@ -78,6 +78,12 @@ class Lease:
         """Say whether a write to HubSpot may be sent now: only in the first half of the lease. Ask right before sending."""
         return not self._lost and self._clock.monotonic() - self._beat < LEASE_SECONDS / 2
 
+    def require(self) -> None:
+        """Return only when a write to HubSpot may be sent now, renewing where that helps; raise FencedError otherwise."""
+        self.check()
+        if not self.may_send():
+            self.renew()
+
     def check(self) -> None:
         """Renew the lease when it is older than a third; raise FencedError when another run took the portal."""
         self._refuse_if_lost()
@@ -87,7 +93,7 @@ class Lease:
     def renew(self) -> None:
         """Give a sign of life now; raise FencedError when another run took the portal."""
         began = self._clock.monotonic()
-        with self._warehouse.transaction() as tx:
+        with self.warehouse.transaction() as tx:
             self._fence(tx)
         self._beat = began
 
@@ -97,11 +103,11 @@ class Lease:
             return
         self._released.set()
         self._thread.join()
-        with self._warehouse.transaction() as tx:
-            tx.execute(f"UPDATE {_name(self._warehouse)} SET run_id = NULL {_OURS}", self._identity())
+        with self.warehouse.transaction() as tx:
+            tx.execute(f"UPDATE {_name(self.warehouse)} SET run_id = NULL {_OURS}", self._identity())
 
     def __enter__(self) -> Self:
-        self._busy.enter_context(self._warehouse.busy())  # a run is many calls in a row
+        self._busy.enter_context(self.warehouse.busy())  # a run is many calls in a row
         return self
 
     def __exit__(
@@ -117,7 +123,7 @@ class Lease:
 
     def _fence(self, tx: Transaction) -> None:
         """Touch our row; under any isolation level this fails or waits when another run writes it, as a SELECT would not."""
-        touched = tx.execute(f"UPDATE {_name(self._warehouse)} SET beat = CURRENT_TIMESTAMP {_OURS}", self._identity())
+        touched = tx.execute(f"UPDATE {_name(self.warehouse)} SET beat = CURRENT_TIMESTAMP {_OURS}", self._identity())
         if touched != 1:
             self._lost = True
             self._refuse_if_lost()

@@ -64,6 +64,11 @@ class LedgerReader:
         rows = self._query_each(sql, [self.portal_id, sync], keys, _ledger_row)
         return {row.row_key: row for row in rows}
 
+    def query_rows_at(self, object_name: str, record_ids: Collection[str]) -> list[LedgerRow]:
+        """Give the rows of every sync that are these records."""
+        sql = f"SELECT * FROM {self._ledger} WHERE portal_id = ? AND object = ? AND record_id IN ({{}})"
+        return list(self._query_each(sql, [self.portal_id, object_name], record_ids, _ledger_row))
+
     def query_all(self, sync: str) -> Iterator[LedgerRow]:
         """Give every row of a sync."""
         sql = f"SELECT * FROM {self._ledger} WHERE portal_id = ? AND sync = ?"
@@ -196,11 +201,19 @@ def _delete(tx: Transaction, table: Any, keys: Iterable[Mapping[str, object]]) -
 def follow_merges(
     tx: Transaction, warehouse: Warehouse, portal_id: int, object_name: str, survivors: Mapping[str, str]
 ) -> None:
-    """Put the survivor's id where the ledger names a record that was merged away; pull calls it in the run that saw the merge."""
+    """Put the survivor's id where the ledger names a record that was merged away; pull calls it in the run that saw the merge.
+
+    The survivor holds values of both and was made by somebody else perhaps: it is looked at again, and never archived.
+    """
     ledger, links = warehouse.name(SCHEMA, LEDGER.name), warehouse.name(SCHEMA, LINKS.name)
-    for loser, survivor in survivors.items():
+    for loser in _query_named(tx, warehouse, portal_id, object_name, survivors):
+        survivor = _end_of_chain(loser, survivors)
         where = [survivor, portal_id, object_name, loser]
-        tx.execute(f"UPDATE {ledger} SET record_id = ? WHERE portal_id = ? AND object = ? AND record_id = ?", where)
+        tx.execute(
+            f"UPDATE {ledger} SET record_id = ?, created = FALSE, row_hash = '', sent = '{{}}', stored = '{{}}'"
+            " WHERE portal_id = ? AND object = ? AND record_id = ?",
+            where,
+        )
         # Where both losers of a merge had the same link, one row of the two is enough.
         for end in ("from", "to"):
             other = "to" if end == "from" else "from"
@@ -212,3 +225,28 @@ def follow_merges(
             here = f"l.portal_id = ? AND l.{end}_object = ? AND l.{end}_id = ?"
             tx.execute(f"DELETE FROM {links} l WHERE {here} AND EXISTS ({twin})", [*where[1:], survivor])
             tx.execute(f"UPDATE {links} l SET {end}_id = ? WHERE {here}", where)
+
+
+def _query_named(
+    tx: Transaction, warehouse: Warehouse, portal_id: int, object_name: str, ids: Collection[str]
+) -> list[str]:
+    """Give those of these records that ledger or links name: few, so that a pull of many merges costs no statement each."""
+    ledger, links = warehouse.name(SCHEMA, LEDGER.name), warehouse.name(SCHEMA, LINKS.name)
+    places = ((ledger, "object", "record_id"), (links, "from_object", "from_id"), (links, "to_object", "to_id"))
+    found: set[str] = set()
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), KEYS_PER_QUERY):
+        chunk = ordered[start : start + KEYS_PER_QUERY]
+        marks = ", ".join("?" * len(chunk))
+        for table, object_column, id_column in places:
+            sql = f"SELECT DISTINCT {id_column} AS id FROM {table} WHERE portal_id = ? AND {object_column} = ? AND {id_column} IN ({marks})"
+            found |= set(tx.query(sql, [portal_id, object_name, *chunk])["id"].to_pylist())
+    return sorted(found)
+
+
+def _end_of_chain(loser: str, survivors: Mapping[str, str]) -> str:
+    seen, found = {loser}, survivors[loser]
+    while found in survivors and found not in seen:
+        seen.add(found)
+        found = survivors[found]
+    return found

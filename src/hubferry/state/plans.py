@@ -71,6 +71,11 @@ class PlanReader:
         rows = self.warehouse.query(f"SELECT * FROM {self._plans} WHERE plan_id = ?", [plan_id]).to_pylist()
         return _stored_plan(rows[0]) if rows else None
 
+    def query_startable(self, portal_id: int) -> list[StoredPlan]:
+        """Give the plans of a portal that could still be applied, or gone on with."""
+        sql = f"SELECT * FROM {self._plans} WHERE portal_id = ? AND state IN ('ready', 'applying')"
+        return [_stored_plan(row) for row in self.warehouse.query(sql, [portal_id]).to_pylist()]
+
     def query_ids(self, portal_id: int | None = None, *, limit: int = 20) -> list[str]:
         """Give the ids of the latest plans, newest first."""
         where, params = ("WHERE portal_id = ?", [portal_id]) if portal_id is not None else ("", [])
@@ -111,14 +116,15 @@ class PlanReader:
         sql = f"SELECT s.* FROM {self._steps} s WHERE {' AND '.join(where)} ORDER BY s.number LIMIT {PAGE}"
         return [_stored_step(row) for row in self.warehouse.query(sql, params).to_pylist()]
 
-    def query_open(self, portal_id: int) -> list[tuple[str, StoredStep]]:
-        """Give the steps that were intended and have no result, with their plan: what a run that died was doing."""
+    def query_open(self, portal_id: int) -> list[tuple[str, StoredStep, datetime]]:
+        """Give the steps that were intended and have no result, with plan and time: what a run that died was doing."""
         sql = (
-            f"SELECT s.* FROM {self._journal} j JOIN {self._steps} s ON s.plan_id = j.plan_id AND s.number = j.number"
+            f"SELECT s.*, j.written_at FROM {self._journal} j JOIN {self._steps} s ON s.plan_id = j.plan_id AND s.number = j.number"
             " WHERE j.portal_id = ? AND j.state = ? ORDER BY s.plan_id, s.number"
         )
         return [
-            (row["plan_id"], _stored_step(row)) for row in self.warehouse.query(sql, [portal_id, INTENDED]).to_pylist()
+            (row["plan_id"], _stored_step(row), row["written_at"])
+            for row in self.warehouse.query(sql, [portal_id, INTENDED]).to_pylist()
         ]
 
     def query_outcomes(self, plan_id: str) -> Counter[tuple[str, str, str, str]]:
