@@ -1,4 +1,4 @@
-"""The file of an export: CSV with a byte order mark, XLSX, or a zip of several or large ones."""
+"""The file of an export: CSV with a byte order mark, XLSX, or a zip of several or large ones (HS-70)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an export goes on: one at a time, by the portal's clock; its file holds what was there when it was finished."""
+"""How an export goes on: one at a time, by the portal's clock (HS-69); its file holds what was there when it was finished."""
 
 from __future__ import annotations
 

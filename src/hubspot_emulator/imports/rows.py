@@ -1,4 +1,4 @@
-"""One row: the records it names are found or made, and associated with each other."""
+"""One row: the records it names are found or made, and associated with each other (HS-67)."""
 
 from __future__ import annotations
 

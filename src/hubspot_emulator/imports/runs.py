@@ -1,4 +1,4 @@
-"""How an import goes on: a state machine that the portal's clock drives, a hundred rows a step.
+"""How an import goes on: a state machine that the portal's clock drives, a hundred rows a step (HS-64).
 
 What is due is done before the next call is answered, and bears the moment at which it was due, so that an import
 comes out the same however often it is looked at.

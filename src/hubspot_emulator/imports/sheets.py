@@ -1,4 +1,4 @@
-"""The uploaded files as rows, and what makes a whole file useless."""
+"""The uploaded files as rows, and what makes a whole file useless (HS-66)."""
 
 from __future__ import annotations
 
