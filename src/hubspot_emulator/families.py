@@ -12,6 +12,7 @@ from hubspot_emulator import (
     list_routes,
     marketing_campaigns,
     marketing_emails,
+    workflows,
 )
 from hubspot_emulator.exports import calls as exports
 from hubspot_emulator.family import Family
@@ -20,10 +21,11 @@ from hubspot_emulator.imports import calls as imports
 FAMILIES: tuple[Family, ...] = (
     custom_object_routes.FAMILY,
     engagements.FAMILY,
-    forms.FAMILY,
     exports.FAMILY,
+    forms.FAMILY,
     imports.FAMILY,
     list_routes.FAMILY,
     marketing_campaigns.FAMILY,
     marketing_emails.FAMILY,
+    workflows.FAMILY,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubspot_emulator import associations, custom_objects, documents, form_submissions, lists
+from hubspot_emulator import associations, custom_objects, documents, flow_store, form_submissions, lists
 from hubspot_emulator.exports import tables as exports
 from hubspot_emulator.imports import tables as imports
 
@@ -11,6 +11,7 @@ SCHEMAS: tuple[str, ...] = (
     custom_objects.SCHEMA,
     documents.SCHEMA,
     exports.SCHEMA,
+    flow_store.SCHEMA,
     form_submissions.SCHEMA,
     imports.SCHEMA,
     lists.SCHEMA,
