@@ -19,7 +19,7 @@ from hubferry.errors import SourceError, WarehouseError
 from hubferry.types import Clock, Column, ColumnType, Table
 from hubferry.warehouse import duckdb_types, sql
 from hubferry.warehouse.arrow import clean_chunk
-from hubferry.warehouse.duckdb_file import DuckDBFile, translated
+from hubferry.warehouse.duckdb_file import DuckDBFile, hide_values, translated
 from hubferry.warehouse.duckdb_merge import POSITION, Merge
 from hubferry.warehouse.interface import MergeCounts
 
@@ -161,7 +161,7 @@ class DuckDBWarehouse:
             try:
                 yield from reader
             except (pa.ArrowException, OSError) as error:
-                raise SourceError(f"the source failed while it was read: {str(error).splitlines()[0]}") from error
+                raise SourceError(f"the source failed while it was read: {hide_values(str(error))}") from error
 
     @contextmanager
     def transaction(self) -> Iterator[DuckDBTransaction]:

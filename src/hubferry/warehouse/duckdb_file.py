@@ -158,13 +158,19 @@ def _locked(path: Path, message: str) -> WarehouseLockedError:
     )
 
 
+def hide_values(message: str) -> str:
+    """Give an error's first sentence with all that stands between its first and last quotation marks hidden: a value may hold some."""
+    said = re.split(r"\n\n(?=LINE )", message)[0]
+    return next(iter(re.sub(r"['\"].*['\"]|['\"].*", "'***'", said, flags=re.DOTALL).splitlines()), "")
+
+
 def translated(
     error: duckdb.Error, *, path: Path, kind: type[WarehouseError] = WarehouseError, what: str = "DuckDB"
 ) -> WarehouseError:
     """Say a DuckDB error in hubferry's words: its first line, without the values that it quotes."""
     line = next(iter(str(error).splitlines()), type(error).__name__)
     if isinstance(error, _HOLDS_VALUES):
-        line = re.sub(r"'[^']*'?|\"[^\"]*\"?", "'***'", line)
+        line = hide_values(str(error))
     advice = (
         " Raise `memory_limit` of the warehouse in hubferry.yml."
         if isinstance(error, duckdb.OutOfMemoryException)

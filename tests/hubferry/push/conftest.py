@@ -178,6 +178,13 @@ class World:
         }
         _request("POST", self.portal.control_url + "/faults", [rule], {})
 
+    def fault(
+        self, path: str, do: Mapping[str, Any], *, match: Mapping[str, str] | None = None, **more: object
+    ) -> None:
+        """Let such calls go wrong: `do` in place of the answer."""
+        rule = {"match": {"method": "POST", "path": f"*{path}"} | dict(match or {}), "phase": "before", "do": do} | more
+        _request("POST", self.portal.control_url + "/faults", [rule], {})
+
     def clear_faults(self) -> None:
         """Let the portal be good again."""
         _request("DELETE", self.portal.control_url + "/faults", None, {})
