@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from hubspot_emulator import account, association_routes, batches, objects, owners, pipelines, properties, search
+from hubspot_emulator import account, association_routes, batches, oauth, objects, owners, pipelines, properties, search
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.families import FAMILIES
 from hubspot_emulator.faults import Action, Faults
@@ -44,6 +44,7 @@ def build_app(
     portal: Portal, limits: Limits, log: RequestLog, faults: Faults, tokens: Tokens, latency_ms: float = 0.0
 ) -> Application:
     """Build the application that serves one portal."""
+    tokens.open(portal)
     portal.chores = [family.chore for family in FAMILIES if family.chore is not None]
     return _Api(portal, limits, log, faults, tokens, latency_ms)
 
@@ -139,7 +140,8 @@ class _Api:
         try:
             token = self._token(call)
             route = self._routed(call)
-            admission = self._limits.admit(route.kind, token, correlation_id=call.correlation_id)
+            app = self._tokens.oauth_client(token)
+            admission = self._limits.admit(route.kind, token, correlation_id=call.correlation_id, app=app)
             call.rate_headers = admission.headers
             if admission.refusal is not None:
                 return admission.refusal
@@ -252,6 +254,7 @@ def all_routes(limits: Limits, tokens: Tokens) -> tuple[Route, ...]:
         properties.ROUTES,
         search.ROUTES,
         tokens.routes(),
+        oauth.OAuth().routes(),
         *(family.routes for family in FAMILIES),
     )
     return tuple(route for family in families for route in family)

@@ -55,6 +55,8 @@ class Knobs:
     """Writing the value a record already has moves its modified date."""
     null_clears: bool = False
     """A JSON null among the written properties clears (True) or is passed over."""
+    oauth_calls_per_ten_seconds: int = 0
+    """The token endpoint answers 429 beyond so many calls; 0: never."""
     schema_limit: int = 20
     """Custom objects that a portal may have: 10 by plan, 20 were seen."""
     search_short_page_every: int = 0

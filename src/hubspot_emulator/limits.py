@@ -28,6 +28,9 @@ class Tier:
     daily: int
 
 
+OAUTH_BURST = 110
+"""What an app that a user installed may call in ten seconds, whatever the account's plan."""
+
 TIERS = {
     "enterprise": Tier(burst=190, daily=1_000_000),
     "free": Tier(burst=100, daily=250_000),
@@ -83,29 +86,40 @@ class Limits:
         self._tier = TIERS[tier] if isinstance(tier, str) else tier
         self._lock = threading.Lock()
         self._bursts: defaultdict[str, Window] = defaultdict(lambda: Window(self._tier.burst, BURST_SECONDS))
+        self._apps: defaultdict[str, Window] = defaultdict(lambda: Window(OAUTH_BURST, BURST_SECONDS))
         self._searches = Window(SEARCHES_PER_SECOND, 1.0)
         self._midnight = 0.0
         self._used = 0
 
-    def admit(self, kind: Kind, token: str, *, correlation_id: str | None = None) -> Admission:
-        """Count a call of this app, or refuse it with HubSpot's 429; without limits everything is admitted, headerless."""
+    def admit(self, kind: Kind, token: str, *, correlation_id: str | None = None, app: str | None = None) -> Admission:
+        """Count a call, or refuse it with HubSpot's 429; without limits everything is admitted, headerless.
+
+        `app` is the client whom the token was given to by OAuth: it has a limit of its own and no daily one.
+        """
         if not self._enabled or kind == "uncounted":
             return Admission()
         correlation_id = correlation_id or str(uuid.uuid4())
         with self._lock:
+            if app is not None and kind != "search":
+                return self._admit_app(app, correlation_id)
             now = self._clock.monotonic()
             self._start_new_day()
-            if self._used >= self._tier.daily:
+            if app is None and self._used >= self._tier.daily:
                 refusal = _refusal("DAILY", "You have reached your daily limit.", correlation_id)
                 return Admission(headers=self._headers(kind, token), refusal=refusal)
             if kind == "search":
                 admitted, refusal = self._searches.admit(now), _search_refusal(correlation_id)
             else:
-                admitted = self._bursts[token].admit(now)
-                message = "You have reached your ten_secondly_rolling limit."
-                refusal = _refusal("TEN_SECONDLY_ROLLING", message, correlation_id)
-            self._used += admitted
-            return Admission(headers=self._headers(kind, token), refusal=None if admitted else refusal)
+                admitted, refusal = self._bursts[token].admit(now), refuse_burst(correlation_id)
+            self._used += admitted if app is None else 0
+            headers = self._headers(kind, token) if app is None else {}
+            return Admission(headers=headers, refusal=None if admitted else refusal)
+
+    def _admit_app(self, app: str, correlation_id: str) -> Admission:
+        window = self._apps[app]
+        admitted = window.admit(self._clock.monotonic())
+        headers = _burst_headers(OAUTH_BURST, window.remaining)
+        return Admission(headers=headers, refusal=None if admitted else refuse_burst(correlation_id))
 
     def usage(self) -> DailyUsage:
         """Tell how much of today's calls is used."""
@@ -119,21 +133,29 @@ class Limits:
             today = datetime.fromtimestamp(now, UTC_OFFSET).replace(hour=0, minute=0, second=0, microsecond=0)
             self._midnight, self._used = (today + timedelta(days=1)).timestamp(), 0
 
-    def _headers(self, kind: Kind, token: str) -> Headers:
+    def _headers(self, kind: Kind, token: str) -> dict[str, str]:
         headers = {
             "X-HubSpot-RateLimit-Daily": str(self._tier.daily),
             "X-HubSpot-RateLimit-Daily-Remaining": str(self._tier.daily - self._used),
         }
         if kind == "search":  # recorded: searches carry the daily pair only
             return headers
-        remaining = self._bursts[token].remaining
-        return headers | {
-            "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
-            "X-HubSpot-RateLimit-Max": str(self._tier.burst),
-            "X-HubSpot-RateLimit-Remaining": str(remaining),
-            "X-HubSpot-RateLimit-Secondly": str(self._tier.burst // 10),
-            "X-HubSpot-RateLimit-Secondly-Remaining": str(min(self._tier.burst // 10, remaining)),
-        }
+        return headers | _burst_headers(self._tier.burst, self._bursts[token].remaining)
+
+
+def _burst_headers(size: int, remaining: int) -> dict[str, str]:
+    return {
+        "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
+        "X-HubSpot-RateLimit-Max": str(size),
+        "X-HubSpot-RateLimit-Remaining": str(remaining),
+        "X-HubSpot-RateLimit-Secondly": str(size // 10),
+        "X-HubSpot-RateLimit-Secondly-Remaining": str(min(size // 10, remaining)),
+    }
+
+
+def refuse_burst(correlation_id: str) -> ApiResponse:
+    """Build the 429 of too many calls in ten seconds."""
+    return _refusal("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", correlation_id)
 
 
 def _refusal(policy: str, message: str, correlation_id: str) -> ApiResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubspot_emulator import associations, custom_objects, documents, flow_store, form_submissions, lists
+from hubspot_emulator import associations, custom_objects, documents, flow_store, form_submissions, lists, oauth_store
 from hubspot_emulator.exports import tables as exports
 from hubspot_emulator.imports import tables as imports
 
@@ -15,4 +15,5 @@ SCHEMAS: tuple[str, ...] = (
     form_submissions.SCHEMA,
     imports.SCHEMA,
     lists.SCHEMA,
+    oauth_store.SCHEMA,
 )

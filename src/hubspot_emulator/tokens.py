@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hubspot_emulator import parsing
+from hubspot_emulator import oauth_store, parsing, timestamps
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
+from hubspot_emulator.oauth_store import Grant
 from hubspot_emulator.object_types import STANDARD, ObjectType
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ _NOT_FOUND = (
     "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more details at"
     " https://developers.hubspot.com/docs/methods/auth/oauth-overview"
 )
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _SCOPES_PAGE = "https://developers.hubspot.com/scopes"
 
 
@@ -65,9 +67,29 @@ class Tokens:
 
     def __init__(self, known: Mapping[str, frozenset[str] | None] | None = None) -> None:
         self._known = dict(known or {})
+        self._portal: Portal | None = None
+
+    def open(self, portal: Portal) -> None:
+        """Know the tokens too that this portal gives to apps."""
+        self._portal = portal
+
+    def _granted(self, token: str) -> Grant | None:
+        if self._portal is None or token in self._known or token.startswith("pat-"):
+            return None
+        with self._portal.lock:
+            found = oauth_store.find(self._portal.db, token)
+        return None if found is None or found.use == "refresh_token" else found
+
+    def oauth_client(self, token: str) -> str | None:
+        """Name the app that a token was given to by OAuth; None for the portal's own tokens."""
+        found = self._granted(token)
+        return found.client_id if found else None
 
     def scopes(self, token: str) -> frozenset[str] | None:
         """Give a token's scopes; None for a token that this portal does not know."""
+        granted_to_app = self._granted(token)
+        if self._portal is not None and granted_to_app is not None:
+            return None if granted_to_app.is_expired(self._portal.now_ms()) else granted_to_app.scopes
         if not self._known:
             return ALL_SCOPES if token.startswith("pat-") else None
         if token not in self._known:
@@ -82,6 +104,7 @@ class Tokens:
         if scheme.lower() != "bearer" or not token:
             raise ApiError(401, _NOT_FOUND, category="INVALID_AUTHENTICATION")
         if self.scopes(token) is None:
+            self._refuse_expired(token)
             # HS-39: a token HubSpot cannot read counts as one that expired in 1970.
             raise ApiError(
                 401,
@@ -90,6 +113,20 @@ class Tokens:
                 context={"expire time": ["1970-01-01T00:00:00Z"]},
             )
         return token
+
+    def _refuse_expired(self, token: str) -> None:
+        """Say how long ago an app's token ended (HS-59)."""
+        found = self._granted(token)
+        if self._portal is None or found is None or found.expires_ms is None:
+            return
+        seconds = (self._portal.now_ms() - found.expires_ms) // 1000
+        size, unit = next((pair for pair in _UNITS if seconds >= pair[0]), (1, "second"))
+        raise ApiError(
+            401,
+            f"The OAuth token used to make this call expired {seconds // size} {unit}(s) ago.",
+            category="EXPIRED_AUTHENTICATION",
+            context={"expire time": [timestamps.render_ms(found.expires_ms)]},
+        )
 
     def require(self, token: str, alternatives: Sequence[frozenset[str]]) -> None:
         """Raise ApiError 403 unless the token has all scopes of one of the alternatives (HS-40)."""
