@@ -236,9 +236,27 @@ def _account(call: _Write, part: Sequence[LinkInput], answer: _Written, outcome:
         outcome.rejected[part[0]] = answer.errors[0].build_rejection()
         return
     outcome.applied += tuple(applied)
-    for half in rejections.halves(left):
+    refused = _find_refused(answer.errors, left)
+    outcome.rejected |= refused
+    for half in rejections.halves([each for each in left if each not in refused]):
         if half:
             _send_part(call, half, outcome)
+
+
+def _find_refused(errors: Sequence[BatchError], left: Sequence[LinkInput]) -> dict[LinkInput, Rejection]:
+    """Find the pairs that errors surely are about: those of a record that does not exist, or of both ids that are named."""
+    refused: dict[LinkInput, Rejection] = {}
+    for error in errors:
+        kind, ids = error.subCategory or "", error.named("id")
+        from_ids, to_ids = error.named("fromObjectId"), error.named("toObjectId")
+        for each in left:
+            if (
+                (kind.endswith(".TO_OBJECT_NOT_FOUND") and each.to_id in ids)
+                or (kind.endswith(".FROM_OBJECT_NOT_FOUND") and each.from_id in ids)
+                or (each.from_id in from_ids and each.to_id in to_ids)
+            ):
+                refused.setdefault(each, error.build_rejection())
+    return refused
 
 
 def _build_typed(part: Sequence[LinkInput]) -> list[dict[str, Any]]:

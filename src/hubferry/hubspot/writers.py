@@ -126,6 +126,10 @@ def _take_apart(
         except UnknownOutcomeError:
             outcome.unknown += (part[0].trace_id,)
             return
+        except HubSpotError as ending:  # the rows before this one keep their outcomes
+            outcome.error = ending
+            outcome.unknown += (part[0].trace_id,)
+            return
         else:
             return
     outcome.rejected[part[0].trace_id] = rejections.build_rejection(error)

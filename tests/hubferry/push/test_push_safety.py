@@ -436,3 +436,16 @@ def test_a_push_has_the_client_ask_its_lease(world: Any) -> None:
 
     assert [getattr(each, "__name__", None) for each in seen] == ["require"]
     assert world.client.before_write is None
+
+
+def test_rows_that_have_an_outcome_keep_it_when_the_quota_ends_a_second_attempt(world: Any) -> None:
+    """Taken apart, the first row lands; the second one raced with another creator, and is sent once more."""
+    refused = {"status": "error", "category": "CONFLICT", "message": "exists"}
+    for nth, status, body in ((1, 409, refused), (3, 409, refused), (4, 429, DAILY)):
+        world.fault("/batch/upsert", {"status": status, "body": body}, when={"nth": nth})
+    rows = [RecordInput(trace_id=each, id=f"{each}@x.com", id_property="email", properties={}) for each in ("a", "b")]
+
+    outcome = send_batch(world.client, "contacts", "upsert", rows)
+
+    assert (list(outcome.applied), outcome.unknown) == (["a"], ("b",))
+    assert isinstance(outcome.error, QuotaError)
