@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hubspot_emulator import (
     custom_object_routes,
+    email_routes,
     engagements,
     forms,
     list_routes,
@@ -27,5 +28,6 @@ FAMILIES: tuple[Family, ...] = (
     list_routes.FAMILY,
     marketing_campaigns.FAMILY,
     marketing_emails.FAMILY,
+    email_routes.FAMILY,
     workflows.FAMILY,
 )

@@ -15,6 +15,8 @@ class Knobs:
     """A property that was cleared reads back as "" (False: as null); one never set always reads null."""
     enforce_required: bool = True
     """Creating a record without a property its type requires: 400 MISSING_REQUIRED_PROPERTY."""
+    feed_offset_seconds: int = 21_600
+    """How long offsets of e-mail events and of the subscription timeline are good; 0: for ever."""
     form_page: int = 20
     """Forms on a page when no limit is given."""
     large_list_pages_are_cut: bool = True
@@ -43,6 +45,8 @@ class Knobs:
     """How fast imports go on."""
     import_start_ms: int = 1_000
     """How long an import stays STARTED."""
+    late_event_seconds: int = 300
+    """How long before it appears an e-mail event may have happened, at most."""
     late_modified_ms: int = 0
     """HubSpot moves the modified date once more this long after a create (seconds in real portals); 0: never."""
     list_joins_newest_first: bool = True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from hubspot_emulator import associations, owners, pipelines, values
+from hubspot_emulator.families import FAMILIES
 from hubspot_emulator.samples import COMPANY, CONTACT, DEAL, Samples, Values
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Mutation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     archives: Count = 0
     merges: Count = 0
     associations: Count = 0
+    activity: Count = 0
+    """Of every family that is a feed: opens, changes of subscriptions."""
 
 
 Done = dict[str, dict[str, list[Any]]]
@@ -70,6 +73,13 @@ class Mutating:
             self.change(type_id, {kind: split[type_id] for kind, split in splits.items()})
         if wanted.associations:
             self.done["associations"] = self.relink(wanted.associations)
+        if wanted.activity:
+            self.done["activity"] = {
+                name: family.act(self.portal, self.rng, wanted.activity)
+                for family in FAMILIES
+                if family.act is not None
+                for name in list(family.truths)[:1]
+            }
         return {kind: found for kind, found in self.done.items() if found}
 
     def types(self) -> tuple[str, ...]:

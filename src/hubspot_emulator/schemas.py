@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from hubspot_emulator import associations, custom_objects, documents, flow_store, form_submissions, lists, oauth_store
+from hubspot_emulator import (
+    associations,
+    custom_objects,
+    documents,
+    email_events,
+    flow_store,
+    form_submissions,
+    lists,
+    oauth_store,
+    subscriptions,
+)
 from hubspot_emulator.exports import tables as exports
 from hubspot_emulator.imports import tables as imports
 
@@ -15,5 +25,7 @@ SCHEMAS: tuple[str, ...] = (
     form_submissions.SCHEMA,
     imports.SCHEMA,
     lists.SCHEMA,
+    email_events.SCHEMA,
+    subscriptions.SCHEMA,
     oauth_store.SCHEMA,
 )
