@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubspot_emulator import associations, parsing
 from hubspot_emulator.association_types import HUBSPOT_DEFINED, Direction, LinkType, TypeKey
-from hubspot_emulator.associations import Page, association_knobs
+from hubspot_emulator.associations import Page
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, json_response
 from hubspot_emulator.object_types import ObjectType
 from hubspot_emulator.timestamps import render_ms
@@ -36,7 +36,7 @@ class Ends:
 
     def render_id(self, record_id: int) -> int | str:
         """Give the other end's id as reads show it."""
-        return str(record_id) if association_knobs(self.portal).ids_as_text else record_id
+        return str(record_id) if self.portal.knobs.ids_as_text else record_id
 
 
 @dataclass(kw_only=True)
@@ -91,7 +91,7 @@ def read_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     live = associations.live_ids(
         portal, ends.from_kind.type_id, {int(name) for name in wanted if associations.is_id(name)}
     )
-    size = association_knobs(portal).page_size
+    size = portal.knobs.page_size
     for name, start in _shuffled(wanted):
         if not associations.is_id(name):
             outcome.errors.append(_invalid_id(name))
@@ -99,7 +99,7 @@ def read_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
         page = _page(ends, int(name), size, start) if int(name) in live else Page({}, None)
         if page.ends:
             outcome.results.append({"from": {"id": name}, "to": _render_ends(ends, page), **_paging(ends, name, page)})
-        elif association_knobs(portal).missing_is_error:
+        elif portal.knobs.missing_is_error:
             outcome.errors.append(_nothing_associated(ends, name))
     return _answer(portal, outcome, status=200)
 
@@ -246,7 +246,7 @@ def _problems(ends: Ends, pair: Pair, live: tuple[set[int], set[int]]) -> list[P
 
 def _over_limit(ends: Ends, pair: Pair) -> list[Problem]:
     """Say which end of a new pair has all the associations it may have."""
-    most, default = association_knobs(ends.portal).ends_per_record, ends.ways.default
+    most, default = ends.portal.knobs.ends_per_record, ends.ways.default
     from_id, to_id = int(pair.from_name), int(pair.to_name)
     if most is None or default is None or associations.is_linked(ends.portal, from_id, default.kind, to_id):
         return []
@@ -343,7 +343,7 @@ def archive_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Remove all links of each pair."""
     pairs = [
         Pair(from_name=_id_in(each.get("from"), "from"), to_name=_id_in(to, "to"), types=None)
-        for each in _inputs(request, ("from", "to"), association_knobs(portal).archive_limit)
+        for each in _inputs(request, ("from", "to"), portal.knobs.archive_limit)
         for to in parsing.items(each.get("to"), where="to")
     ]
     return _remove(_ends(portal, request), pairs)
@@ -351,7 +351,7 @@ def archive_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 def archive_label_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Remove the types that each pair names."""
-    return _remove(_ends(portal, request), _pairs_with_types(request, association_knobs(portal).archive_limit))
+    return _remove(_ends(portal, request), _pairs_with_types(request, portal.knobs.archive_limit))
 
 
 def _remove(ends: Ends, pairs: Iterable[Pair]) -> ApiResponse:

@@ -11,14 +11,12 @@ import re
 import sqlite3
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from hubspot_emulator import association_types
 from hubspot_emulator.association_types import HUBSPOT_DEFINED, Direction, LinkType, TypeKey
 from hubspot_emulator.http import ApiError
-from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.storage import State
 
 if TYPE_CHECKING:
@@ -27,34 +25,6 @@ if TYPE_CHECKING:
 USER_DEFINED = association_types.USER_DEFINED
 _INSERT = "INSERT OR IGNORE INTO associations VALUES (?, ?, ?)"
 _DELETE = "DELETE FROM associations WHERE from_id = ? AND kind = ? AND to_id = ?"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AssociationKnobs(Knobs):
-    """The open questions about associations; a portal made with plain `Knobs` has these defaults."""
-
-    archive_limit: int = 100
-    """Inputs of batch/archive and batch/labels/archive: sources say 100 and 2,000."""
-    first_company_becomes_primary: bool = True
-    """The first company of a contact, deal or ticket becomes its Primary by itself."""
-    ends_per_record: int | None = None
-    """Records of one type that a record may be associated with; real portals have thousands, by pair and plan."""
-    ids_as_text: bool = False
-    """`toObjectId` as text, as the dated specs say, instead of the number that real answers hold."""
-    labels_per_pair: int = 10
-    """Labels a portal may define for one direction."""
-    missing_is_error: bool = True
-    """batch/read reports a record without associations as an error (207) instead of leaving it out."""
-    page_size: int = 500
-    """Associations of one record on one page of batch/read."""
-
-
-_USUAL = AssociationKnobs()
-
-
-def association_knobs(portal: Portal) -> AssociationKnobs:
-    """Give the portal's answers to the open questions about associations."""
-    return portal.knobs if isinstance(portal.knobs, AssociationKnobs) else _USUAL
 
 
 SCHEMA = f"""
@@ -125,7 +95,7 @@ def _check_label(portal: Portal, from_type: str, to_type: str, name: str) -> Non
     ]
     if any(link_type.name == name for link_type in labels):
         raise ApiError(409, f"An association label named {name!r} already exists", category="OBJECT_ALREADY_EXISTS")
-    limit = association_knobs(portal).labels_per_pair
+    limit = portal.knobs.labels_per_pair
     if len({link_type.name for link_type in labels}) >= limit:
         raise ApiError(400, f"This pair of object types has its {limit} association labels already")
 
@@ -238,7 +208,7 @@ def unite(portal: Portal, type_id: str, old_ids: Sequence[int], new_id: int) -> 
 
 def _becomes_primary(portal: Portal, ways: Direction, from_id: int, to_id: int) -> bool:
     """Whether this pair gives a contact, deal or ticket its first company (HS-30)."""
-    if ways.primary is None or ways.default is None or not association_knobs(portal).first_company_becomes_primary:
+    if ways.primary is None or ways.default is None or not portal.knobs.first_company_becomes_primary:
         return False
     owner_id, kind, company = from_id, ways.default.kind, ways.to_type
     if ways.primary.role == "primary_inverse":

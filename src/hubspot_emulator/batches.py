@@ -34,6 +34,7 @@ def read_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     id_property = body.get("idProperty")
     reading.check_id_property(portal, kind, id_property, "read", _read_keys(kind))
     shown = Shown(
+        granted=request.granted,
         properties=parsing.texts(body.get("properties"), where="properties"),
         history=parsing.texts(body.get("propertiesWithHistory"), where="propertiesWithHistory"),
     )

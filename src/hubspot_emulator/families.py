@@ -13,6 +13,7 @@ from hubspot_emulator import (
     list_routes,
     marketing_campaigns,
     marketing_emails,
+    property_rules,
     workflows,
 )
 from hubspot_emulator.exports import calls as exports
@@ -20,6 +21,7 @@ from hubspot_emulator.family import Family
 from hubspot_emulator.imports import calls as imports
 
 FAMILIES: tuple[Family, ...] = (
+    property_rules.FAMILY,
     custom_object_routes.FAMILY,
     engagements.FAMILY,
     exports.FAMILY,

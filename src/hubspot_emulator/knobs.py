@@ -9,18 +9,18 @@ from dataclasses import dataclass
 class Knobs:
     """One field a question; what is known about each stands in `docs/hubspot-behaviours.md`."""
 
+    archive_limit: int = 100
+    """Inputs of batch/archive and batch/labels/archive of associations: sources say 100 and 2,000."""
     archived_unknown_ids_fail: bool = False
     """batch/archive of an id that never existed: accepted silently (False) or a 404 for the batch."""
+    bin_days: int = 90
+    """How long an archived record can be restored; then it is gone."""
     cleared_reads_empty: bool = True
     """A property that was cleared reads back as "" (False: as null); one never set always reads null."""
+    ends_per_record: int | None = None
+    """Records of one type that a record may be associated with; real portals have thousands, by pair and plan."""
     enforce_required: bool = True
     """Creating a record without a property its type requires: 400 MISSING_REQUIRED_PROPERTY."""
-    feed_offset_seconds: int = 21_600
-    """How long offsets of e-mail events and of the subscription timeline are good; 0: for ever."""
-    form_page: int = 20
-    """Forms on a page when no limit is given."""
-    large_list_pages_are_cut: bool = True
-    """A page of lists larger than 500 is cut to 500 (False: refused)."""
     export_ends: str = "DONE"
     """How exports end: DONE, FAILED, CANCELED, CONFLICT, DELETED, or STUCK (they stay PROCESSING)."""
     export_file_rows: int = 1_000_000
@@ -31,6 +31,14 @@ class Knobs:
     """How fast exports go on."""
     export_start_ms: int = 2_000
     """How long an export of nothing takes."""
+    first_company_becomes_primary: bool = True
+    """The first company of a contact, deal or ticket becomes its Primary by itself."""
+    feed_offset_seconds: int = 21_600
+    """How long offsets of e-mail events and of the subscription timeline are good; 0: for ever."""
+    form_page: int = 20
+    """Forms on a page when no limit is given."""
+    ids_as_text: bool = False
+    """`toObjectId` as text, as the dated specs say, instead of the number that real answers hold."""
     import_bad_cell_skips_row: bool = False
     """An import leaves out the whole row for a cell that is no value of its property, not the cell alone."""
     import_ends: str = "DONE"
@@ -45,6 +53,12 @@ class Knobs:
     """How fast imports go on."""
     import_start_ms: int = 1_000
     """How long an import stays STARTED."""
+    index_lag_spread: float = 0.0
+    """By how much of the index lag a record's own may be shorter: 0 none, 1 anything from no lag to all of it."""
+    labels_per_pair: int = 10
+    """Labels a portal may define for one direction."""
+    large_list_pages_are_cut: bool = True
+    """A page of lists larger than 500 is cut to 500 (False: refused)."""
     late_event_seconds: int = 300
     """How long before it appears an e-mail event may have happened, at most."""
     late_modified_ms: int = 0
@@ -55,16 +69,30 @@ class Knobs:
     """A merge keeps the primary's id (accounts of the beta) instead of making a new record."""
     merged_listed_as_archived: bool = False
     """Merged-away ids appear in `archived=true` lists."""
+    missing_is_error: bool = True
+    """batch/read of associations reports a record without any as an error (207) instead of leaving it out."""
     noop_write_moves_modified: bool = True
     """Writing the value a record already has moves its modified date."""
     null_clears: bool = False
     """A JSON null among the written properties clears (True) or is passed over."""
     oauth_calls_per_ten_seconds: int = 0
     """The token endpoint answers 429 beyond so many calls; 0: never."""
+    owners_must_exist: bool = True
+    """Refuse an owner's id that no owner of the portal has."""
+    page_size: int = 500
+    """Associations of one record on one page of batch/read."""
+    restore_moves_modified: bool = False
+    """Restoring an archived record moves its modified date."""
+    rules_enforced_in: tuple[str, ...] = ("2026-09", "2026-09-beta")
+    """The versions of the API whose writes must keep the rules of property validations."""
     schema_limit: int = 20
     """Custom objects that a portal may have: 10 by plan, 20 were seen."""
+    search_empty_page_every: int = 0
+    """Every n-th page of a search that goes on is empty, and has a successor; 0: never."""
     search_short_page_every: int = 0
     """Every n-th search page that has a successor holds half of what was asked for, and goes on from there; 0: never."""
+    search_unsorted_page_every: int = 0
+    """The hits of every n-th search page are not in the order asked for; 0: never."""
     stats_hide_unsent_emails: bool = True
     """Lists of marketing emails with statistics leave out those that were never sent."""
     update_with_trace_ids_is_partial: bool = True

@@ -11,6 +11,7 @@ import msgspec
 from hubspot_emulator import associations, owners, pipelines, values
 from hubspot_emulator.families import FAMILIES
 from hubspot_emulator.samples import COMPANY, CONTACT, DEAL, Samples, Values
+from hubspot_emulator.storage import State
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
@@ -38,6 +39,8 @@ class Mutation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     associations: Count = 0
     activity: Count = 0
     """Of every family that is a feed: opens, changes of subscriptions."""
+    restores: Count = 0
+    """Archived records brought back; those whose unique values are taken stay archived."""
 
 
 Done = dict[str, dict[str, list[Any]]]
@@ -63,12 +66,14 @@ class Mutating:
         self.rng = Random(f"mutation {wanted.seed}")  # noqa: S311 - repeatable on purpose
         self.samples = Samples(portal, owners.live_ids(portal), portal.now_ms())
         self.request = f"mutate {wanted.seed}"
-        self.done: Done = {kind: {} for kind in ("creates", "edits", "archives", "merges", "associations")}
+        self.done: Done = {kind: {} for kind in ("restores", "creates", "edits", "archives", "merges", "associations")}
 
     def run(self) -> Done:
         """Draw the records first, then change them, then link what is still alive."""
         wanted = self.wanted
-        splits = {kind: self.split(getattr(wanted, kind)) for kind in ("creates", "edits", "archives", "merges")}
+        splits = {
+            kind: self.split(getattr(wanted, kind)) for kind in ("restores", "creates", "edits", "archives", "merges")
+        }
         for type_id in self.types():
             self.change(type_id, {kind: split[type_id] for kind, split in splits.items()})
         if wanted.associations:
@@ -107,6 +112,8 @@ class Mutating:
         if needed > len(live):
             raise MutationError(f"{name}: {needed} live records are needed, the portal has {len(live)}; ask for fewer")
         chosen = iter(self.rng.sample(live, needed))
+        if counts["restores"]:
+            self.done["restores"][name] = self.restore(type_id, counts["restores"])
         actions: dict[str, Callable[[], object]] = {
             "edits": lambda: self.edit(type_id, next(chosen)),
             "archives": lambda: self.archive(type_id, next(chosen)),
@@ -171,6 +178,17 @@ class Mutating:
         """Archive a record."""
         self.portal.archive_record(type_id, record_id, request=self.request)
         return str(record_id)
+
+    def restore(self, type_id: str, count: int) -> list[str]:
+        """Bring back archived records, as many as can be of those drawn."""
+        table = self.portal.table(type_id).name
+        sql = f"SELECT id FROM {table} WHERE state <> 0 AND state = {State.ARCHIVED:d} ORDER BY id"
+        archived = [record for (record,) in self.portal.db.execute(sql)]
+        if count > len(archived):
+            name = self.portal.types.resolve(type_id).name
+            raise MutationError(f"{name}: {count} archived records are needed, the portal has {len(archived)}")
+        chosen = self.rng.sample(archived, count)
+        return [str(each) for each in chosen if self.portal.restore_record(type_id, each, request=self.request)]
 
     def merge(self, type_id: str, primary: int, merged: int) -> dict[str, str]:
         """Merge two records."""

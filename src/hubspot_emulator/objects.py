@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT = 100
 HISTORY_LIMIT = 50
+IDENTITY_LIMIT = 250
 _SHOWN = ("properties", "propertiesWithHistory", "associations")
 _NOT_FOUND_PAGE = (
     b'<html>\n<head>\n<meta http-equiv="Content-Type" content="text/html;charset=utf-8"/>\n'
@@ -112,10 +113,19 @@ def merge_records(portal: Portal, request: ApiRequest) -> ApiResponse:
     ]
     if ids[0] == ids[1]:
         raise ApiError(400, f"Object {ids[0]} cannot be merged with itself")
+    identities = sum(_identities(portal, kind, record_id) for record_id in ids)
+    if identities > IDENTITY_LIMIT:
+        raise ApiError(400, f"Cannot have more than {IDENTITY_LIMIT} identities on a profile")
     survivor = portal.merge_records(kind.type_id, ids[0], ids[1], request=request.correlation_id)
     row = portal.table(kind.type_id).row(survivor)
     assert row is not None
     return json_response(rendering.written(portal, kind, row, portal.values_of(kind.type_id, survivor)))
+
+
+def _identities(portal: Portal, kind: ObjectType, record_id: int) -> int:
+    """Count the ids that lead to a record: its own and those merged into it."""
+    merged = portal.values_of(kind.type_id, record_id).get("hs_merged_object_ids", "")
+    return 1 + len([each for each in merged.split(";") if each])
 
 
 def erase_contact(portal: Portal, request: ApiRequest) -> ApiResponse:
@@ -151,6 +161,7 @@ def _live_id(portal: Portal, kind: ObjectType, key: str) -> int:
 
 def _shown(request: ApiRequest) -> Shown:
     return Shown(
+        granted=request.granted,
         properties=parsing.names(request, "properties"),
         history=parsing.names(request, "propertiesWithHistory"),
         association_types=parsing.names(request, "associations"),

@@ -47,6 +47,12 @@ def live_ids(portal: Portal) -> list[str]:
     ]
 
 
+def exists(portal: Portal, owner_id: str) -> bool:
+    """Tell whether an owner has this id, present or gone."""
+    found = _database(portal).execute("SELECT 1 FROM owners WHERE id = ?", (owner_id,))
+    return found.fetchone() is not None
+
+
 def truth(portal: Portal) -> Iterator[dict[str, Any]]:
     """Give every owner as the control server shows it."""
     for archived, body in _database(portal).execute("SELECT archived, body FROM owners ORDER BY id"):

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from hubspot_emulator import parsing
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
 from hubspot_emulator.object_types import ObjectType
+from hubspot_emulator.property_definition import Problem
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
-    from hubspot_emulator.values import Problem
 
 _NEVER = "1970-01-01T00:00:00Z"
 
@@ -157,8 +157,6 @@ def problems_of(
 
 def _problem(name: str, message: str) -> Problem:
     # `values` asks this module for problems and owns their class: the import closes a circle unless it waits.
-    from hubspot_emulator.values import Problem  # noqa: PLC0415
-
     return Problem(name=name, code="INVALID_OPTION", message=message)
 
 

@@ -46,6 +46,7 @@ _STATE_NAMES: dict[int, StateName] = {
 ERASED = "erased email"
 """Where unique values keep the e-mails of erased contacts, which nobody may use again."""
 _CLUSTER = 97
+_DAY_MS = 86_400_000
 _FIRST_ID = 101
 
 
@@ -74,6 +75,9 @@ class Portal:
         self._definitions_moved = False
         self.search_pages = 0
         """How many search pages with a successor were answered: a knob shortens some."""
+        self.unsorted_pages = 0
+        """How many search pages were answered while a knob puts some out of order."""
+        self._next_purge_ms: int | None = None
         self.chores: list[Callable[[Portal], None]] = []
         """What families do by themselves as time passes; `settle` runs them."""
         self.tier = "professional"
@@ -85,6 +89,7 @@ class Portal:
 
         self._types_moved = False
         self.read_types()
+        self._next_purge_ms = self._first_purge()
         self.commit()
 
     def close(self) -> None:
@@ -210,6 +215,8 @@ class Portal:
         """Do what HubSpot does by itself as time passes: jobs that go on, modified dates that move once more (HS-09)."""
         for chore in self.chores:
             chore(self)
+        if self._next_purge_ms is not None and self.now_ms() >= self._next_purge_ms:
+            self._empty_bin()
         if self.knobs.late_modified_ms:
             self._move_late()
 
@@ -255,23 +262,64 @@ class Portal:
         """Move a live record to the recycle bin: its unique values are free again, its modified date stays (HS-08)."""
         row, values = self._live(type_id, record_id)
         self._remember(type_id, record_id, row)
-        self.table(type_id).put(row._replace(state=State.ARCHIVED, archived_ms=self.now_ms()))
+        now = self.now_ms()
+        self.table(type_id).put(row._replace(state=State.ARCHIVED, archived_ms=now))
+        self._next_purge_ms = min(self._next_purge_ms or now + self._bin_ms, now + self._bin_ms)
         self._remove_unique(type_id, values)
         self.log_event("archive", type_id, record_id, request)
+
+    def restore_record(self, type_id: str, record_id: int, *, request: str = "") -> bool:
+        """Bring back an archived record with its associations; False where it cannot be: it is none, or its key is taken."""
+        row = self.table(type_id).row(record_id)
+        if row is None or row.state != State.ARCHIVED:
+            return False
+        values = decode_properties(row.properties)
+        if any(self.holder(type_id, *pair) for pair in _unique_pairs(self._unique_names(type_id), values)):
+            return False
+        self._remember(type_id, record_id, row)
+        updated = self.now_ms() if self.knobs.restore_moves_modified else row.updated_ms
+        back = row._replace(state=State.LIVE, archived_ms=None, updated_ms=updated)
+        self._store(self.types.resolve(type_id), back, values)
+        self._add_unique(type_id, record_id, values)
+        self.log_event("restore", type_id, record_id, request)
+        return True
+
+    @property
+    def _bin_ms(self) -> int:
+        return self.knobs.bin_days * _DAY_MS
+
+    def _first_purge(self) -> int | None:
+        """Tell when the oldest archived record will be gone."""
+        oldest = [found for kind in self.types if (found := self.table(kind.type_id).oldest_archived()) is not None]
+        return min(oldest) + self._bin_ms if oldest else None
+
+    def _empty_bin(self) -> None:
+        """Erase what was archived too long ago; erased e-mails of these may be used again (HS-36)."""
+        until = self.now_ms() - self._bin_ms
+        for kind in self.types:
+            for record_id in self.table(kind.type_id).archived_until(until):
+                self._erase(kind.type_id, record_id)
+                self.log_event("purge", kind.type_id, record_id, "")
+        self._next_purge_ms = self._first_purge()
+
+    def _erase(self, type_id: str, record_id: int) -> None:
+        row = self.table(type_id).row(record_id)
+        assert row is not None
+        self._remember(type_id, record_id, row)
+        self.table(type_id).put(row._replace(state=State.GONE, archived_ms=None, properties=b"{}"))
+        self.db.execute("DELETE FROM history WHERE type_id = ? AND record_id = ?", (type_id, record_id))
 
     def purge_record(self, type_id: str, record_id: int, *, request: str = "") -> None:
         """Erase a record for good: no list, search or alias knows it any more."""
         row = self.table(type_id).row(record_id)
         if row is None:
             raise KeyError(f"{type_id} has no record {record_id}")
-        self._remember(type_id, record_id, row)
         values = decode_properties(row.properties)
         if row.state == State.LIVE:
             self._remove_unique(type_id, values)
         emails = [(type_id, ERASED, value, record_id) for _, value in _unique_pairs(("email",), values)]
         self.db.executemany("INSERT OR REPLACE INTO unique_values VALUES (?, ?, ?, ?)", emails)
-        self.table(type_id).put(row._replace(state=State.GONE, archived_ms=None, properties=b"{}"))
-        self.db.execute("DELETE FROM history WHERE type_id = ? AND record_id = ?", (type_id, record_id))
+        self._erase(type_id, record_id)
         self.log_event("gdpr-delete", type_id, record_id, request)
 
     def merge_records(self, type_id: str, primary_id: int, merged_id: int, *, request: str = "") -> int:
@@ -356,6 +404,9 @@ class Portal:
 
     def _write(self, kind: ObjectType, row: Row, values: Properties, before: Row | None) -> None:
         self._remember(kind.type_id, row.id, before)
+        self._store(kind, row, values)
+
+    def _store(self, kind: ObjectType, row: Row, values: Properties) -> None:
         values[kind.created_property] = timestamps.render_ms(row.created_ms)
         values[kind.modified_property] = timestamps.render_ms(row.updated_ms)
         if not self.knobs.cleared_reads_empty:
@@ -368,10 +419,15 @@ class Portal:
             return
         image = (before.state, before.created_ms, before.updated_ms, before.properties) if before else (None,) * 4
         self.db.execute(
-            "INSERT INTO old_images (type_id, record_id, written_ms, state, created_ms, updated_ms, properties)"
+            "INSERT INTO old_images (type_id, record_id, indexed_ms, state, created_ms, updated_ms, properties)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (type_id, record_id, self.now_ms(), *image),
+            (type_id, record_id, self.now_ms() + self._lag_of(record_id), *image),
         )
+
+    def _lag_of(self, record_id: int) -> int:
+        """Draw how long the index takes to see a record: the same for each of its writes, so that they arrive in turn."""
+        drawn = zlib.crc32(b"lag %d" % record_id) % 1000 / 1000
+        return int(self.index_lag_ms * (1 - self.knobs.index_lag_spread * drawn))
 
     def _unique_names(self, type_id: str) -> tuple[str, ...]:
         key = ("unique", type_id)

@@ -157,11 +157,7 @@ def list_groups(portal: Portal, request: ApiRequest) -> ApiResponse:
 def fetch_group(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer one group."""
     parsing.known_parameters(request, ("locale",))
-    groups = _groups(portal, _kind(portal, request))
-    name = request.params["groupName"]
-    if name not in groups:
-        raise ApiError(404, f"Property group {name} does not exist", category="OBJECT_NOT_FOUND")
-    return json_response(groups[name])
+    return json_response(_group(portal, _kind(portal, request), request.params["groupName"]))
 
 
 def create_group(portal: Portal, request: ApiRequest) -> ApiResponse:
@@ -174,9 +170,45 @@ def create_group(portal: Portal, request: ApiRequest) -> ApiResponse:
         raise ApiError(409, f"A property group named '{name}' already exists.", category="OBJECT_ALREADY_EXISTS")
     group = {"name": name, "label": body.get("label") or name, "displayOrder": body.get("displayOrder", -1)}
     group["archived"] = False
-    blob = msgspec.json.encode(group)
-    portal.db.execute("INSERT INTO property_groups VALUES (?, ?, ?)", (kind.type_id, name, blob))
+    _store_group(portal, kind, group)
     return json_response(group, status=201)
+
+
+def update_group(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Change a group's label or place."""
+    parsing.known_parameters(request, ())
+    kind, name = _kind(portal, request), request.params["groupName"]
+    group = _group(portal, kind, name) | parsing.fields(request.json(), {"label", "displayOrder"})
+    _store_group(portal, kind, group)
+    return json_response(group)
+
+
+def archive_group(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Remove a group that no property stands in; one that does not exist is removed already."""
+    parsing.known_parameters(request, ())
+    kind, name = _kind(portal, request), request.params["groupName"]
+    used = [each.name for each in portal.properties(kind.type_id).values() if each.raw.get("groupName") == name]
+    if any(not portal.properties(kind.type_id)[each].archived for each in used):
+        raise ApiError(
+            400,
+            f"Property group {name} still has properties: move or archive them first",
+            sub_category="PropertyGroupError.GROUP_WITH_ACTIVE_PROPERTIES",
+        )
+    if name in _groups(portal, kind):
+        _store_group(portal, kind, _group(portal, kind, name) | {"archived": True})
+    return ApiResponse(status=204)
+
+
+def _group(portal: Portal, kind: ObjectType, name: str) -> dict[str, Any]:
+    groups = _groups(portal, kind)
+    if name not in groups:
+        raise ApiError(404, f"Property group {name} does not exist", category="OBJECT_NOT_FOUND")
+    return groups[name]
+
+
+def _store_group(portal: Portal, kind: ObjectType, group: dict[str, Any]) -> None:
+    blob = msgspec.json.encode(group)
+    portal.db.execute("INSERT OR REPLACE INTO property_groups VALUES (?, ?, ?)", (kind.type_id, group["name"], blob))
 
 
 def _kind(portal: Portal, request: ApiRequest) -> ObjectType:
@@ -272,7 +304,8 @@ def _groups(portal: Portal, kind: ObjectType) -> dict[str, dict[str, Any]]:
     found = definitions.groups([definition.raw for definition in portal.properties(kind.type_id).values()])
     by_name = {group["name"]: group for group in found if group["name"]}
     own = portal.db.execute("SELECT definition FROM property_groups WHERE type_id = ? ORDER BY name", (kind.type_id,))
-    return by_name | {group["name"]: group for group in (msgspec.json.decode(blob) for (blob,) in own)}
+    by_name |= {group["name"]: group for group in (msgspec.json.decode(blob) for (blob,) in own)}
+    return {name: group for name, group in by_name.items() if not group["archived"]}
 
 
 def _error(
@@ -311,4 +344,6 @@ ROUTES: tuple[Route, ...] = (
     *_routes("GET", "/groups", list_groups),
     *_routes("POST", "/groups", create_group, writes=True),
     *_routes("GET", "/groups/{groupName}", fetch_group),
+    *_routes("PATCH", "/groups/{groupName}", update_group, writes=True),
+    *_routes("DELETE", "/groups/{groupName}", archive_group, writes=True),
 )

@@ -22,6 +22,8 @@ class Definition:
     read_only: bool
     unique: bool
     archived: bool
+    sensitivity: str
+    """`non_sensitive`, `sensitive` or `highly_sensitive`: who may read the values."""
     raw: Mapping[str, Any]
     """As HubSpot sends it."""
 
@@ -29,6 +31,15 @@ class Definition:
     def multiple(self) -> bool:
         """Tell whether a value is a `;`-separated list of options."""
         return self.type == "enumeration" and self.field_type == "checkbox"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why one property's value was refused."""
+
+    name: str
+    code: str
+    message: str
 
 
 def parse_definition(raw: Mapping[str, Any]) -> Definition:
@@ -44,6 +55,7 @@ def parse_definition(raw: Mapping[str, Any]) -> Definition:
         read_only=bool(metadata.get("readOnlyValue") or raw.get("calculated") or field_type.startswith("calculation_")),
         unique=bool(raw.get("hasUniqueValue")),
         archived=bool(raw.get("archived")),
+        sensitivity=str(raw.get("dataSensitivity") or "non_sensitive"),
         raw=raw,
     )
 

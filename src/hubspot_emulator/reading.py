@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hubspot_emulator import associations, rendering, values
+from hubspot_emulator import associations, rendering, sensitivity, values
 from hubspot_emulator.http import ApiError
 from hubspot_emulator.object_types import ObjectType
 from hubspot_emulator.rendering import Record
@@ -23,19 +23,23 @@ class Shown:
     properties: Sequence[str] = ()
     history: Sequence[str] = ()
     association_types: Sequence[str] = ()
+    granted: frozenset[str] = frozenset()
+    """The caller's scopes: sensitive values are left out without theirs (HS-13)."""
 
 
 def records(portal: Portal, kind: ObjectType, rows: Iterable[Row], shown: Shown) -> list[Record]:
     """Render rows in their order."""
     rows = list(rows)
+    hidden = sensitivity.hidden(portal, kind, shown.granted)
     names = tuple(shown.properties) + tuple(shown.history)
     if shown.history and not shown.properties:
         names = (*kind.default_properties, *shown.history)
-    record = rendering.shape(portal, kind, names).record
+    record = rendering.shape(portal, kind, names, hidden).record
     found = [record(row) for row in rows]
     if shown.history:
         for row, each in zip(rows, found, strict=True):
-            each.properties_with_history = rendering.history(portal, kind, row, shown.history)
+            named = [name for name in shown.history if name not in hidden]
+            each.properties_with_history = rendering.history(portal, kind, row, named)
     if shown.association_types and any(row.state == State.LIVE for row in rows):
         types = [portal.types.resolve(name).type_id for name in shown.association_types]
         inline = associations.inline(portal, kind.type_id, [row.id for row in rows], types)

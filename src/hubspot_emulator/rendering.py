@@ -74,13 +74,13 @@ class Shape:
         return record
 
 
-def shape(portal: Portal, kind: ObjectType, names: Sequence[str]) -> Shape:
-    """Give the shape of an answer: the names asked for that exist, or the type's default ones."""
-    key = (kind.type_id, tuple(names))
+def shape(portal: Portal, kind: ObjectType, names: Sequence[str], hidden: frozenset[str] = frozenset()) -> Shape:
+    """Give the shape of an answer: the names asked for that exist and are not hidden, or the type's default ones."""
+    key = (kind.type_id, tuple(names), hidden)
     found: Shape | None = portal.shapes.get(key)
     if found is None:
         known = portal.properties(kind.type_id)
-        exist = [name for name in names if name in known and not known[name].archived]
+        exist = [name for name in names if name in known and not known[name].archived and name not in hidden]
         if len(portal.shapes) >= _SHAPES_KEPT:
             portal.shapes.clear()
         found = portal.shapes[key] = Shape(portal, kind, exist if names else kind.default_properties)

@@ -11,12 +11,14 @@ from hubspot_emulator import (
     form_submissions,
     lists,
     oauth_store,
+    property_rules,
     subscriptions,
 )
 from hubspot_emulator.exports import tables as exports
 from hubspot_emulator.imports import tables as imports
 
 SCHEMAS: tuple[str, ...] = (
+    property_rules.SCHEMA,
     associations.SCHEMA,
     custom_objects.SCHEMA,
     documents.SCHEMA,

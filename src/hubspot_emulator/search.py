@@ -8,8 +8,9 @@ a new record is missing, an archived one still counts in `total`, and a changed 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import msgspec
 
@@ -55,16 +56,23 @@ def search(portal: Portal, request: ApiRequest) -> ApiResponse:
     parsing.known_parameters(request, ())
     kind = portal.types.resolve(request.params["objectType"])
     query = _parse(portal, kind, request)
+    skipped = _empty_before(portal, query)
+    if skipped is None:
+        return json_response(
+            {"total": _find(portal, kind, query)[0], "results": [], "paging": _after(query.offset + query.limit)}
+        )
+    shift = skipped * query.limit
+    query = replace(query, offset=query.offset - shift)
     total, ids = _find(portal, kind, query)
     table = portal.table(kind.type_id)
     limit = _page_size(portal, query, total)
-    page = ids[:limit]
+    page = _disordered(portal, ids[:limit])
     rows = table.rows(page) if page else {}
     live = [rows[record_id] for record_id in page if record_id in rows and rows[record_id].state == State.LIVE]
-    results = reading.records(portal, kind, live, Shown(properties=query.properties))
+    results = reading.records(portal, kind, live, Shown(properties=query.properties, granted=request.granted))
     answer: dict[str, object] = {"total": total, "results": results}
     if query.offset + limit < total:
-        answer["paging"] = {"next": {"after": str(query.offset + limit)}}
+        answer["paging"] = _after(query.offset + limit + shift)
     return json_response(answer)
 
 
@@ -192,8 +200,7 @@ def _old_images(portal: Portal, kind: ObjectType) -> dict[int, dict[str, str] | 
     """Give what the index still holds of records written within the lag; None: it holds nothing of them."""
     if not portal.index_lag_ms:
         return {}
-    indexed_until = portal.now_ms() - portal.index_lag_ms
-    portal.db.execute("DELETE FROM old_images WHERE written_ms <= ?", (indexed_until,))
+    portal.db.execute("DELETE FROM old_images WHERE indexed_ms <= ?", (portal.now_ms(),))
     images: dict[int, dict[str, str] | None] = {}
     for record_id, state, blob in portal.db.execute(
         "SELECT record_id, state, properties FROM old_images WHERE type_id = ? ORDER BY seq", (kind.type_id,)
@@ -206,6 +213,28 @@ def _old_images(portal: Portal, kind: ObjectType) -> dict[int, dict[str, str] | 
 def _has_words(kind: ObjectType, words: Iterable[str], values: Mapping[str, str]) -> bool:
     texts = [values.get(name, "").lower() for name in kind.searched]
     return all(any(word in text for text in texts) for word in words)
+
+
+def _after(offset: int) -> dict[str, dict[str, str]]:
+    return {"next": {"after": str(offset)}}
+
+
+def _empty_before(portal: Portal, query: Query) -> int | None:
+    """Count the empty pages before a page; None: it is one itself. They take offsets and hold no hits."""
+    every = portal.knobs.search_empty_page_every
+    if not every:
+        return 0
+    number = query.offset // query.limit
+    return None if number % every == every - 1 else number // every
+
+
+def _disordered(portal: Portal, ids: list[int]) -> list[int]:
+    """Put every n-th page into an order that nobody asked for, where the knob says so."""
+    every = portal.knobs.search_unsorted_page_every
+    if not every:
+        return ids
+    portal.unsorted_pages += 1
+    return ids if portal.unsorted_pages % every else sorted(ids, key=lambda record_id: crc32(b"%d" % record_id))
 
 
 def _page_size(portal: Portal, query: Query, total: int) -> int:

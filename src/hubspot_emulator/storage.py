@@ -27,11 +27,10 @@ CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, what TEXT NOT NULL, type_id TEXT NOT NULL,
     record_id INTEGER NOT NULL, request TEXT NOT NULL, detail BLOB);
 CREATE TABLE IF NOT EXISTS old_images (
-    seq INTEGER PRIMARY KEY, type_id TEXT NOT NULL, record_id INTEGER NOT NULL, written_ms INTEGER NOT NULL,
+    seq INTEGER PRIMARY KEY, type_id TEXT NOT NULL, record_id INTEGER NOT NULL, indexed_ms INTEGER NOT NULL,
     state INTEGER, created_ms INTEGER, updated_ms INTEGER, properties BLOB);
 CREATE TABLE IF NOT EXISTS late_moves (due_ms INTEGER, type_id TEXT, record_id INTEGER);
-CREATE INDEX IF NOT EXISTS old_images_record ON old_images (type_id, record_id, written_ms);
-CREATE INDEX IF NOT EXISTS old_images_written ON old_images (written_ms);
+CREATE INDEX IF NOT EXISTS old_images_indexed ON old_images (indexed_ms);
 """
 
 
@@ -136,6 +135,17 @@ class RecordTable:
             (*states, first_id, limit),
         )
         return [Row._make(values) for values in found]
+
+    def oldest_archived(self) -> int | None:
+        """Give the first moment at which a record was archived that still is."""
+        sql = f"SELECT min(archived_ms) FROM {self.name} WHERE state <> 0 AND state = {State.ARCHIVED:d}"
+        found: int | None = self._db.execute(sql).fetchone()[0]
+        return found
+
+    def archived_until(self, moment_ms: int) -> list[int]:
+        """Give the records archived then or before, by id."""
+        sql = f"SELECT id FROM {self.name} WHERE state <> 0 AND state = {State.ARCHIVED:d} AND archived_ms <= ? ORDER BY id"
+        return [record_id for (record_id,) in self._db.execute(sql, (moment_ms,))]
 
     def all_rows(self) -> Iterator[Row]:
         """Give every record in every state, by id."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from hubspot_emulator import pipelines, timestamps
+from hubspot_emulator import owners, pipelines, timestamps
 from hubspot_emulator.http import ApiError
 from hubspot_emulator.object_types import ObjectType
-from hubspot_emulator.property_definition import Definition
+from hubspot_emulator.property_definition import Definition, Problem
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
@@ -25,15 +24,6 @@ _ERRORS_SHOWN = 3  # recorded: the message lists every problem, `errors` three
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\Z")
 _EMAIL = re.compile(r"[^@\s,;<>()\[\]\\\"]+@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+([a-z]{2,}|xn--[a-z0-9-]+)\Z")
 _RESERVED_DOMAINS = frozenset({"test", "invalid", "localhost", "local", "example"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """Why one property's value was refused."""
-
-    name: str
-    code: str
-    message: str
 
 
 class InvalidValueError(Exception):
@@ -59,6 +49,8 @@ def check(
         definition = known.get(name)
         try:
             stored[name] = _check_one(definition, name, as_text(raw), (before or {}).get(name, ""))
+            if definition is not None and definition.raw.get("referencedObjectType") == "OWNER":
+                _check_owner(portal, stored[name])
         except InvalidValueError as error:
             problems.append(Problem(name=name, code=error.code, message=error.message))
     if not problems:
@@ -148,6 +140,11 @@ def _check_one(definition: Definition | None, name: str, value: str, before: str
     if definition.type == "enumeration":
         return _enumeration(definition, value, before)
     return _BY_TYPE.get(definition.type, _text)(value)
+
+
+def _check_owner(portal: Portal, value: str) -> None:
+    if value and portal.knobs.owners_must_exist and not owners.exists(portal, value):
+        raise InvalidValueError("INVALID_OWNER_ID", f"{value} is not the id of an owner of this account")
 
 
 def _email(value: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import associations, reading, rendering, values
+from hubspot_emulator import associations, property_rules, reading, rendering, values
 from hubspot_emulator.http import ApiError, ApiRequest
 from hubspot_emulator.object_types import ObjectType
 from hubspot_emulator.portal import ERASED
+from hubspot_emulator.property_definition import Problem
 from hubspot_emulator.rendering import Record
 from hubspot_emulator.storage import Row
 
@@ -29,7 +30,7 @@ _SHOWN_AFTER_UPDATE = (
 class InvalidValuesError(ApiError):
     """The 400 of invalid values, which a batch joins into one."""
 
-    def __init__(self, portal: Portal, problems: list[values.Problem]) -> None:
+    def __init__(self, portal: Portal, problems: list[Problem]) -> None:
         plain = values.refusal(portal, problems)
         super().__init__(plain.status, plain.message, errors=plain.errors)
         self.problems = problems
@@ -47,7 +48,7 @@ def create(
     portal: Portal, kind: ObjectType, body: dict[str, Any], request: ApiRequest, *, at_ms: int | None = None
 ) -> int:
     """Create a record with its inline associations, or raise ApiError with nothing written."""
-    stored = _checked(portal, kind, body.get("properties") or {}, None)
+    stored = _checked(portal, kind, body.get("properties") or {}, None, request.version)
     missing = values.missing_required(kind, stored)
     if missing and portal.knobs.enforce_required:
         raise values.required_refusal(kind, missing)
@@ -64,7 +65,7 @@ def update(portal: Portal, kind: ObjectType, record_id: int, given: object, requ
     """Change a live record, or raise ApiError with nothing written."""
     if not given:
         raise ApiError(400, "No properties found to update, please provide at least one.")
-    stored = _checked(portal, kind, given, portal.values_of(kind.type_id, record_id))
+    stored = _checked(portal, kind, given, portal.values_of(kind.type_id, record_id), request.version)
     check_unique(portal, kind, record_id, stored)
     portal.update_record(kind.type_id, record_id, stored, request=request.correlation_id)
 
@@ -115,8 +116,12 @@ def _keys(stored: dict[str, str]) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-def _checked(portal: Portal, kind: ObjectType, given: object, before: dict[str, str] | None) -> dict[str, str]:
+def _checked(
+    portal: Portal, kind: ObjectType, given: object, before: dict[str, str] | None, version: str
+) -> dict[str, str]:
     stored, problems = values.check(portal, kind, given, before)
+    if version in portal.knobs.rules_enforced_in:
+        problems += property_rules.problems_of(portal, kind, stored)
     if problems:
         raise InvalidValuesError(portal, problems)
     return stored

@@ -11,7 +11,7 @@ import pytest
 import urllib3
 
 from hubspot_emulator import associations
-from hubspot_emulator.associations import AssociationKnobs
+from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.server import Emulator
 from hubspot_emulator.settings import Settings
 
@@ -70,7 +70,7 @@ def pair(from_id: object, to_id: object, *types: Link) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Caller]:
-    knobs = AssociationKnobs(labels_per_pair=100)
+    knobs = Knobs(labels_per_pair=100)
     with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
         caller = Caller(emulator)
         yield caller
@@ -171,7 +171,7 @@ def test_a_batch_over_its_limit_is_refused_whole(api: Caller, call: str, most: i
 
 
 def test_a_record_that_is_full_takes_no_new_end_but_its_labels_can_change() -> None:
-    knobs = AssociationKnobs(ends_per_record=1)
+    knobs = Knobs(ends_per_record=1)
     with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
         caller = Caller(emulator)
         contact, first, second = caller.create(), caller.create("companies"), caller.create("companies")
@@ -383,7 +383,7 @@ def test_a_merge_unites_links_and_keeps_one_primary(api: Caller) -> None:
 
 
 def test_a_merge_that_keeps_the_primary_record_keeps_its_links_too() -> None:
-    knobs = AssociationKnobs(merge_keeps_primary=True)
+    knobs = Knobs(merge_keeps_primary=True)
     with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
         caller = Caller(emulator)
         keep, lose, other = caller.create(), caller.create(), caller.create()
@@ -466,7 +466,7 @@ def test_ids_are_numbers_on_the_other_end_and_texts_on_the_own(api: Caller) -> N
 
 
 def test_a_knob_makes_ids_texts_and_leaves_records_without_links_out() -> None:
-    knobs = AssociationKnobs(ids_as_text=True, missing_is_error=False)
+    knobs = Knobs(ids_as_text=True, missing_is_error=False)
     with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
         caller = Caller(emulator)
         contact, lonely, company = caller.create(), caller.create(), caller.create("companies")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hubspot_emulator.associations import AssociationKnobs
+from hubspot_emulator.knobs import Knobs
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/hubspot-behaviours.md").read_text()
@@ -28,7 +28,7 @@ def test_every_entry_cited_exists() -> None:
     assert [pair for pair in sorted(cited) if pair[0] not in ENTRIES] == []
 
 
-@pytest.mark.parametrize("knob", [field.name for field in dataclasses.fields(AssociationKnobs)])
+@pytest.mark.parametrize("knob", [field.name for field in dataclasses.fields(Knobs)])
 def test_every_knob_is_explained(knob: str) -> None:
     assert f"`{knob}`" in PAGE
 

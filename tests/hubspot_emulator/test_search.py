@@ -270,3 +270,60 @@ def test_a_record_is_found_by_what_it_is_associated_with(call: Call) -> None:
     call("POST", CONTACTS, json={"properties": {"firstname": "Out"}})
 
     assert found(call, where("associations.company", "EQ", company)) == {"In"}
+
+
+def every_hit(call: Call, **body: Any) -> tuple[list[str], list[int]]:
+    """Follow a search to its end; give the ids and the sizes of the pages."""
+    ids: list[str] = []
+    sizes: list[int] = []
+    after: str | None = "0"
+    while after is not None:
+        page = call("POST", "/crm/v3/objects/contacts/search", json=body | {"after": after}).json()
+        ids += [hit["id"] for hit in page["results"]]
+        sizes.append(len(page["results"]))
+        after = page.get("paging", {}).get("next", {}).get("after")
+    return ids, sizes
+
+
+def test_empty_pages_with_a_successor_lose_no_hit(
+    portal_factory: Callable[..., Emulator], connect: Callable[[str], Call]
+) -> None:
+    usual = connect(portal_factory(limits=False, contacts=60).base_url)
+    broken = connect(portal_factory(limits=False, contacts=60, knobs=Knobs(search_empty_page_every=2)).base_url)
+    sorts = {"limit": 10, "sorts": ["hs_object_id"]}
+
+    ids, sizes = every_hit(broken, **sorts)
+
+    assert ids == every_hit(usual, **sorts)[0]
+    assert sizes[:4] == [10, 0, 10, 0]
+    assert sizes[-1] > 0
+
+
+def test_some_pages_are_not_in_the_order_asked_for(
+    portal_factory: Callable[..., Emulator], connect: Callable[[str], Call]
+) -> None:
+    call = connect(portal_factory(limits=False, contacts=60, knobs=Knobs(search_unsorted_page_every=2)).base_url)
+
+    ids, _ = every_hit(call, limit=10, sorts=["hs_object_id"])
+
+    pages = [[int(each) for each in ids[start : start + 10]] for start in range(0, 40, 10)]
+    assert [page == sorted(page) for page in pages] == [True, False, True, False]
+    assert len(set(ids)) == len(ids)
+
+
+def test_records_of_one_batch_are_indexed_one_by_one_within_the_lag(
+    portal_factory: Callable[..., Emulator], connect: Callable[[str], Call]
+) -> None:
+    emulator = portal_factory(limits=False, contacts=0, index_lag_seconds=10, knobs=Knobs(index_lag_spread=1.0))
+    call = connect(emulator.base_url)
+    inputs = [{"properties": {"firstname": f"F{number}"}} for number in range(20)]
+    call("POST", "/crm/v3/objects/contacts/batch/create", json={"inputs": inputs})
+    seen = []
+    for _ in range(4):
+        seen.append(call("POST", "/crm/v3/objects/contacts/search", json={}).json()["total"])
+        emulator.clock.advance(3)
+    emulator.clock.advance(1)
+
+    assert seen == sorted(seen)
+    assert seen[0] < seen[1] < seen[3]
+    assert call("POST", "/crm/v3/objects/contacts/search", json={}).json()["total"] == 20

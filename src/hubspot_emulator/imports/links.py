@@ -209,7 +209,7 @@ def _write(work: Work, row: StoredRow, own: End, other: End, wanted: dict[int, L
 
 
 def _is_full(work: Work, own: End, other: End) -> bool:
-    most = associations.association_knobs(work.portal).ends_per_record
+    most = work.portal.knobs.ends_per_record
     default = work.direction(own.type_id, other.type_id).default
     if most is None or default is None or associations.is_linked(work.portal, own.id, default.kind, other.id):
         return False
