@@ -7,6 +7,7 @@ from hubspot_emulator import (
     email_events,
     email_samples,
     subscription_routes,
+    subscription_shapes,
     subscription_timeline,
     subscriptions,
 )
@@ -23,7 +24,7 @@ FAMILY = Family(
         "email_events": email_events.truth,
         "email_campaigns": email_campaigns.truth,
         "subscription_changes": subscription_timeline.truth,
-        "subscription_definitions": subscription_routes.truth,
+        "subscription_definitions": subscription_shapes.truth,
         "subscription_statuses": subscriptions.truth,
     },
     act=email_samples.act,
