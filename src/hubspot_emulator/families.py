@@ -14,6 +14,8 @@ from hubspot_emulator import (
     marketing_campaigns,
     marketing_emails,
     property_rules,
+    teams,
+    users,
     workflows,
 )
 from hubspot_emulator.exports import calls as exports
@@ -32,4 +34,6 @@ FAMILIES: tuple[Family, ...] = (
     marketing_emails.FAMILY,
     email_routes.FAMILY,
     workflows.FAMILY,
+    teams.FAMILY,
+    users.FAMILY,
 )

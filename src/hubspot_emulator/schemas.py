@@ -13,6 +13,7 @@ from hubspot_emulator import (
     oauth_store,
     property_rules,
     subscriptions,
+    user_store,
 )
 from hubspot_emulator.exports import tables as exports
 from hubspot_emulator.imports import tables as imports
@@ -30,4 +31,5 @@ SCHEMAS: tuple[str, ...] = (
     email_events.SCHEMA,
     subscriptions.SCHEMA,
     oauth_store.SCHEMA,
+    user_store.SCHEMA,
 )
