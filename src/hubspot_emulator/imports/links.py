@@ -1,4 +1,4 @@
-"""Associations of an import: between the records of a row, and to records that a cell names. None is ever removed."""
+"""Associations of an import: between the records of a row, and to records that a cell names. None is ever removed (HS-68)."""
 
 from __future__ import annotations
 

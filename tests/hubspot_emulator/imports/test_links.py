@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from import_client import Imports, column, render_csv
 
-from hubspot_emulator.associations import AssociationKnobs
+from hubspot_emulator.knobs import Knobs
 
 Call = Callable[..., Any]
 EMAIL = column("Email", "email")
@@ -124,7 +124,7 @@ def test_a_legacy_id_column_has_a_fixed_type(imports: Imports, call: Call) -> No
 
 
 def test_a_knob_splits_the_keys_of_a_fixed_type(make_imports: Callable[..., Imports]) -> None:
-    imports = make_imports(knobs=AssociationKnobs(import_foreign_keys_split=True))
+    imports = make_imports(knobs=Knobs(import_foreign_keys_split=True))
     imports.run([["one.com"], ["two.com"]], [DOMAIN])
     link = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 279}
     domains = column("Domains", None, columnType="HUBSPOT_ALTERNATE_ID", foreignKeyType=link)
@@ -179,7 +179,7 @@ def test_keys_that_name_nobody_are_told_apart(imports: Imports, call: Call) -> N
 
 
 def test_a_full_record_takes_no_more_associations(make_imports: Callable[..., Imports]) -> None:
-    imports = make_imports(knobs=AssociationKnobs(ends_per_record=1))
+    imports = make_imports(knobs=Knobs(ends_per_record=1))
 
     job = imports.run([["a@x.com", "one.com"], ["a@x.com", "two.com"]], [EMAIL, DOMAIN])
 
