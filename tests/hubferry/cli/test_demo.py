@@ -21,6 +21,14 @@ from hubferry.errors import ConfigError
 from hubferry.project import Project
 
 CONTACTS = 300
+WRONG = {
+    "annualrevenue": "nextafter(annualrevenue, 1e300)",
+    "is_public": "NOT is_public",
+    "hs_lastmodifieddate": "hs_lastmodifieddate + INTERVAL 1 MILLISECOND",
+    "num_associated_contacts": "NULL",
+    "domain": "upper(domain)",
+}
+"""A wrong value of each type, as near to the right one as can be."""
 COMMAND = (sys.executable, "-W", "error", "-m", "hubferry", "demo", "--contacts", str(CONTACTS))
 
 
@@ -108,6 +116,11 @@ def test_a_comparison_that_finds_a_difference_says_so(finished: tuple[Path, list
             "UPDATE hubspot.contacts SET firstname = 'Mallory' WHERE id = (SELECT min(id) FROM hubspot.contacts"
             " WHERE _hubferry_deleted_at IS NULL)"
         )
+        for column, wrong in WRONG.items():
+            connection.execute(
+                f"UPDATE hubspot.companies SET {column} = {wrong} WHERE id = (SELECT min(id) FROM hubspot.companies"
+                f" WHERE _hubferry_deleted_at IS NULL AND {column} IS NOT NULL)"
+            )
         connection.execute(
             "DELETE FROM hubspot.deals WHERE id = (SELECT max(id) FROM hubspot.deals WHERE NOT archived)"
         )
@@ -118,7 +131,7 @@ def test_a_comparison_that_finds_a_difference_says_so(finished: tuple[Path, list
 
     found = {name: len(differences) for name, differences in verdicts(folder).items() if differences}
 
-    assert found == {"contacts": 1, "deals": 1, "deals-companies": 1}
+    assert found == {"contacts": 1, "companies": len(WRONG), "deals": 1, "deals-companies": 1}
 
 
 @pytest.mark.heavy

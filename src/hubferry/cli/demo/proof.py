@@ -1,15 +1,21 @@
-"""Compares tables with the portal's own truth, value by value and link by link, both read in full."""
+"""Compares tables with the portal's own truth, value by value and link by link, both read in full.
+
+Whole columns are compared at once; what does not come out equal that way is looked at value by value, and only that.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+import duckdb
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
 import urllib3
 
 from hubferry.project import Project
@@ -17,8 +23,13 @@ from hubferry.project import Project
 OBJECTS = ("contacts", "companies", "deals")
 PAIRS = (("deals", "contacts"), ("deals", "companies"), ("contacts", "companies"))
 _SHOWN = 5
-
-Link = tuple[str, str, str, str, int, str | None]
+_BLOCK = 1 << 24
+"""A record is one line of JSON, and must fit into a block of the reader."""
+_OWN = {"created_at": "createdAt", "updated_at": "updatedAt"}
+_UNCOMPARED = {"id", "archived", "contact_ids"}
+_TEXT = pa.string()
+_LINK = {"toObject": _TEXT, "toId": _TEXT, "category": _TEXT, "typeId": pa.int64(), "label": _TEXT}
+_RECORD = {"id": _TEXT, "state": _TEXT, "createdAt": _TEXT, "updatedAt": _TEXT}
 
 
 @dataclass
@@ -38,79 +49,115 @@ class Verdict:
 
 def compare(project: Project, control_url: str) -> Iterator[Verdict]:
     """Compare every row of contacts, companies and deals, and of the links between them."""
-    truth = {name: list(_fetch_truth(control_url, name)) for name in OBJECTS}
+    links: dict[str, pa.Table] = {}
     for name in OBJECTS:
-        yield _compare_table(project, name, truth[name])
+        table = project.query(f"SELECT * FROM {project.table_name(project.files.file.pull.schema_, name)}")
+        truth = _fetch_truth(control_url, name, table.column_names)
+        links[name] = _build_links(truth)
+        yield _compare_table(name, table, truth)
     for one, other in PAIRS:
-        yield _compare_links(project, one, other, truth)
+        yield _compare_links(project, one, other, links[one])
 
 
-def _fetch_truth(control_url: str, name: str) -> Iterator[dict[str, Any]]:
+def _fetch_truth(control_url: str, name: str, properties: Iterable[str]) -> pa.Table:
+    """Read every record; texts stay texts, and a property that the table has no column for comes along, too."""
     with urllib3.PoolManager() as pool:
-        answer = pool.request("GET", f"{control_url}/truth/{name}")
-        yield from (msgspec.json.decode(line) for line in answer.data.splitlines())
+        body = pool.request("GET", f"{control_url}/truth/{name}").data
+    known = pa.struct([(each, _TEXT) for each in properties if each not in _OWN and each not in _UNCOMPARED])
+    schema = pa.schema({**_RECORD, "properties": known, "associations": pa.list_(pa.struct(list(_LINK.items())))})
+    return pyarrow.json.read_json(
+        io.BytesIO(body),
+        read_options=pyarrow.json.ReadOptions(block_size=_BLOCK),
+        parse_options=pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer"),
+    ).combine_chunks()
 
 
 # Records
 
 
-def _compare_table(project: Project, name: str, truth: Iterable[dict[str, Any]]) -> Verdict:
+def _compare_table(name: str, table: pa.Table, truth: pa.Table) -> Verdict:
     verdict = Verdict(name)
-    table = project.query(f"SELECT * FROM {project.table_name(project.files.file.pull.schema_, name)}")
-    ids = table["id"].to_pylist()
+    ids, known = table["id"].to_pylist(), truth["id"].to_pylist()
     places = {number: place for place, number in enumerate(ids)}
     if len(places) != len(ids):
         verdict.differ(f"{len(ids) - len(places)} ids stand there twice")
-    known = {record["id"]: record for record in truth}
-    for number in places.keys() - known.keys():
+    for number in sorted(places.keys() - set(known)):
         verdict.differ(f"{number} stands in the table only")
-    live = [record for record in known.values() if record["state"] == "live"]
-    _compare_states(verdict, known.values(), places, table["_hubferry_deleted_reason"].to_pylist())
-    both = [record for record in live if record["id"] in places]
+    states = dict(zip(known, truth["state"].to_pylist(), strict=True))
+    reasons = dict(zip(ids, table["_hubferry_deleted_reason"].to_pylist(), strict=True))
+    _compare_states(verdict, states, reasons)
+    both = [place for place, number in enumerate(known) if states[number] == "live" and number in places]
     verdict.rows = len(both)
-    _compare_columns(verdict, both, table.take([places[record["id"]] for record in both]))
+    _compare_columns(verdict, table.take([places[known[place]] for place in both]), truth.take(both))
     return verdict
 
 
-def _compare_states(
-    verdict: Verdict, records: Iterable[Mapping[str, Any]], places: Mapping[str, int], reasons: Sequence[str | None]
-) -> None:
+def _compare_states(verdict: Verdict, states: Mapping[str, str], reasons: Mapping[str, str | None]) -> None:
     """Compare who lives; a record that went before the first pull need not be in the table."""
-    for record in records:
-        number, place = record["id"], places.get(record["id"])
-        wanted = None if record["state"] == "live" else record["state"]
-        if place is None and wanted is None:
-            verdict.differ(f"{number} is live, and missing in the table")
-        elif place is not None and reasons[place] != wanted:
-            verdict.differ(f"{number} is {record['state']}, the table says {reasons[place] or 'live'}")
+    for number, state in states.items():
+        wanted = None if state == "live" else state
+        if number not in reasons:
+            if wanted is None:
+                verdict.differ(f"{number} is live, and missing in the table")
+        elif reasons[number] != wanted:
+            verdict.differ(f"{number} is {state}, the table says {reasons[number] or 'live'}")
 
 
-def _compare_columns(verdict: Verdict, records: Sequence[Mapping[str, Any]], table: pa.Table) -> None:
-    """Compare column by column: a column of the right values is one comparison."""
-    texts = [record["properties"] for record in records]
-    used = set().union(*texts)
-    for name in used - set(table.column_names):
-        verdict.differ(f"there is no column {name}")
-    unparsed = [msgspec.json.decode(text) if text else {} for text in table["_hubferry_unparsed"].to_pylist()]
+def _compare_columns(verdict: Verdict, table: pa.Table, truth: pa.Table) -> None:
+    """Compare the rows of a table with the records of the same places."""
+    properties = truth["properties"].combine_chunks()
+    names = [each.name for each in properties.type]
+    wanted = {**dict(zip(names, properties.flatten(), strict=True)), **{own: truth[name] for own, name in _OWN.items()}}
+    for name in wanted.keys() - set(table.column_names):
+        if pc.count(wanted[name]).as_py():
+            verdict.differ(f"there is no column {name}")
     for name in table.column_names:
-        if name in _OWN or name.startswith("_hubferry_"):
-            continue
-        column = table[name]
-        if name not in used and column.null_count == len(column):
-            continue
-        wanted = [each.get(name) or None for each in texts]
-        verdict.values += len(wanted) - wanted.count(None)
-        parse = _parser(str(column.type))
-        typed = [None if text is None else parse(text) for text in wanted]
-        found = [value if value != "" else None for value in column.to_pylist()]  # "" is how HubSpot says cleared
-        if typed == found:
-            continue
-        for record, text, one, other, rest in zip(records, wanted, typed, found, unparsed, strict=True):
-            if one != other and not (other is None and rest.get(name) == text):
-                verdict.differ(f"{record['id']}.{name} differs")
+        if name in wanted and not name.startswith("_hubferry_"):
+            verdict.values += _compare_column(verdict, name, _filled(wanted[name]), table)
 
 
-_OWN = {"id", "created_at", "updated_at", "archived", "contact_ids"}
+def _compare_column(verdict: Verdict, name: str, wanted: pa.Array, table: pa.Table) -> int:
+    """Compare one column; give how many values it should hold."""
+    column = _filled(table[name])
+    for place in _doubtful(wanted, column):
+        row = table.slice(place, 1)
+        text, value = wanted[place].as_py(), column[place].as_py()
+        rest = msgspec.json.decode(row["_hubferry_unparsed"][0].as_py() or "{}")
+        typed = None if text is None else _parser(str(column.type))(text)
+        if typed != value and not (value is None and rest.get(name) == text):
+            verdict.differ(f"{row['id'][0].as_py()}.{name} differs")
+    return int(pc.count(wanted).as_py())
+
+
+def _filled(values: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Give a column in which a cleared text is none: "" is how HubSpot says cleared."""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return pc.if_else(pc.equal(whole, ""), None, whole) if pa.types.is_string(whole.type) else whole
+
+
+def _doubtful(wanted: pa.Array, found: pa.Array) -> list[int]:
+    """Give the places at which a whole-column comparison does not find the text and the typed value to be the same."""
+    both = pc.and_(wanted.is_valid(), found.is_valid())
+    one_only = pc.xor(wanted.is_valid(), found.is_valid())
+    places: list[int] = pc.indices_nonzero(one_only).to_pylist()
+    if pc.any(both).as_py():
+        try:
+            same = _same(wanted.filter(both), found.filter(both))
+            places += pc.indices_nonzero(both).filter(pc.invert(pc.fill_null(same, False))).to_pylist()
+        except pa.ArrowInvalid:  # a text that is none of the column's type: look at all of them
+            places += pc.indices_nonzero(both).to_pylist()
+    return places
+
+
+def _same(texts: pa.Array, values: pa.Array) -> pa.Array:
+    kind = values.type
+    if pa.types.is_list(kind):
+        return pc.equal(texts, pc.binary_join(values, ";"))
+    if pa.types.is_boolean(kind):
+        return pc.equal(texts, values.cast(_TEXT))
+    if pa.types.is_date(kind):
+        texts = pc.utf8_slice_codeunits(texts, 0, 10)
+    return pc.equal(texts.cast(kind), values)
 
 
 def _parser(kind: str) -> Callable[[str], object]:
@@ -156,43 +203,36 @@ def _moment(text: str) -> object:
 # Links
 
 
-def _compare_links(project: Project, one: str, other: str, truth: Mapping[str, list[dict[str, Any]]]) -> Verdict:
-    verdict = Verdict(f"{one}-{other}")
-    wanted = Counter(_truth_links(one, other, truth[one]))
-    found = Counter(_stored_links(project, one, other))
-    verdict.rows = wanted.total()
-    for link in wanted - found:
-        verdict.differ(f"{_named(link)} is missing in the table")
-    for link in found - wanted:
-        verdict.differ(f"{_named(link)} stands in the table only")
+def _build_links(truth: pa.Table) -> pa.Table:
+    """Give the links of live records, one a row."""
+    live = truth.filter(pc.equal(truth["state"], "live"))
+    lists = live["associations"].combine_chunks()
+    ends = live["id"].combine_chunks().take(pc.list_parent_indices(lists))
+    return pa.table([ends, *pc.list_flatten(lists).flatten()], names=["from_id", *_LINK])
+
+
+def _compare_links(project: Project, one: str, other: str, links: pa.Table) -> Verdict:
+    """Compare as bags: a link that stands there twice is a difference, too."""
+    wanted = links.filter(pc.equal(links["toObject"], other)).drop_columns(["toObject"])
+    verdict = Verdict(f"{one}-{other}", rows=wanted.num_rows)
+    found = _query_links(project, one, other)
+    with duckdb.connect() as engine:
+        engine.register("wanted", wanted)
+        engine.register("found", found)
+        for sides, what in (
+            ("wanted EXCEPT ALL FROM found", "is missing in the table"),
+            ("found EXCEPT ALL FROM wanted", "stands in the table only"),
+        ):
+            for start, end, category, number, _ in engine.execute(f"FROM {sides} LIMIT {_SHOWN}").fetchall():
+                verdict.differ(f"{one} {start} - {end} ({category} {number}) {what}")
     return verdict
 
 
-def _truth_links(one: str, other: str, records: Iterable[Mapping[str, Any]]) -> Iterator[Link]:
-    for record in records:
-        if record["state"] != "live":
-            continue
-        for link in record["associations"]:
-            if link["toObject"] == other:
-                yield one, record["id"], str(link["toId"]), link["category"], int(link["typeId"]), link["label"]
-
-
-def _stored_links(project: Project, one: str, other: str) -> Iterator[Link]:
+def _query_links(project: Project, one: str, other: str) -> pa.Table:
     table = project.table_name(project.files.file.pull.schema_, "associations")
     sql = (
-        f"SELECT from_object, from_id, to_id, category, type_id, label FROM {table}"
+        f"SELECT from_id, to_id, category, type_id, label FROM {table}"
         " WHERE from_object = ? AND to_object = ? AND _hubferry_deleted_at IS NULL"
     )
-    for row in project.query(sql, (one, other)).to_pylist():
-        yield (
-            row["from_object"],
-            str(row["from_id"]),
-            str(row["to_id"]),
-            row["category"],
-            int(row["type_id"]),
-            row["label"],
-        )
-
-
-def _named(link: Link) -> str:
-    return f"{link[0]} {link[1]} - {link[2]} ({link[3]} {link[4]})"
+    rows: Any = project.query(sql, (one, other))
+    return rows
