@@ -17,7 +17,7 @@ from hubspot_emulator.timestamps import parse_ms
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
 
-MOST_PEOPLE = 5_000
+MOST_PEOPLE = 2_500
 BATCH_APP = {"appId": 113, "appName": "Batch"}
 DEFINITIONS: tuple[tuple[int, str, str, str, bool, bool], ...] = (
     (23_704_464, "Newsletter", "What is new, once a month", "Marketing", True, False),

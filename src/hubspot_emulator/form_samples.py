@@ -27,7 +27,7 @@ PLANS: tuple[tuple[str, str], ...] = (
     ("Old webinar", "hubspot"),
 )
 ARCHIVED = "Old webinar"
-MOST_SUBMISSIONS = 20_000
+MOST_SUBMISSIONS = 5_000
 _DEFAULT_STYLE = {
     "fontFamily": "arial, helvetica, sans-serif",
     "backgroundWidth": "100%",

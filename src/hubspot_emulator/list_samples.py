@@ -16,7 +16,7 @@ from hubspot_emulator.samples import COMPANY, CONTACT, DAY_MS, DEAL
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
 
-LARGEST = 100_000
+LARGEST = 20_000
 """No generated list has more members: portals of a million contacts are made to be read, not to be listed."""
 QUIET_MS = 1_800_000
 
@@ -35,7 +35,7 @@ class Plan(NamedTuple):
 
 PLANS = (
     Plan("All contacts", CONTACT, "DYNAMIC", 1.0),
-    Plan("Newsletter", CONTACT, "DYNAMIC", 0.4),
+    Plan("Newsletter", CONTACT, "DYNAMIC", 0.2),
     Plan('Warm leads; "spring", 2026', CONTACT, "MANUAL", 0.1),
     Plan("contacts_2025-03-01.csv", CONTACT, "SNAPSHOT", 0.05, at_once=True),
     Plan("Kunden in Köln 🎪", CONTACT, "DYNAMIC", 0.03),
