@@ -13,6 +13,7 @@ from hubspot_emulator import (
     list_routes,
     marketing_campaigns,
     marketing_emails,
+    pipeline_writes,
     property_rules,
     teams,
     users,
@@ -36,4 +37,5 @@ FAMILIES: tuple[Family, ...] = (
     workflows.FAMILY,
     teams.FAMILY,
     users.FAMILY,
+    pipeline_writes.FAMILY,
 )

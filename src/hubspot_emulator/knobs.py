@@ -93,6 +93,8 @@ class Knobs:
     """Every n-th search page that has a successor holds half of what was asked for, and goes on from there; 0: never."""
     search_unsorted_page_every: int = 0
     """The hits of every n-th search page are not in the order asked for; 0: never."""
+    stage_edit_moves_pipeline: bool = True
+    """Adding, changing or deleting a stage moves the modified date of its pipeline."""
     stats_hide_unsent_emails: bool = True
     """Lists of marketing emails with statistics leave out those that were never sent."""
     update_with_trace_ids_is_partial: bool = True

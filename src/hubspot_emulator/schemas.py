@@ -11,6 +11,7 @@ from hubspot_emulator import (
     form_submissions,
     lists,
     oauth_store,
+    pipeline_store,
     property_rules,
     subscriptions,
     user_store,
@@ -32,4 +33,5 @@ SCHEMAS: tuple[str, ...] = (
     subscriptions.SCHEMA,
     oauth_store.SCHEMA,
     user_store.SCHEMA,
+    pipeline_store.SCHEMA,
 )
