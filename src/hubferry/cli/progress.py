@@ -5,14 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from hubferry.cli.output import Output
 from hubferry.types import Progress, Quiet
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
 
 
 @contextmanager
@@ -21,36 +16,12 @@ def show_progress(out: Output) -> Iterator[Progress]:
     if out.quiet:
         yield Quiet()
     elif sys.stderr.isatty():
-        with _bars() as rich:
-            yield Bars(rich)
+        from hubferry.cli.bars import Bars, Fitted  # noqa: PLC0415  rich is slow to import, and needed for bars only
+
+        with Fitted() as bars:
+            yield Bars(bars)
     else:
         yield Lines(out)
-
-
-class Bars:
-    """One bar a task."""
-
-    def __init__(self, rich: RichProgress) -> None:
-        self._rich = rich
-        self._tasks: dict[str, TaskID] = {}
-
-    def advance(self, task: str, *, done: int, total: int | None = None, calls: int = 0, share: float = 0.0) -> None:
-        """Move a bar."""
-        note = f"{calls:,} calls, {share:.0%} of the limit in use"
-        self._rich.update(self._task(task), completed=done, total=total, records=f"{done:,}", note=note)
-
-    def finish(self, task: str, *, note: str = "") -> None:
-        """Fill a bar."""
-        number = self._task(task)
-        done = next(each.completed for each in self._rich.tasks if each.id == number)
-        self._rich.update(number, total=max(done, 1), completed=max(done, 1))
-        if note:
-            self._rich.update(number, note=note)
-
-    def _task(self, task: str) -> TaskID:
-        if task not in self._tasks:
-            self._tasks[task] = self._rich.add_task(task, total=None, records="", note="")
-        return self._tasks[task]
 
 
 class Lines:
@@ -68,19 +39,3 @@ class Lines:
         """Say how far the task came."""
         done, calls = self._last.get(task, (0, 0))
         self._out.note(f"{task}: {done:,}{f', {calls:,} calls' if calls else ''}{f' ({note})' if note else ''}")
-
-
-def _bars() -> RichProgress:
-    from rich.console import Console  # noqa: PLC0415  slow to import, and needed for bars only
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-    from rich.progress import Progress as RichProgress  # noqa: PLC0415
-
-    return RichProgress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[records]}", justify="right"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}", style="dim"),
-        console=Console(stderr=True),
-        refresh_per_second=8,
-    )

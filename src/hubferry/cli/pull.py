@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from hubferry.project import PullReport
 
 
+_COUNTS = {
+    "read": "read",
+    "inserted": "new",
+    "updated": "changed",
+    "unchanged": "unchanged",
+    "deleted": "deleted",
+    "unparsed": "unparsed",
+    "calls": "calls",
+    "floor_calls": "floor",
+}
+_ALWAYS = {"read", "calls", "floor_calls"}
+"""Counts that are shown also where all are 0: the table is to fit a terminal."""
+
+
 def pull(
     select: Annotated[list[str] | None, typer.Option(metavar="STREAM", help="Only this stream; repeatable.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="STREAM", help="Not this stream; repeatable.")] = None,
@@ -50,36 +64,11 @@ def pull(
 
 def show_pull(out: Output, report: PullReport) -> None:
     """Say what a pull did."""
-    columns = (
-        "stream",
-        "state",
-        "reader",
-        "read",
-        "new",
-        "changed",
-        "unchanged",
-        "deleted",
-        "unparsed",
-        "calls",
-        "floor",
+    shown = [name for name in _COUNTS if name in _ALWAYS or any(getattr(each, name) for each in report.streams)]
+    out.table(
+        ("stream", "state", "reader", *(_COUNTS[name] for name in shown)),
+        [(each.name, each.state, each.reader, *(getattr(each, name) for name in shown)) for each in report.streams],
     )
-    rows = [
-        (
-            each.name,
-            each.state,
-            each.reader,
-            each.read,
-            each.inserted,
-            each.updated,
-            each.unchanged,
-            each.deleted,
-            each.unparsed,
-            each.calls,
-            each.floor_calls,
-        )
-        for each in report.streams
-    ]
-    out.table(columns, rows)
     for each in report.associations:
         out.line(f"{each.name}: {each.inserted:,} new, {each.deleted:,} removed, {each.unchanged:,} unchanged")
     out.line(f"\n{report.run_id}: {report.calls:,} calls and {report.searches:,} searches in {report.seconds:.1f} s")

@@ -195,7 +195,7 @@ class LinkPull:
         self._tally.read += len(links)
         self._tally.merged += counts
         self._tally.deleted += gone
-        self._pulling.progress.advance(self._stream, done=self._tally.read, share=self._client.usage.share())
+        self._pulling.tell(self._stream, done=self._tally.read)
 
     def _mark_unread(self, tx: Transaction, way: tuple[str, str], end: str, read: str, ids: str, stamp: Stamp) -> int:
         """Mark stored links of these ends that HubSpot no longer has."""

@@ -57,6 +57,6 @@ def _fetch_all(pulling: Pulling, stream: Stream, tally: Tally) -> list[Raw]:
             pulling.stop.check()
             results += page
             tally.read = len(results)
-            pulling.progress.advance(stream.name, done=tally.read, share=pulling.client.usage.share())
+            pulling.tell(stream.name, done=tally.read)
     tally.floor_calls = pulling.calls() - calls
     return results

@@ -67,6 +67,8 @@ class Pulling:
     full_refresh: bool = False
     allow_deletes: bool = False
     stop: Stop = field(default_factory=Stop)
+    _begun: dict[str, int] = field(default_factory=dict)
+    """How many calls the client had made when a task began."""
 
     @property
     def schema(self) -> str:
@@ -80,6 +82,15 @@ class Pulling:
     def calls(self) -> int:
         """Count the calls of the client so far, searches among them."""
         return self.client.usage.counted + self.client.usage.searches
+
+    def begin(self, task: str) -> int:
+        """Note that a task begins; give the calls made so far."""
+        return self._begun.setdefault(task, self.calls())
+
+    def tell(self, task: str, *, done: int, total: int | None = None) -> None:
+        """Tell how far a task is, with the calls it made and the share of the limit in use."""
+        calls = self.calls() - self.begin(task)
+        self.progress.advance(task, done=done, total=total, calls=calls, share=self.client.usage.share())
 
     def block_of(self, stream: Stream) -> StreamBlock:
         """Give the project's settings of a stream."""

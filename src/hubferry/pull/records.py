@@ -203,9 +203,7 @@ class RecordPull:
         crashpoint("pull.page_fetched")
         self._tally.read += count
         self._pulling.stop.check()
-        self._pulling.progress.advance(
-            self._stream.name, done=self._tally.read, total=total, share=self._client.usage.share()
-        )
+        self._pulling.tell(self._stream.name, done=self._tally.read, total=total)
 
     # Writing
 

@@ -132,7 +132,7 @@ def _pull_streams(pulling: Pulling, streams: Sequence[Stream]) -> Iterator[Strea
 
 
 def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
-    tally, calls, began = Tally(), pulling.calls(), pulling.client.now()
+    tally, calls, began = Tally(), pulling.begin(stream.name), pulling.client.now()
     state: State = "done"
     error: HubferryError | None = None
     try:
@@ -197,7 +197,8 @@ def _pull_links(
 
 
 def _pull_pair(pulling: Pulling, pair: Pair, sides: Sequence[str]) -> AssociationReport:
-    tally, calls = LinkTally(), pulling.calls()
+    task = f"associations {pair.name}"
+    tally, calls = LinkTally(), pulling.begin(task)
     state: State = "done"
     error: HubferryError | None = None
     try:
@@ -206,7 +207,7 @@ def _pull_pair(pulling: Pulling, pair: Pair, sides: Sequence[str]) -> Associatio
         raise
     except HubferryError as caught:
         state, error = _state_of(caught), caught
-    pulling.progress.finish(f"associations {pair.name}", note=state)
+    pulling.progress.finish(task, note=state)
     return AssociationReport(
         name=pair.name,
         state=state,

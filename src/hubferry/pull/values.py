@@ -104,7 +104,11 @@ def _parse_double(text: str) -> float | None:
     """Give the number only where the text is its shortest form or its exact value: nothing of it gets lost."""
     if not _ANY_NUMBER.fullmatch(text):
         return None
-    number, exact = float(text), Decimal(text)
+    number = float(text)
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:  # an exponent beyond what any number has
+        return None
     if number in {float("inf"), float("-inf")}:
         return None
     return number if exact in {Decimal(repr(number)), Decimal(number)} else None
@@ -135,7 +139,7 @@ def _parse_decimal(text: str | None, precision: int, scale: int) -> Decimal | No
 def _parse_time(text: str) -> datetime | None:
     """Read what is not HubSpot's usual form: milliseconds since 1970, a bare date, an offset."""
     if _is_integer(text):
-        milliseconds = int(text)
+        milliseconds = int(text) if len(text) <= len(str(_FIRST_MS)) else _LAST_MS + 1  # Python refuses 4,300 digits
         return _EPOCH + timedelta(milliseconds=milliseconds) if _FIRST_MS <= milliseconds <= _LAST_MS else None
     try:
         moment = datetime.fromisoformat(text)
