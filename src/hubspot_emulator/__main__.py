@@ -23,6 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--contacts", type=int, default=20_000, help="contacts to generate (default 20000)")
     add("--companies", type=int, help="companies to generate (default: a fifth of the contacts)")
     add("--deals", type=int, help="deals to generate (default: a quarter of the contacts)")
+    add("--no-activity", action="store_true", help="records and links only: no activities, forms, lists, e-mail events")
     add("--seed", type=int, default=1, help="the same seed gives the same portal (default 1)")
     add("--db", help="SQLite file that keeps the portal; one that holds a portal is opened as it is (default: memory)")
     add("--latency-ms", type=float, default=0.0, help="time every answer takes at least (default 0)")
@@ -64,6 +65,7 @@ def build_settings(options: argparse.Namespace) -> Settings:
         contacts=options.contacts,
         companies=options.companies,
         deals=options.deals,
+        activity=not options.no_activity,
         seed=options.seed,
         db=options.db,
         latency_ms=options.latency_ms,

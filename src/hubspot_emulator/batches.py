@@ -83,8 +83,8 @@ def update_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
         record_id = targets[id(each)]
         if record_id is None:
             return None
-        writing.update(portal, kind, record_id, each.get("properties"), request)
-        return writing.updated(portal, kind, record_id, each["properties"])
+        current = writing.update(portal, kind, record_id, each.get("properties"), request)
+        return writing.updated(portal, kind, current, each["properties"])
 
     results = batch.write(update)
     errors = [_not_found(kind, missing), *batch.errors] if missing else batch.errors
@@ -137,13 +137,11 @@ class _Batch:
 
     def write(self, one: Callable[[Input], Record | None]) -> list[Record]:
         """Write every input; without trace ids a single failure raises, and the caller's rollback undoes the rest."""
-        if not self._portal.db.in_transaction:
-            self._portal.db.execute("BEGIN")  # else the first savepoint's release would commit
         results: list[Record] = []
         failures: list[tuple[Input, ApiError]] = []
         for each in self._found:
             try:
-                record = self._guarded(one, each)
+                record = one(each)  # nothing is written before it raises: `writing` promises that
             except ApiError as error:
                 failures.append((each, error))
                 continue
@@ -156,17 +154,6 @@ class _Batch:
         self.errors = _grouped(failures)
         return results
 
-    def _guarded(self, one: Callable[[Input], Record | None], each: Input) -> Record | None:
-        db = self._portal.db
-        db.execute("SAVEPOINT one_input")
-        try:
-            return one(each)
-        except ApiError:
-            db.execute("ROLLBACK TO one_input")
-            raise
-        finally:
-            db.execute("RELEASE one_input")
-
 
 def _upsert_one(portal: Portal, kind: ObjectType, each: Input, request: ApiRequest, at_ms: int) -> Record:
     key, name = each["id"], each["idProperty"]
@@ -176,8 +163,8 @@ def _upsert_one(portal: Portal, kind: ObjectType, each: Input, request: ApiReque
         body = {"properties": {name: key} | given}
         record = writing.created(portal, kind, writing.create(portal, kind, body, request, at_ms=at_ms))
     else:
-        writing.update(portal, kind, record_id, given, request)
-        record = writing.updated(portal, kind, record_id, {name: key} | given)
+        current = writing.update(portal, kind, record_id, given, request)
+        record = writing.updated(portal, kind, current, {name: key} | given)
     record.new = record_id is None
     return record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from hubspot_emulator import timestamps
@@ -20,6 +21,7 @@ LIFECYCLE = (
     "other",
 )
 SOURCE_ID = "19083857"
+_NO_DIGIT = re.compile(r"\D+")
 _COUNTERS = ("num_associated_contacts", "num_notes")
 
 
@@ -34,7 +36,7 @@ def complete_new(kind: ObjectType, record_id: int, properties: Values, created_m
     fill = _NEW.get(kind.name)
     if fill is not None:
         values |= fill(record_id, properties, created)
-    values |= {name: value for name, value in properties.items() if value != ""}
+    values |= properties if "" not in properties.values() else {name: each for name, each in properties.items() if each}
     values |= _calculated(kind, values)
     values["hs_object_id"] = str(record_id)
     values[kind.created_property] = created
@@ -139,10 +141,13 @@ def _calculated(kind: ObjectType, values: Values) -> Values:
     found: Values = {}
     if kind.name == "contacts":
         email = values.get("email", "")
-        names = " ".join(part for part in (values.get("firstname", ""), values.get("lastname", "")) if part)
-        found = {"hs_email_domain": email.rpartition("@")[2], "hs_full_name_or_email": names or email}
-        phone = "".join(digit for digit in values.get("phone", "") if digit.isdigit())
-        found["hs_searchable_calculated_phone_number"] = phone
+        first, last = values.get("firstname", ""), values.get("lastname", "")
+        names = f"{first} {last}" if first and last else first or last
+        found = {
+            "hs_email_domain": email.rpartition("@")[2],
+            "hs_full_name_or_email": names or email,
+            "hs_searchable_calculated_phone_number": _NO_DIGIT.sub("", values.get("phone", "")),
+        }
     elif kind.name == "companies":
         found = {"hs_task_label": values.get("name", "")}
         if values.get("domain") and not values.get("website"):

@@ -46,14 +46,17 @@ def is_generated(portal: Portal) -> bool:
 def generate(portal: Portal, settings: Settings) -> None:
     """Fill an empty portal; commits once, so that a killed start leaves nothing half made."""
     with portal.lock:
+        # A rollback journal of a new file holds nothing; the write-ahead log would hold the whole portal a second time.
+        portal.db.execute("PRAGMA journal_mode = DELETE")
         Generation(portal, settings).run()
         for family in FAMILIES:
-            if family.fill is not None:
+            if family.fill is not None and settings.activity:
                 family.fill(portal, settings.seed)
         portal.db.execute("DELETE FROM events")  # what happened before the portal started is not an applied write
         portal.db.execute("DELETE FROM old_images")  # and the search index has long seen it
         portal.db.execute("INSERT INTO settings VALUES (?, ?)", (MARK, f"seed {settings.seed}"))
         portal.commit()
+        portal.db.execute("PRAGMA journal_mode = WAL")
 
 
 class Generation:

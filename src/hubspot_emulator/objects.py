@@ -87,8 +87,8 @@ def update_record(portal: Portal, request: ApiRequest) -> ApiResponse:
     record_id = reading.find_id(portal, kind, request.params["objectId"], id_property)
     if record_id is None or portal.record_state(kind.type_id, record_id) != "live":
         raise not_found()
-    writing.update(portal, kind, record_id, body.get("properties"), request)
-    return json_response(writing.updated(portal, kind, record_id, body.get("properties") or {}))
+    current = writing.update(portal, kind, record_id, body.get("properties"), request)
+    return json_response(writing.updated(portal, kind, current, body.get("properties") or {}))
 
 
 def archive_record(portal: Portal, request: ApiRequest) -> ApiResponse:

@@ -11,7 +11,8 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from itertools import islice
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -47,7 +48,15 @@ ERASED = "erased email"
 """Where unique values keep the e-mails of erased contacts, which nobody may use again."""
 _CLUSTER = 97
 _DAY_MS = 86_400_000
+_LOADED_AT_ONCE = 10_000
 _FIRST_ID = 101
+
+
+class Current(NamedTuple):
+    """A record as it is stored, and its values."""
+
+    row: Row
+    values: Properties
 
 
 class Portal:
@@ -203,7 +212,7 @@ class Portal:
         updated = max(now, created) if updated_ms is None else updated_ms
         full = defaults.complete_new(kind, record_id, properties, created)
         self._write(kind, Row(record_id, State.LIVE, created, updated, None, None, b""), full, None)
-        self._add_history(type_id, record_id, properties, now, self.source)
+        self._add_history(type_id, record_id, properties, {}, now)
         self._add_unique(type_id, record_id, full)
         self.log_event("create", type_id, record_id, request)
         if self.knobs.late_modified_ms:
@@ -240,27 +249,40 @@ class Portal:
                 self._write(kind, row._replace(updated_ms=due_ms), decode_properties(row.properties), row)
         self.db.execute("DELETE FROM late_moves WHERE due_ms <= ?", (now,))
 
-    def update_record(self, type_id: str, record_id: int, properties: Properties, *, request: str = "") -> None:
-        """Set values of a live record ("" clears) and what is calculated from them; KeyError when there is none."""
-        row, before = self._live(type_id, record_id)
+    def update_record(
+        self,
+        type_id: str,
+        record_id: int,
+        properties: Properties,
+        *,
+        request: str = "",
+        current: Current | None = None,
+    ) -> Current:
+        """Set values of a live record ("" clears) and what is calculated from them; give it as it is then.
+
+        `current` is the record as `live` gave it, where the caller has read it already. KeyError when there is none.
+        """
+        row, before = current or self.live(type_id, record_id)
         kind = self.types.resolve(type_id)
         changes = defaults.complete_change(kind, before, properties)
         changed = {name: value for name, value in changes.items() if before.get(name, "") != value}
         if not changed and not self.knobs.noop_write_moves_modified:
-            return
-        self._start_history(type_id, row, before, changed)
+            return Current(row, before)
         after = before | changed
         created = row.created_ms
         if kind.created_property in changed:
             created = timestamps.parse_ms(changed[kind.created_property])
-        self._write(kind, row._replace(created_ms=created, updated_ms=self.now_ms()), after, row)
-        self._add_history(type_id, record_id, changed, self.now_ms(), self.source)
+        now = self.now_ms()
+        stored = self._write(kind, row._replace(created_ms=created, updated_ms=now), after, row)
+        replaced = {name: before[name] for name in changed if name in before}
+        self._add_history(type_id, record_id, changed, replaced, now)
         self._replace_unique(type_id, record_id, before, after)
         self.log_event("update", type_id, record_id, request, {"properties": sorted(properties)})
+        return stored
 
     def archive_record(self, type_id: str, record_id: int, *, request: str = "") -> None:
         """Move a live record to the recycle bin: its unique values are free again, its modified date stays (HS-08)."""
-        row, values = self._live(type_id, record_id)
+        row, values = self.live(type_id, record_id)
         self._remember(type_id, record_id, row)
         now = self.now_ms()
         self.table(type_id).put(row._replace(state=State.ARCHIVED, archived_ms=now))
@@ -325,8 +347,8 @@ class Portal:
     def merge_records(self, type_id: str, primary_id: int, merged_id: int, *, request: str = "") -> int:
         """Merge two live records, values and associations; give the id of the survivor, which is new unless a knob says not."""
         kind = self.types.resolve(type_id)
-        primary, primary_values = self._live(type_id, primary_id)
-        merged, merged_values = self._live(type_id, merged_id)
+        primary, primary_values = self.live(type_id, primary_id)
+        merged, merged_values = self.live(type_id, merged_id)
         now = self.now_ms()
         keep = self.knobs.merge_keeps_primary
         survivor_id = primary_id if keep else self._next_id(type_id)
@@ -350,17 +372,21 @@ class Portal:
         """Create many records fast from (properties, created_ms, updated_ms): unchecked, and no events; give their ids."""
         kind = self.types.resolve(type_id)
         unique = self._unique_names(type_id)
-        stored: list[Row] = []
-        held: list[tuple[str, str, str, int]] = []
-        for properties, created, updated in rows:
-            record_id = self._next_id(type_id)
-            full = defaults.complete_new(kind, record_id, properties, created)
-            full[kind.modified_property] = timestamps.render_ms(updated)
-            stored.append(Row(record_id, State.LIVE, created, updated, None, None, encode(full)))
-            held += [(type_id, name, value, record_id) for name, value in _unique_pairs(unique, full)]
-        self.table(type_id).put_many(stored)
-        self.db.executemany("INSERT INTO unique_values VALUES (?, ?, ?, ?)", held)
-        return [row.id for row in stored]
+        ids: list[int] = []
+        pending = iter(rows)
+        while chunk := list(islice(pending, _LOADED_AT_ONCE)):  # a million records at once would fill the memory
+            stored: list[Row] = []
+            held: list[tuple[str, str, str, int]] = []
+            for properties, created, updated in chunk:
+                record_id = self._next_id(type_id)
+                full = defaults.complete_new(kind, record_id, properties, created)
+                full[kind.modified_property] = timestamps.render_ms(updated)
+                stored.append(Row(record_id, State.LIVE, created, updated, None, None, encode(full)))
+                held += [(type_id, name, value, record_id) for name, value in _unique_pairs(unique, full)]
+            self.table(type_id).put_many(stored)
+            self.db.executemany("INSERT INTO unique_values VALUES (?, ?, ?, ?)", sorted(held))
+            ids += [row.id for row in stored]
+        return ids
 
     def log_event(
         self, what: str, type_id: str, record_id: int | str, request: str, detail: Mapping[str, object] | None = None
@@ -396,22 +422,25 @@ class Portal:
         self._last_ids[counted[0]] = last + step
         return last + step
 
-    def _live(self, type_id: str, record_id: int) -> tuple[Row, Properties]:
+    def live(self, type_id: str, record_id: int) -> Current:
+        """Give a live record with its values; KeyError when there is none."""
         row = self.table(type_id).row(record_id)
         if row is None or row.state != State.LIVE:
             raise KeyError(f"{type_id} has no live record {record_id}")
-        return row, decode_properties(row.properties)
+        return Current(row, decode_properties(row.properties))
 
-    def _write(self, kind: ObjectType, row: Row, values: Properties, before: Row | None) -> None:
+    def _write(self, kind: ObjectType, row: Row, values: Properties, before: Row | None) -> Current:
         self._remember(kind.type_id, row.id, before)
-        self._store(kind, row, values)
+        return self._store(kind, row, values)
 
-    def _store(self, kind: ObjectType, row: Row, values: Properties) -> None:
+    def _store(self, kind: ObjectType, row: Row, values: Properties) -> Current:
         values[kind.created_property] = timestamps.render_ms(row.created_ms)
         values[kind.modified_property] = timestamps.render_ms(row.updated_ms)
         if not self.knobs.cleared_reads_empty:
             values = {name: value for name, value in values.items() if value != ""}
-        self.table(kind.type_id).put(row._replace(properties=encode(values)))
+        stored = row._replace(properties=encode(values))
+        self.table(kind.type_id).put(stored)
+        return Current(stored, values)
 
     def _remember(self, type_id: str, record_id: int, before: Row | None) -> None:
         """Keep what the search index still holds of a record; nothing, where it is new."""
@@ -453,21 +482,11 @@ class Portal:
             self._remove_unique(type_id, before)
             self._add_unique(type_id, record_id, after)
 
-    def _start_history(self, type_id: str, row: Row, before: Properties, changed: Properties) -> None:
-        """Records loaded in bulk have no history yet: their first value counts as set at their creation."""
-        known = {
-            name
-            for (name,) in self.db.execute(
-                "SELECT DISTINCT name FROM history WHERE type_id = ? AND record_id = ?", (type_id, row.id)
-            )
-        }
-        first = {name: before[name] for name in changed if name in before and name not in known}
-        self._add_history(type_id, row.id, first, row.created_ms, "MIGRATION")
-
-    def _add_history(self, type_id: str, record_id: int, values: Properties, at_ms: int, source: str) -> None:
-        self.db.executemany(
-            "INSERT INTO history (type_id, record_id, name, value, at_ms, source) VALUES (?, ?, ?, ?, ?, ?)",
-            [(type_id, record_id, name, value, at_ms, source) for name, value in values.items()],
+    def _add_history(self, type_id: str, record_id: int, changes: Properties, before: Properties, at_ms: int) -> None:
+        """Note a write: one row, whatever it changes, with what it replaced, since loaded records have no history yet."""
+        self.db.execute(
+            "INSERT INTO history (type_id, record_id, at_ms, source, changes, before) VALUES (?, ?, ?, ?, ?, ?)",
+            (type_id, record_id, at_ms, self.source, encode(changes), encode(before)),
         )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
 
 _SHAPES_KEPT = 256
+_texts = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class Record(msgspec.Struct, rename="camel"):
@@ -106,17 +107,22 @@ def history(portal: Portal, kind: ObjectType, row: Row, names: Iterable[str]) ->
     current = portal.values_of(kind.type_id, row.id)
     created = timestamps.render_ms(row.created_ms)
     found: dict[str, list[dict[str, Any]]] = {}
+    written = portal.db.execute(
+        "SELECT changes, before, at_ms, source FROM history WHERE type_id = ? AND record_id = ? ORDER BY seq DESC",
+        (kind.type_id, row.id),
+    ).fetchall()
+    writes = [(_texts(changes), _texts(before), at_ms, source) for changes, before, at_ms, source in written]
     for name in sorted(set(names) & known.keys()):
-        rows = portal.db.execute(
-            "SELECT value, at_ms, source FROM history WHERE type_id = ? AND record_id = ? AND name = ?"
-            " ORDER BY seq DESC",
-            (kind.type_id, row.id, name),
-        ).fetchall()
         versions = [
-            {"value": value, "timestamp": timestamps.render_ms(at_ms), "sourceType": source}
-            for value, at_ms, source in rows
+            {"value": changes[name], "timestamp": timestamps.render_ms(at_ms), "sourceType": source}
+            for changes, _, at_ms, source in writes
+            if name in changes
         ]
-        if not versions and name in current:
-            versions = [{"value": current[name], "timestamp": created, "sourceType": "MIGRATION"}]
+        # What a record was loaded with, or what was calculated, counts as set at its creation.
+        first = next(
+            (before.get(name) for changes, before, *_ in reversed(writes) if name in changes), current.get(name)
+        )
+        if first is not None:
+            versions.append({"value": first, "timestamp": created, "sourceType": "MIGRATION"})
         found[name] = versions
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -154,6 +155,12 @@ def _moment_before(now_ms: int) -> Make:
     )
 
 
+@functools.cache
+def _local_part(first: str, last: str) -> str:
+    local = "".join(letter for letter in f"{first}.{last}".lower() if letter.isascii() and letter not in " '")
+    return local.strip(".") or "kontakt"
+
+
 class Samples:
     """Makes records of one portal; the same generator state gives the same records."""
 
@@ -167,6 +174,10 @@ class Samples:
             DEAL: self._deal_fields(owner, moment),
             TICKET: self._ticket_fields(owner),
         }
+        self._draws = {
+            type_id: tuple((field.name, field.share, field.make) for field in fields)
+            for type_id, fields in self.fields.items()
+        }
         self.writable: Mapping[str, tuple[Field, ...]] = {
             type_id: tuple(field for field in fields if not portal.properties(type_id)[field.name].read_only)
             for type_id, fields in self.fields.items()
@@ -177,8 +188,7 @@ class Samples:
         first, last = FIRST_NAMES[int(rng.random() * len(FIRST_NAMES))], LAST_NAMES[int(rng.random() * len(LAST_NAMES))]
         values = {"firstname": first, "lastname": last, "contact_number": f"C-{number:07d}"}
         if rng.random() < 0.97:
-            local = "".join(letter for letter in f"{first}.{last}".lower() if letter.isascii() and letter not in " '")
-            values["email"] = f"{local.strip('.') or 'kontakt'}.{number}@{DOMAINS[number % len(DOMAINS)]}"
+            values["email"] = f"{_local_part(first, last)}.{number}@{DOMAINS[number % len(DOMAINS)]}"
             if rng.random() < 0.01:
                 values["hs_additional_emails"] = f"old.{number}@example.org;private.{number}@example.net"
         if company:
@@ -222,9 +232,9 @@ class Samples:
 
     def _fill(self, rng: Random, type_id: str, values: Values) -> Values:
         draw = rng.random
-        for field in self.fields[type_id]:
-            if draw() < field.share:
-                values[field.name] = field.make(rng)
+        for name, share, make in self._draws[type_id]:
+            if draw() < share:
+                values[name] = make(rng)
         return values
 
     def _options(self, type_id: str, name: str) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ class Settings:
     """None: a fifth of the contacts."""
     deals: int | None = None
     """None: a quarter of the contacts."""
+    activity: bool = True
+    """Whether there is more than records and links: activities, forms, lists, e-mail events and the like."""
     seed: int = 1
     db: str | None = None
     """A file that keeps the portal; None: memory, gone with the process. A file that holds a portal is opened as it is."""

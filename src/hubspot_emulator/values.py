@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +21,7 @@ LONGEST = 65_536
 _DAY_MS = 86_400_000
 _YEARS_1000_MS = 1_000 * 31_556_952_000
 _ERRORS_SHOWN = 3  # recorded: the message lists every problem, `errors` three
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\Z")
 _EMAIL = re.compile(r"[^@\s,;<>()\[\]\\\"]+@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+([a-z]{2,}|xn--[a-z0-9-]+)\Z")
 _RESERVED_DOMAINS = frozenset({"test", "invalid", "localhost", "local", "example"})
@@ -179,8 +180,8 @@ def _boolean(value: str) -> str:
 
 def _date(value: str) -> str:
     try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-            datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC)
+        if _DAY.fullmatch(value):
+            date.fromisoformat(value)
             return value
         moment = timestamps.parse_ms(value)
     except ValueError as error:

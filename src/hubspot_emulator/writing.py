@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hubspot_emulator import associations, property_rules, reading, rendering, values
 from hubspot_emulator.http import ApiError, ApiRequest
 from hubspot_emulator.object_types import ObjectType
-from hubspot_emulator.portal import ERASED
+from hubspot_emulator.portal import ERASED, Current
 from hubspot_emulator.property_definition import Problem
 from hubspot_emulator.rendering import Record
-from hubspot_emulator.storage import Row
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
@@ -61,26 +60,27 @@ def create(
     return record_id
 
 
-def update(portal: Portal, kind: ObjectType, record_id: int, given: object, request: ApiRequest) -> None:
-    """Change a live record, or raise ApiError with nothing written."""
+def update(portal: Portal, kind: ObjectType, record_id: int, given: object, request: ApiRequest) -> Current:
+    """Change a live record and give it as it is then, or raise ApiError with nothing written."""
     if not given:
         raise ApiError(400, "No properties found to update, please provide at least one.")
-    stored = _checked(portal, kind, given, portal.values_of(kind.type_id, record_id), request.version)
+    current = portal.live(kind.type_id, record_id)
+    stored = _checked(portal, kind, given, current.values, request.version)
     check_unique(portal, kind, record_id, stored)
-    portal.update_record(kind.type_id, record_id, stored, request=request.correlation_id)
+    return portal.update_record(kind.type_id, record_id, stored, request=request.correlation_id, current=current)
 
 
 def created(portal: Portal, kind: ObjectType, record_id: int) -> Record:
     """Build the answer to a create: everything that is set."""
-    return rendering.written(portal, kind, _row(portal, kind, record_id), portal.values_of(kind.type_id, record_id))
+    current = portal.live(kind.type_id, record_id)
+    return rendering.written(portal, kind, current.row, current.values)
 
 
-def updated(portal: Portal, kind: ObjectType, record_id: int, given: dict[str, Any]) -> Record:
+def updated(portal: Portal, kind: ObjectType, current: Current, given: dict[str, Any]) -> Record:
     """Build the answer to an update: the core, what was sent, and a handful more."""
-    current = portal.values_of(kind.type_id, record_id)
     names = {*kind.core_properties, *given, *_SHOWN_AFTER_UPDATE}
-    shown = {name: value for name, value in current.items() if name in names}
-    return rendering.written(portal, kind, _row(portal, kind, record_id), shown)
+    shown = {name: current.values[name] for name in names if name in current.values}
+    return rendering.written(portal, kind, current.row, shown)
 
 
 def check_unique(portal: Portal, kind: ObjectType, record_id: int | None, stored: dict[str, str]) -> None:
@@ -125,13 +125,6 @@ def _checked(
     if problems:
         raise InvalidValuesError(portal, problems)
     return stored
-
-
-def _row(portal: Portal, kind: ObjectType, record_id: int) -> Row:
-    row = portal.table(kind.type_id).row(record_id)
-    if row is None:
-        raise KeyError(f"{kind.name} has no record {record_id}")
-    return row
 
 
 def find_target(portal: Portal, kind: ObjectType, key: str, id_property: str | None) -> int | None:
