@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import associations, parsing
+from hubspot_emulator import association_limits, associations, parsing
 from hubspot_emulator.association_types import HUBSPOT_DEFINED, Direction, LinkType, TypeKey
 from hubspot_emulator.associations import Page
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, json_response
@@ -47,14 +47,16 @@ class Outcome:
     errors: list[Problem] = field(default_factory=list)
 
 
-def _ends(portal: Portal, request: ApiRequest) -> Ends:
+def ends_of(portal: Portal, request: ApiRequest) -> Ends:
+    """Read the two objects of the path."""
     from_kind = portal.types.resolve(request.params["fromObjectType"])
     to_kind = portal.types.resolve(request.params["toObjectType"])
     ways = associations.direction(portal, from_kind.type_id, to_kind.type_id)
     return Ends(portal=portal, request=request, from_kind=from_kind, to_kind=to_kind, ways=ways)
 
 
-def _inputs(request: ApiRequest, known: Sequence[str], most: int) -> list[dict[str, Any]]:
+def read_inputs(request: ApiRequest, known: Sequence[str], most: int) -> list[dict[str, Any]]:
+    """Give the inputs of a batch, each with known fields only."""
     parsing.known_parameters(request, ())
     body = parsing.fields(request.json(), ("inputs",))
     found = parsing.items(body.get("inputs"), where="inputs")
@@ -64,11 +66,13 @@ def _inputs(request: ApiRequest, known: Sequence[str], most: int) -> list[dict[s
     return [parsing.fields(each, known, where="an input") for each in found]
 
 
-def _id_in(value: object, where: str) -> str:
+def id_in(value: object, where: str) -> str:
+    """Read `{"id": ...}`."""
     return parsing.text(parsing.fields(value, ("id",), where=where).get("id"), where=f"{where}.id")
 
 
-def _answer(portal: Portal, outcome: Outcome, *, status: int) -> ApiResponse:
+def answer(portal: Portal, outcome: Outcome, *, status: int) -> ApiResponse:
+    """Build the answer of a batch: 207 as soon as an input failed."""
     now = render_ms(portal.now_ms())
     body: dict[str, Any] = {"completedAt": now, "status": "COMPLETE", "startedAt": now, "results": outcome.results}
     if outcome.errors:
@@ -82,9 +86,9 @@ def _answer(portal: Portal, outcome: Outcome, *, status: int) -> ApiResponse:
 
 def read_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer the links of up to 1,000 records, each with a page and cursor of its own."""
-    ends, outcome = _ends(portal, request), Outcome()
+    ends, outcome = ends_of(portal, request), Outcome()
     wanted: dict[str, int] = {}
-    for each in _inputs(request, ("after", "id"), READ_LIMIT):
+    for each in read_inputs(request, ("after", "id"), READ_LIMIT):
         after = each.get("after")
         start = 0 if after is None else associations.parse_after(parsing.text(after, where="after"))
         wanted[parsing.text(each.get("id"), where="id")] = start
@@ -92,19 +96,22 @@ def read_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
         portal, ends.from_kind.type_id, {int(name) for name in wanted if associations.is_id(name)}
     )
     size = portal.knobs.page_size
-    for name, start in _shuffled(wanted):
+    for name, start in shuffled(wanted):
         if not associations.is_id(name):
-            outcome.errors.append(_invalid_id(name))
+            outcome.errors.append(invalid_id(name))
             continue
-        page = _page(ends, int(name), size, start) if int(name) in live else Page({}, None)
+        page = page_of(ends, int(name), size, start) if int(name) in live else Page({}, None)
         if page.ends:
-            outcome.results.append({"from": {"id": name}, "to": _render_ends(ends, page), **_paging(ends, name, page)})
+            outcome.results.append(
+                {"from": {"id": name}, "to": _render_ends(ends, page), **paging_of(ends, name, page)}
+            )
         elif portal.knobs.missing_is_error:
-            outcome.errors.append(_nothing_associated(ends, name))
-    return _answer(portal, outcome, status=200)
+            outcome.errors.append(nothing_associated(ends, name))
+    return answer(portal, outcome, status=200)
 
 
-def _page(ends: Ends, from_id: int, size: int, after: int) -> Page:
+def page_of(ends: Ends, from_id: int, size: int, after: int) -> Page:
+    """Read a page of one record's links."""
     return associations.page(ends.portal, ends.ways, from_id, size=size, after=after)
 
 
@@ -122,16 +129,18 @@ def _render_type(link_type: LinkType) -> dict[str, Any]:
     return {"category": link_type.category, "typeId": link_type.type_id, "label": link_type.label}
 
 
-def _paging(ends: Ends, from_id: str, page: Page) -> dict[str, Any]:
+def paging_of(ends: Ends, from_id: str, page: Page) -> dict[str, Any]:
+    """Build the cursor of one record's links; nothing on the last page."""
     if page.after is None:
         return {}
     token = associations.render_after(page.after)
-    prefix = "/crm/v4/objects" if ends.request.version == "v4" else f"/crm/objects/{ends.request.version}"
+    version = ends.request.version
+    prefix = f"/crm/{version}/objects" if version in {"v3", "v4"} else f"/crm/objects/{version}"
     path = f"{prefix}/{ends.from_kind.type_id}/{from_id}/associations/{ends.to_kind.type_id}"
     return {"paging": {"next": {"after": token, "link": f"https://api.hubapi.com{path}?after={token}"}}}
 
 
-def _shuffled(wanted: Mapping[str, int]) -> list[tuple[str, int]]:
+def shuffled(wanted: Mapping[str, int]) -> list[tuple[str, int]]:
     """Order as HubSpot does: not as asked. The same request always gets the same order."""
     return sorted(wanted.items(), key=lambda item: (hash_of(item[0]), item[0]))
 
@@ -144,43 +153,46 @@ def hash_of(name: str) -> int:
 # --- errors of one input --------------------------------------------------------------------------------------------
 
 
-def _problem(category: str, sub_category: str | None, message: str, context: Mapping[str, list[str]]) -> Problem:
-    problem: Problem = {"status": "error", "category": category}
+def problem(category: str, sub_category: str | None, message: str, context: Mapping[str, list[str]]) -> Problem:
+    """Build what a batch lists of one input that failed."""
+    parts: Problem = {"status": "error", "category": category}
     if sub_category:
-        problem["subCategory"] = f"crm.associations.{sub_category}"
-    problem["message"] = message
-    return problem | ({"context": context} if context else {})
+        parts["subCategory"] = f"crm.associations.{sub_category}"
+    parts["message"] = message
+    return parts | ({"context": context} if context else {})
 
 
-def _invalid_id(name: str) -> Problem:
-    return _problem("VALIDATION_ERROR", "INVALID_IDENTIFIER", f"{name} is not a valid ID", {"id": [name]})
+def invalid_id(name: str) -> Problem:
+    """Say that a text is no id."""
+    return problem("VALIDATION_ERROR", "INVALID_IDENTIFIER", f"{name} is not a valid ID", {"id": [name]})
 
 
-def _nothing_associated(ends: Ends, name: str) -> Problem:
+def nothing_associated(ends: Ends, name: str) -> Problem:
+    """Say that a record has no links."""
     from_name, to_name = ends.from_kind.singular, ends.to_kind.singular
     context = {"fromObjectId": [name], "fromObjectType": [from_name], "toObjectType": [to_name]}
     message = f"No {to_name} is associated with {from_name} {name}."
-    return _problem("OBJECT_NOT_FOUND", "NO_ASSOCIATIONS_FOUND", message, context)
+    return problem("OBJECT_NOT_FOUND", "NO_ASSOCIATIONS_FOUND", message, context)
 
 
 def _missing(side: str, kind: ObjectType, name: str) -> Problem:
     context = {"objectType": [kind.singular], "id": [name]}
     message = f"No {kind.singular} with ID {name} exists"
-    return _problem("OBJECT_NOT_FOUND", f"{side}_OBJECT_NOT_FOUND", message, context)
+    return problem("OBJECT_NOT_FOUND", f"{side}_OBJECT_NOT_FOUND", message, context)
 
 
 def _invalid_type(ends: Ends, key: TypeKey) -> Problem:
     shown, from_name, to_name = associations.render_key(key), ends.from_kind.singular, ends.to_kind.singular
     message = f"{shown} is not a valid association type between {from_name.upper()} and {to_name.upper()}"
     context = {"type": [shown], "fromObjectType": [from_name.upper()], "toObjectType": [to_name.upper()]}
-    return _problem("VALIDATION_ERROR", "INVALID_ASSOCIATION_TYPE", message, context)
+    return problem("VALIDATION_ERROR", "INVALID_ASSOCIATION_TYPE", message, context)
 
 
 def _to_itself(name: str) -> Problem:
-    return _problem("VALIDATION_ERROR", None, f"Object {name} cannot be associated to itself ({name})", {})
+    return problem("VALIDATION_ERROR", None, f"Object {name} cannot be associated to itself ({name})", {})
 
 
-def _as_error(problem: Problem) -> ApiError:
+def as_error(problem: Problem) -> ApiError:
     """Make the answer to a single call of what a batch would list."""
     return ApiError(
         404 if problem["category"] == "OBJECT_NOT_FOUND" else 400,
@@ -206,11 +218,11 @@ class Pair:
 def _pairs_with_types(request: ApiRequest, most: int) -> list[Pair]:
     return [
         Pair(
-            from_name=_id_in(each.get("from"), "from"),
-            to_name=_id_in(each.get("to"), "to"),
+            from_name=id_in(each.get("from"), "from"),
+            to_name=id_in(each.get("to"), "to"),
             types=_types(each.get("types")),
         )
-        for each in _inputs(request, ("from", "to", "types"), most)
+        for each in read_inputs(request, ("from", "to", "types"), most)
     ]
 
 
@@ -227,10 +239,10 @@ def _types(value: object) -> tuple[TypeKey, ...]:
     return tuple(keys)
 
 
-def _problems(ends: Ends, pair: Pair, live: tuple[set[int], set[int]]) -> list[Problem]:
+def problems_of(ends: Ends, pair: Pair, live: tuple[set[int], set[int]]) -> list[Problem]:
     """Say what is wrong with a pair that is to be written."""
     names = (pair.from_name, pair.to_name)
-    if invalid := [_invalid_id(name) for name in names if not associations.is_id(name)]:
+    if invalid := [invalid_id(name) for name in names if not associations.is_id(name)]:
         return invalid
     from_id, to_id = int(pair.from_name), int(pair.to_name)
     if ends.from_kind == ends.to_kind and from_id == to_id:
@@ -245,25 +257,30 @@ def _problems(ends: Ends, pair: Pair, live: tuple[set[int], set[int]]) -> list[P
 
 
 def _over_limit(ends: Ends, pair: Pair) -> list[Problem]:
-    """Say which end of a new pair has all the associations it may have."""
-    most, default = ends.portal.knobs.ends_per_record, ends.ways.default
+    """Say which end of a new pair has all the associations of a type that it may have."""
     from_id, to_id = int(pair.from_name), int(pair.to_name)
-    if most is None or default is None or associations.is_linked(ends.portal, from_id, default.kind, to_id):
-        return []
-    sides = ((ends.from_kind, from_id, default.kind), (ends.to_kind, to_id, default.inverse))
+    named = [ends.ways.by_key[key] for key in pair.types or ()]
+    default = [] if ends.ways.default is None or ends.ways.default in named else [ends.ways.default]
+    new = [each for each in (*default, *named) if not associations.is_linked(ends.portal, from_id, each.kind, to_id)]
     return [
-        _problem(
+        problem(
             "VALIDATION_ERROR",
             "ASSOCIATION_LIMIT_EXCEEDED",
             f"{kind.singular} {record_id} has {most} associations of this type, which is the limit",
             {"fromObjectId": [pair.from_name], "toObjectId": [pair.to_name]},
         )
-        for kind, record_id, link_kind in sides
-        if associations.count_ends(ends.portal, record_id, link_kind) >= most
+        for each in new
+        for kind, record_id, link_kind in (
+            (ends.from_kind, from_id, each.kind),
+            (ends.to_kind, to_id, each.inverse),
+        )
+        if (most := association_limits.limit_of(ends.portal, link_kind)) is not None
+        and associations.count_ends(ends.portal, record_id, link_kind) >= most
     ]
 
 
-def _live(ends: Ends, pairs: Iterable[Pair]) -> tuple[set[int], set[int]]:
+def live_ends(ends: Ends, pairs: Iterable[Pair]) -> tuple[set[int], set[int]]:
+    """Give those ends of the pairs that are live."""
     from_ids = {int(pair.from_name) for pair in pairs if associations.is_id(pair.from_name)}
     to_ids = {int(pair.to_name) for pair in pairs if associations.is_id(pair.to_name)}
     return (
@@ -274,9 +291,9 @@ def _live(ends: Ends, pairs: Iterable[Pair]) -> tuple[set[int], set[int]]:
 
 def _write(ends: Ends, pairs: Sequence[Pair]) -> Outcome:
     """Write the pairs that can be, in their order."""
-    outcome, live = Outcome(), _live(ends, pairs)
+    outcome, live = Outcome(), live_ends(ends, pairs)
     for pair in pairs:
-        problems = _problems(ends, pair, live)
+        problems = problems_of(ends, pair, live)
         outcome.errors += problems
         if not problems:
             outcome.results += _write_pair(ends, pair)
@@ -322,18 +339,18 @@ def _render_default(ends: Ends, pair: Pair) -> list[dict[str, Any]]:
 
 def create_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Write pairs with the types each is to have."""
-    outcome = _write(_ends(portal, request), _pairs_with_types(request, CREATE_LIMIT))
+    outcome = _write(ends_of(portal, request), _pairs_with_types(request, CREATE_LIMIT))
     outcome.results.sort(key=lambda result: hash_of(str(result["fromObjectId"])))
-    return _answer(portal, outcome, status=201)
+    return answer(portal, outcome, status=201)
 
 
 def create_default_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Make the unlabelled link of each pair."""
     pairs = [
-        Pair(from_name=_id_in(each.get("from"), "from"), to_name=_id_in(each.get("to"), "to"), types=None)
-        for each in _inputs(request, ("from", "to"), CREATE_LIMIT)
+        Pair(from_name=id_in(each.get("from"), "from"), to_name=id_in(each.get("to"), "to"), types=None)
+        for each in read_inputs(request, ("from", "to"), CREATE_LIMIT)
     ]
-    return _answer(portal, _write(_ends(portal, request), pairs), status=200)
+    return answer(portal, _write(ends_of(portal, request), pairs), status=200)
 
 
 # --- removing -------------------------------------------------------------------------------------------------------
@@ -342,29 +359,29 @@ def create_default_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
 def archive_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Remove all links of each pair."""
     pairs = [
-        Pair(from_name=_id_in(each.get("from"), "from"), to_name=_id_in(to, "to"), types=None)
-        for each in _inputs(request, ("from", "to"), portal.knobs.archive_limit)
+        Pair(from_name=id_in(each.get("from"), "from"), to_name=id_in(to, "to"), types=None)
+        for each in read_inputs(request, ("from", "to"), portal.knobs.archive_limit)
         for to in parsing.items(each.get("to"), where="to")
     ]
-    return _remove(_ends(portal, request), pairs)
+    return remove(ends_of(portal, request), pairs)
 
 
 def archive_label_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Remove the types that each pair names."""
-    return _remove(_ends(portal, request), _pairs_with_types(request, portal.knobs.archive_limit))
+    return remove(ends_of(portal, request), _pairs_with_types(request, portal.knobs.archive_limit))
 
 
-def _remove(ends: Ends, pairs: Iterable[Pair]) -> ApiResponse:
+def remove(ends: Ends, pairs: Iterable[Pair]) -> ApiResponse:
     """Remove what is there; what is not there is no error."""
     outcome = Outcome()
     for pair in pairs:
-        problems = [_invalid_id(name) for name in (pair.from_name, pair.to_name) if not associations.is_id(name)]
+        problems = [invalid_id(name) for name in (pair.from_name, pair.to_name) if not associations.is_id(name)]
         problems += [_invalid_type(ends, key) for key in pair.types or () if key not in ends.ways.by_key]
         outcome.errors += problems
         if not problems:
             _unlink(ends, pair)
-    if outcome.errors or ends.request.version != "v4":
-        return _answer(ends.portal, outcome, status=200)
+    if outcome.errors or ends.request.version not in {"v3", "v4"}:
+        return answer(ends.portal, outcome, status=200)
     return ApiResponse(status=204)
 
 
@@ -400,12 +417,10 @@ def _write_single(
     portal: Portal, request: ApiRequest, types: tuple[TypeKey, ...] | None, *, status: int
 ) -> ApiResponse:
     pair = Pair(from_name=request.params["fromObjectId"], to_name=request.params["toObjectId"], types=types)
-    outcome = _write(_ends(portal, request), [pair])
+    outcome = _write(ends_of(portal, request), [pair])
     if outcome.errors:
-        raise _as_error(outcome.errors[0])
-    return (
-        _answer(portal, outcome, status=status) if types is None else json_response(outcome.results[0], status=status)
-    )
+        raise as_error(outcome.errors[0])
+    return answer(portal, outcome, status=status) if types is None else json_response(outcome.results[0], status=status)
 
 
 def delete_pair(portal: Portal, request: ApiRequest) -> ApiResponse:
@@ -413,21 +428,21 @@ def delete_pair(portal: Portal, request: ApiRequest) -> ApiResponse:
     parsing.known_parameters(request, ())
     pair = Pair(from_name=request.params["fromObjectId"], to_name=request.params["toObjectId"], types=None)
     if associations.is_id(pair.from_name) and associations.is_id(pair.to_name):
-        _unlink(_ends(portal, request), pair)
+        _unlink(ends_of(portal, request), pair)
     return ApiResponse(status=204)
 
 
 def list_links(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer a page of one record's links; v3 shows one entry a type."""
     parsing.known_parameters(request, ("after", "limit", "portalId"))
-    ends, from_name = _ends(portal, request), request.params["fromObjectId"]
+    ends, from_name = ends_of(portal, request), request.params["fromObjectId"]
     size = parsing.limit(request, default=PAGE_LIMIT, most=PAGE_LIMIT)
     after = parsing.one(request, "after")
     if not associations.is_id(from_name):
-        raise _as_error(_invalid_id(from_name))
+        raise as_error(invalid_id(from_name))
     if not associations.live_ids(portal, ends.from_kind.type_id, [int(from_name)]):
-        raise _as_error(_missing("FROM", ends.from_kind, from_name))
-    page = _page(ends, int(from_name), size, associations.parse_after(after) if after else 0)
+        raise as_error(_missing("FROM", ends.from_kind, from_name))
+    page = page_of(ends, int(from_name), size, associations.parse_after(after) if after else 0)
     legacy = request.version == "v3"
     results: Sequence[Any] = associations.inline_results(ends.ways, page.ends) if legacy else _render_ends(ends, page)
-    return json_response({"results": results, **_paging(ends, from_name, page)})
+    return json_response({"results": results, **paging_of(ends, from_name, page)})

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from hubspot_emulator import (
+    association_limit_calls,
     custom_object_routes,
     email_routes,
     engagements,
@@ -16,7 +17,9 @@ from hubspot_emulator import (
     pipeline_writes,
     property_rules,
     teams,
+    usage_limits,
     users,
+    v3_associations,
     workflows,
 )
 from hubspot_emulator.exports import calls as exports
@@ -38,4 +41,7 @@ FAMILIES: tuple[Family, ...] = (
     teams.FAMILY,
     users.FAMILY,
     pipeline_writes.FAMILY,
+    association_limit_calls.FAMILY,
+    v3_associations.FAMILY,
+    usage_limits.FAMILY,
 )

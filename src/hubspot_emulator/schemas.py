@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hubspot_emulator import (
+    association_limits,
     associations,
     custom_objects,
     documents,
@@ -34,4 +35,5 @@ SCHEMAS: tuple[str, ...] = (
     oauth_store.SCHEMA,
     user_store.SCHEMA,
     pipeline_store.SCHEMA,
+    association_limits.SCHEMA,
 )
