@@ -154,6 +154,7 @@ def link(
     _insert(portal.db, ways, from_id, to_id, wanted - held)
     detail = {"to": to_type, "toId": str(to_id), "types": [f"{category} {type_id}" for category, type_id in types]}
     portal.log_event("associate", from_type, from_id, request, detail)
+    portal.touch((from_type, from_id), (to_type, to_id))
 
 
 def link_default(
@@ -185,6 +186,7 @@ def unlink(
     if gone:
         detail = {"to": to_type, "toId": str(to_id), "types": sorted(ways.by_kind[kind].type_id for kind in gone)}
         portal.log_event("dissociate", from_type, from_id, request, detail)
+        portal.touch((from_type, from_id), (to_type, to_id))
     return bool(gone)
 
 
@@ -204,6 +206,13 @@ def unite(portal: Portal, type_id: str, old_ids: Sequence[int], new_id: int) -> 
             if link_type.role == "primary" and _has(db, new_id, kind):
                 continue
             db.executemany(_INSERT, _both(link_type, new_id, to_id))
+
+
+def neighbours(portal: Portal, type_id: str, record_id: int) -> list[tuple[str, int]]:
+    """Give the records that a record has links with, live or not."""
+    types = _types_by_kind(portal.db)
+    rows = _rows_of(portal.db, types, type_id, record_id)
+    return sorted({(types[kind].to_type, to_id) for kind, to_id in rows})
 
 
 def _becomes_primary(portal: Portal, ways: Direction, from_id: int, to_id: int) -> bool:

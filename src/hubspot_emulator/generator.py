@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING
 
-from hubspot_emulator import associations, owners, pipelines, samples, timestamps
+from hubspot_emulator import associations, owners, pipelines, rollups, samples, timestamps
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.families import FAMILIES
 from hubspot_emulator.samples import COMPANY, CONTACT, DAY_MS, DEAL, TICKET, Samples, Values
@@ -52,6 +52,9 @@ def generate(portal: Portal, settings: Settings) -> None:
         for family in FAMILIES:
             if family.fill is not None and settings.activity:
                 family.fill(portal, settings.seed)
+        if portal.knobs.rollups_follow:
+            rollups.refresh_all(portal)
+            portal.db.execute("DELETE FROM history WHERE source = ?", (rollups.SOURCE,))
         portal.db.execute("DELETE FROM events")  # what happened before the portal started is not an applied write
         portal.db.execute("DELETE FROM old_images")  # and the search index has long seen it
         portal.db.execute("INSERT INTO settings VALUES (?, ?)", (MARK, f"seed {settings.seed}"))

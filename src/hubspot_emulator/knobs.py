@@ -83,6 +83,12 @@ class Knobs:
     """Associations of one record on one page of batch/read."""
     restore_moves_modified: bool = False
     """Restoring an archived record moves its modified date."""
+    rollups_follow: bool = False
+    """Values calculated from associations and stages follow them without moving the modified date, as in HubSpot.
+
+    Off, because then no reader by modified date can agree with `/truth`: a test that compares the two must turn it on
+    knowingly, or compare after a full read.
+    """
     rules_enforced_in: tuple[str, ...] = ("2026-09", "2026-09-beta")
     """The versions of the API whose writes must keep the rules of property validations."""
     schema_limit: int = 20

@@ -22,6 +22,7 @@ from hubspot_emulator import (
     defaults,
     definitions,
     list_members,
+    rollups,
     schemas,
     storage,
     timestamps,
@@ -96,6 +97,7 @@ class Portal:
         self.shapes: dict[object, Any] = {}
         """What `rendering` derived from the definitions; emptied when they change."""
 
+        self._touched: set[tuple[str, int]] = set()
         self._types_moved = False
         self.read_types()
         self._next_purge_ms = self._first_purge()
@@ -107,12 +109,16 @@ class Portal:
 
     def commit(self) -> None:
         """Keep what was written since the last commit."""
+        if self._touched:
+            touched, self._touched = self._touched, set()
+            rollups.refresh(self, touched)
         self.db.commit()
         self._definitions_moved = self._types_moved = False
 
     def rollback(self) -> None:
         """Undo what was written since the last commit."""
         self.db.rollback()
+        self._touched.clear()
         if self._definitions_moved:
             self._definitions.clear()
             self.shapes.clear()
@@ -121,6 +127,26 @@ class Portal:
             self._tables.clear()
             self.read_types()
             self._types_moved = False
+
+    def touch(self, *records: tuple[str, int]) -> None:
+        """Note that what is calculated of these records may be another now; `commit` looks at it."""
+        if self.knobs.rollups_follow:
+            self._touched.update(records)
+
+    def _touch_around(self, type_id: str, record_id: int) -> None:
+        if self.knobs.rollups_follow:
+            self._touched.add((type_id, record_id))
+            self._touched.update(associations.neighbours(self, type_id, record_id))
+
+    def set_calculated(self, type_id: str, current: Current, values: Properties, *, source: str) -> None:
+        """Set values that HubSpot calculated: the modified date stays where it is."""
+        if not values:
+            return
+        row, before = current
+        after = {name: value for name, value in (before | values).items() if value != "" or before.get(name)}
+        self._write(self.types.resolve(type_id), row, after, row)
+        replaced = {name: before[name] for name in values if name in before}
+        self._add_history(type_id, row.id, values, replaced, self.now_ms(), source)
 
     def read_types(self) -> None:
         """Read which object types the portal defines, and make the tables of new ones."""
@@ -215,6 +241,7 @@ class Portal:
         self._add_history(type_id, record_id, properties, {}, now)
         self._add_unique(type_id, record_id, full)
         self.log_event("create", type_id, record_id, request)
+        self.touch((type_id, record_id))
         if self.knobs.late_modified_ms:
             due = now + self.knobs.late_modified_ms
             self.db.execute("INSERT INTO late_moves VALUES (?, ?, ?)", (due, type_id, record_id))
@@ -278,6 +305,7 @@ class Portal:
         self._add_history(type_id, record_id, changed, replaced, now)
         self._replace_unique(type_id, record_id, before, after)
         self.log_event("update", type_id, record_id, request, {"properties": sorted(properties)})
+        self._touch_around(type_id, record_id)
         return stored
 
     def archive_record(self, type_id: str, record_id: int, *, request: str = "") -> None:
@@ -289,6 +317,7 @@ class Portal:
         self._next_purge_ms = min(self._next_purge_ms or now + self._bin_ms, now + self._bin_ms)
         self._remove_unique(type_id, values)
         self.log_event("archive", type_id, record_id, request)
+        self._touch_around(type_id, record_id)
 
     def restore_record(self, type_id: str, record_id: int, *, request: str = "") -> bool:
         """Bring back an archived record with its associations; False where it cannot be: it is none, or its key is taken."""
@@ -304,6 +333,7 @@ class Portal:
         self._store(self.types.resolve(type_id), back, values)
         self._add_unique(type_id, record_id, values)
         self.log_event("restore", type_id, record_id, request)
+        self._touch_around(type_id, record_id)
         return True
 
     @property
@@ -343,6 +373,7 @@ class Portal:
         self.db.executemany("INSERT OR REPLACE INTO unique_values VALUES (?, ?, ?, ?)", emails)
         self._erase(type_id, record_id)
         self.log_event("gdpr-delete", type_id, record_id, request)
+        self._touch_around(type_id, record_id)
 
     def merge_records(self, type_id: str, primary_id: int, merged_id: int, *, request: str = "") -> int:
         """Merge two live records, values and associations; give the id of the survivor, which is new unless a knob says not."""
@@ -365,6 +396,7 @@ class Portal:
         self._add_unique(type_id, survivor_id, values)
         associations.unite(self, type_id, [primary_id, merged_id], survivor_id)
         list_members.unite(self, type_id, [primary_id, merged_id], survivor_id)
+        self._touch_around(type_id, survivor_id)
         self.log_event("merge", type_id, survivor_id, request, {"primary": primary_id, "merged": merged_id})
         return survivor_id
 
@@ -482,11 +514,13 @@ class Portal:
             self._remove_unique(type_id, before)
             self._add_unique(type_id, record_id, after)
 
-    def _add_history(self, type_id: str, record_id: int, changes: Properties, before: Properties, at_ms: int) -> None:
+    def _add_history(
+        self, type_id: str, record_id: int, changes: Properties, before: Properties, at_ms: int, source: str = ""
+    ) -> None:
         """Note a write: one row, whatever it changes, with what it replaced, since loaded records have no history yet."""
         self.db.execute(
             "INSERT INTO history (type_id, record_id, at_ms, source, changes, before) VALUES (?, ?, ?, ?, ?, ?)",
-            (type_id, record_id, at_ms, self.source, encode(changes), encode(before)),
+            (type_id, record_id, at_ms, source or self.source, encode(changes), encode(before)),
         )
 
 
