@@ -33,8 +33,36 @@ def _details(portal: Portal, request: ApiRequest) -> ApiResponse:
     )
 
 
+def _me(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Answer the details as integrations of v1 read them (HS-63)."""
+    parsing.known_parameters(request, ())
+    return json_response(
+        {
+            "portalId": portal.portal_id,
+            "timeZone": "US/Eastern",
+            "accountType": "STANDARD",
+            "currency": "USD",
+            "utcOffset": f"{_OFFSET_HOURS:+03d}:00",
+            "utcOffsetMilliseconds": _OFFSET_HOURS * 3_600_000,
+        }
+    )
+
+
 def routes(limits: Limits) -> tuple[Route, ...]:
     """Build the family's routes over the limits whose use it tells."""
+
+    def old_usage(portal: Portal, request: ApiRequest) -> ApiResponse:
+        parsing.known_parameters(request, ())
+        found = limits.usage()
+        result = {
+            "name": "api-calls-daily",
+            "usageLimit": found.limit,
+            "currentUsage": found.used,
+            "collectedAt": portal.now_ms(),
+            "fetchStatus": "SUCCESS",
+            "resetsAt": int(found.resets_at * 1000),
+        }
+        return json_response([result])
 
     def usage(portal: Portal, request: ApiRequest) -> ApiResponse:
         parsing.known_parameters(request, ())
@@ -51,8 +79,15 @@ def routes(limits: Limits) -> tuple[Route, ...]:
 
     calls = (("details", _details), ("api-usage/daily/private-apps", usage))
     prefixes = (("/account-info/{version}", None), ("/account-info/v3", "v3"))
-    return tuple(
-        Route(method="GET", template=f"{prefix}/{path}", handler=handler, version=version)
-        for path, handler in calls
-        for prefix, version in prefixes
+    old = (("me", _me), ("limit/daily", old_usage))
+    return (
+        *(
+            Route(method="GET", template=f"{prefix}/{path}", handler=handler, version=version)
+            for path, handler in calls
+            for prefix, version in prefixes
+        ),
+        *(
+            Route(method="GET", template=f"/integrations/v1/{path}", handler=handler, version="v1")
+            for path, handler in old
+        ),
     )

@@ -11,6 +11,8 @@ from hubspot_emulator import (
     email_routes,
     engagements,
     forms,
+    legacy_definitions,
+    legacy_records,
     list_routes,
     marketing_campaigns,
     marketing_emails,
@@ -44,4 +46,6 @@ FAMILIES: tuple[Family, ...] = (
     association_limit_calls.FAMILY,
     v3_associations.FAMILY,
     usage_limits.FAMILY,
+    legacy_records.FAMILY,
+    legacy_definitions.FAMILY,
 )

@@ -1,0 +1,181 @@
+"""Records as v1 and v2 show them: every property an object, moments as epoch milliseconds (HS-63)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hubspot_emulator import associations, rendering, sensitivity, timestamps
+from hubspot_emulator.object_types import ObjectType
+from hubspot_emulator.portal import decode_properties
+from hubspot_emulator.storage import Row
+
+if TYPE_CHECKING:
+    from hubspot_emulator.portal import Portal
+
+Json = dict[str, Any]
+
+USER_ID = 12_282_590
+_CONTACT_DEFAULTS = ("company", "firstname", "lastmodifieddate", "lastname")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a call asks for of each record; `names` None stands for everything that is set."""
+
+    granted: frozenset[str]
+    names: Sequence[str] | None = None
+    history: bool = False
+    associations: bool = False
+
+
+def contact(portal: Portal, row: Row, wanted: Wanted, *, added_ms: int | None = None) -> Json:
+    """Build a contact of v1; `added_ms` is what the lists say of when it joined them."""
+    kind = portal.types.resolve("contacts")
+    values = decode_properties(row.properties)
+    names = (*_CONTACT_DEFAULTS, *wanted.names) if wanted.names is not None else None
+    shown = _properties(portal, kind, row, names, wanted)
+    body: Json = {
+        "vid": row.id,
+        "canonical-vid": row.id,
+        "merged-vids": [int(part) for part in values.get("hs_merged_object_ids", "").split(";") if part],
+        "portal-id": portal.portal_id,
+        "is-contact": True,
+        "properties": {name: _contact_property(found) for name, found in shown.items()},
+        "form-submissions": [],
+        "identity-profiles": [_identities(row, values)],
+        "merge-audits": _merge_audits(row, values),
+    }
+    return body | ({} if added_ms is None else {"addedAt": added_ms})
+
+
+def company(portal: Portal, row: Row, wanted: Wanted) -> Json:
+    """Build a company of v2."""
+    kind = portal.types.resolve("companies")
+    return {
+        "portalId": portal.portal_id,
+        "companyId": row.id,
+        "isDeleted": False,
+        "properties": _properties(portal, kind, row, wanted.names, wanted),
+        "additionalDomains": [],
+        "stateChanges": [],
+        "mergeAudits": [],
+    }
+
+
+def deal(portal: Portal, row: Row, wanted: Wanted) -> Json:
+    """Build a deal of v1."""
+    kind = portal.types.resolve("deals")
+    linked = {"associatedVids": "0-1", "associatedCompanyIds": "0-2", "associatedDealIds": "0-3"}
+    linked["associatedTicketIds"] = "0-5"
+    return {
+        "portalId": portal.portal_id,
+        "dealId": row.id,
+        "isDeleted": False,
+        "associations": {
+            key: _linked(portal, kind, row, to_type) if wanted.associations else [] for key, to_type in linked.items()
+        },
+        "properties": _properties(portal, kind, row, wanted.names, wanted),
+        "imports": [],
+        "stateChanges": [],
+    }
+
+
+def _linked(portal: Portal, kind: ObjectType, row: Row, to_type: str) -> list[int]:
+    ways = associations.direction(portal, kind.type_id, to_type)
+    return list(associations.page(portal, ways, row.id, size=10_000).ends)
+
+
+def _properties(
+    portal: Portal, kind: ObjectType, row: Row, names: Iterable[str] | None, wanted: Wanted
+) -> dict[str, Json]:
+    known, values = portal.properties(kind.type_id), decode_properties(row.properties)
+    hidden = sensitivity.hidden(portal, kind, wanted.granted)
+    chosen = values if names is None else names
+    shown = [name for name in sorted(set(chosen)) if name in known and not known[name].archived and name not in hidden]
+    # What the record was given last is needed of every property, its whole past only where it is asked for.
+    history = rendering.history(portal, kind, row, shown) if wanted.history else {}
+    return {
+        name: _property(name, known[name].type, values[name], row, history.get(name, []))
+        for name in shown
+        if name in values
+    }
+
+
+def _property(name: str, value_type: str, value: str, row: Row, history: Sequence[Json]) -> Json:
+    if not history:
+        history = [{"value": value, "timestamp": timestamps.render_ms(row.updated_ms), "sourceType": "API"}]
+    versions = [
+        {
+            "name": name,
+            "value": old_value(value_type, each["value"]),
+            "timestamp": timestamps.parse_ms(each["timestamp"]),
+            "source": each["sourceType"],
+            "sourceId": "",
+            "sourceVid": [],
+        }
+        for each in history
+    ]
+    latest = {key: versions[0][key] for key in ("timestamp", "source", "sourceId")}
+    return {"value": old_value(value_type, value), **latest, "versions": versions}
+
+
+def _contact_property(found: Json) -> Json:
+    """Contacts write the same with hyphens, and the source only in versions."""
+    versions = [
+        {
+            "value": each["value"],
+            "source-type": each["source"],
+            "source-id": None,
+            "source-label": None,
+            "updated-by-user-id": None,
+            "timestamp": each["timestamp"],
+            "selected": False,
+        }
+        for each in found["versions"]
+    ]
+    return {"value": found["value"], "versions": versions}
+
+
+def without_versions(body: Json) -> Json:
+    """Leave the past of every property away."""
+    properties = {
+        name: {key: value for key, value in found.items() if key != "versions"}
+        for name, found in body["properties"].items()
+    }
+    return body | {"properties": properties}
+
+
+def old_value(value_type: str, value: str) -> str:
+    """Write a value as the older versions did: dates and moments as epoch milliseconds."""
+    if value_type not in {"date", "datetime"} or not value:
+        return value
+    try:
+        return str(timestamps.parse_ms(value))
+    except ValueError:
+        return value  # what is no moment is shown as it is
+
+
+def _identities(row: Row, values: dict[str, str]) -> Json:
+    emails = [values["email"]] if values.get("email") else []
+    more = [part for part in values.get("hs_additional_emails", "").split(";") if part]
+    identities = [
+        {"type": "EMAIL", "value": email, "timestamp": row.created_ms}
+        | ({"is-primary": True} if email in emails else {"is-secondary": True})
+        for email in (*emails, *more)
+    ]
+    guid = f"{row.id:08x}-0000-4000-8000-{row.created_ms:012x}"
+    identities.append({"type": "LEAD_GUID", "value": guid, "timestamp": row.created_ms})
+    profile = {"vid": row.id, "saved-at-timestamp": row.updated_ms, "deleted-changed-timestamp": 0}
+    return profile | {"identities": identities}
+
+
+def _merge_audits(row: Row, values: dict[str, str]) -> list[Json]:
+    audits = []
+    for part in values.get("hs_calculated_merged_vids", "").split(";"):
+        vid, _, moment = part.partition(":")
+        if vid.isdigit() and int(vid) != row.id:
+            audit = {"canonical-vid": row.id, "vid-to-merge": int(vid), "timestamp": int(moment or 0)}
+            audits.append(audit | {"entity-id": "", "user-id": USER_ID, "num-properties-moved": 0})
+    return audits
