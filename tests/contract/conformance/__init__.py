@@ -1,0 +1,1 @@
+"""The emulator beside HubSpot's own OpenAPI files and recorded answers."""

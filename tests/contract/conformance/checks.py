@@ -1,0 +1,84 @@
+"""Calls every route and says of each what came out: checked, or the reason why not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from conformance import calls
+from conformance.openapi import Operation, find_operations, find_violations
+from hubspot_emulator.http import Route
+
+ORDER = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass
+class Outcome:
+    """One operation: a method and a path with its version."""
+
+    family: str
+    method: str
+    path: str
+    reason: str = ""
+    """Why it is not checked; empty: it is."""
+    violations: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    """Query parameters of HubSpot's file that the emulator does not know."""
+
+
+def name_family(route: Route) -> str:
+    """Give the family of a route: the module of its handler."""
+    return route.handler.__module__.removeprefix("hubspot_emulator.").removesuffix(".calls")
+
+
+def check_routes(caller: calls.Caller) -> list[Outcome]:
+    """Call everything, reads before writes and deletions last."""
+    routes = sorted(calls.list_routes(), key=lambda route: ORDER.index(route.method))
+    return [_check(caller, route, path) for route in routes for path in calls.concrete_paths(route)]
+
+
+def _check(caller: calls.Caller, route: Route, template: str) -> Outcome:
+    outcome = Outcome(name_family(route), route.method, template)
+    known = find_operations(route.method, template)
+    filled = caller.fill(template)
+    if not known:
+        outcome.reason = "not in HubSpot's OpenAPI files"
+    elif isinstance(filled, str):
+        outcome.reason = filled
+    else:
+        path, values = filled
+        body = caller.body(route.method, template, values)
+        _find_refused(caller, outcome, known, path, body)
+        _validate(caller, outcome, known, path, body)
+    return outcome
+
+
+def _find_refused(caller: calls.Caller, outcome: Outcome, known: list[Operation], path: str, body: object) -> None:
+    """Try the parameters one by one on reads: a writing call would be done once for each."""
+    if outcome.method != "GET":
+        return
+    for operation in known:
+        for pair in calls.build_query(operation):
+            answer = caller.send(outcome.method, calls.with_query(path, [pair]), body)
+            if b"Unknown query parameter" in answer.data:
+                outcome.refused.add(pair[0])
+
+
+def _validate(caller: calls.Caller, outcome: Outcome, known: list[Operation], path: str, body: object) -> None:
+    required = [
+        pair for pair, each in zip(calls.build_query(known[0]), known[0].query, strict=True) if each.get("required")
+    ]
+    answer = caller.send(outcome.method, calls.with_query(path, required), body)
+    if not 200 <= answer.status < 300:
+        outcome.reason = f"the call was answered {answer.status}: {answer.data[:110].decode(errors='replace')}"
+        return
+    found = [each.answer(answer.status) for each in known]
+    if not any(listed for listed, _ in found):
+        outcome.violations.add(f"status {answer.status} is not listed")
+    value = json.loads(answer.data) if answer.data else None
+    tries = [
+        set(find_violations(each.document, schema, value)) if schema is not None else set()
+        for each, (listed, schema) in zip(known, found, strict=True)
+        if listed
+    ]
+    outcome.violations |= min(tries, key=len, default=set())
