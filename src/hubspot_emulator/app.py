@@ -61,6 +61,8 @@ class _Call:
     correlation_id: str
     match: Match | frozenset[str]
     rate_headers: Headers
+    request: ApiRequest | None = None
+    """The call as its handler sees it, once it is built."""
 
     @property
     def route(self) -> Route | None:
@@ -171,6 +173,11 @@ class _Api:
         raise ApiError(404, f"No such path: {call.method} {call.path}", category=None)
 
     def _request(self, call: _Call, token: str) -> ApiRequest:
+        if call.request is None:
+            call.request = self._build_request(call, token)
+        return call.request
+
+    def _build_request(self, call: _Call, token: str) -> ApiRequest:
         assert isinstance(call.match, Match)
         params = dict(call.match.params)
         version = params.pop("version", call.match.route.version or "2026-09")
