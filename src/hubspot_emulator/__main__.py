@@ -23,6 +23,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--contacts", type=int, default=20_000, help="contacts to generate (default 20000)")
     add("--companies", type=int, help="companies to generate (default: a fifth of the contacts)")
     add("--deals", type=int, help="deals to generate (default: a quarter of the contacts)")
+    add("--hard-values", action="store_true", help="some contacts have values that break careless readers")
+    add("--hostile-names", action="store_true", help="contacts have properties whose names HubSpot would refuse")
+    add("--import", dest="import_file", metavar="FILE", help="JSON lines whose records the portal has, and no others")
     add("--no-activity", action="store_true", help="records and links only: no activities, forms, lists, e-mail events")
     add("--seed", type=int, default=1, help="the same seed gives the same portal (default 1)")
     add("--db", help="SQLite file that keeps the portal; one that holds a portal is opened as it is (default: memory)")
@@ -66,6 +69,9 @@ def build_settings(options: argparse.Namespace) -> Settings:
         companies=options.companies,
         deals=options.deals,
         activity=not options.no_activity,
+        hard_values=options.hard_values,
+        hostile_names=options.hostile_names,
+        import_file=options.import_file,
         seed=options.seed,
         db=options.db,
         latency_ms=options.latency_ms,

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from hubspot_emulator import associations, owners, pipelines, rollups, samples, timestamps
+from hubspot_emulator import associations, hard_values, owners, pipelines, rollups, samples, samples_file, timestamps
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.families import FAMILIES
 from hubspot_emulator.samples import COMPANY, CONTACT, DAY_MS, DEAL, TICKET, Samples, Values
@@ -48,9 +49,13 @@ def generate(portal: Portal, settings: Settings) -> None:
     with portal.lock:
         # A rollback journal of a new file holds nothing; the write-ahead log would hold the whole portal a second time.
         portal.db.execute("PRAGMA journal_mode = DELETE")
-        Generation(portal, settings).run()
+        if settings.import_file is None:
+            Generation(portal, settings).run()
+        else:
+            Generation(portal, replace(settings, contacts=0, companies=0, deals=0)).run()
+            samples_file.load(portal, settings.import_file)
         for family in FAMILIES:
-            if family.fill is not None and settings.activity:
+            if family.fill is not None and settings.activity and settings.import_file is None:
                 family.fill(portal, settings.seed)
         if portal.knobs.rollups_follow:
             rollups.refresh_all(portal)
@@ -74,6 +79,10 @@ class Generation:
     def run(self) -> None:
         """Do every step, in the order that others depend on."""
         samples.add_portal_properties(self.portal)
+        if self.settings.hard_values:
+            hard_values.add_hard_properties(self.portal)
+        if self.settings.hostile_names:
+            hard_values.add_hostile_properties(self.portal)
         owner_ids = owners.load(self.portal, _build_owners(self.rng, self.now_ms))
         self.samples = Samples(self.portal, owner_ids, self.now_ms)
         self.load_records()
@@ -90,12 +99,19 @@ class Generation:
         settings, rng, make = self.settings, self.rng, self.samples
         self.load(COMPANY, settings.company_count, lambda number: make.build_company(rng, number))
         names = [f"{word} Holding" for word in samples.WORDS]
-        self.load(CONTACT, settings.contacts, lambda number: make.build_contact(rng, number, company=rng.choice(names)))
+        self.load(CONTACT, settings.contacts, lambda number: self.build_contact(number, rng.choice(names)))
         deal_pipeline, deal_stages = pipelines.stages(self.portal, DEAL)
         self.load(DEAL, settings.deal_count, lambda n: make.build_deal(rng, n, deal_stages, deal_pipeline))
         ticket_pipeline, ticket_stages = pipelines.stages(self.portal, TICKET)
         tickets = settings.contacts // 20
         self.load(TICKET, tickets, lambda n: make.build_ticket(rng, n, ticket_stages, ticket_pipeline))
+
+    def build_contact(self, number: int, company: str) -> Values:
+        """Build a contact, made harder where the settings ask for it."""
+        values = self.samples.build_contact(self.rng, number, company=company)
+        if self.settings.hard_values:
+            values = hard_values.harden(self.rng, values)
+        return hard_values.add_hostile(self.rng, values) if self.settings.hostile_names else values
 
     def load(self, type_id: str, count: int, build: _Build) -> None:
         """Load records created over two years, ids in the order of creation."""

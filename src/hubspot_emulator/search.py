@@ -7,7 +7,7 @@ a new record is missing, an archived one still counts in `total`, and a changed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -147,13 +147,25 @@ def _find(portal: Portal, kind: ObjectType, query: Query) -> tuple[int, list[int
     read = search_filters.comparable(definition)
     hits = _hits(portal, kind, query, stale)
     with_key = sorted(
-        ((read(values[query.sort]), record_id) for record_id, values in hits.items() if values.get(query.sort)),
+        (
+            (key, record_id)
+            for record_id, values in hits.items()
+            if (key := _sort_key(read, values, query.sort)) is not None
+        ),
         key=lambda hit: (hit[0], hit[1]),
         reverse=query.descending,
     )
-    without_key = sorted(record_id for record_id, values in hits.items() if not values.get(query.sort))
+    without_key = sorted(set(hits) - {record_id for _, record_id in with_key})
     ids = [record_id for _, record_id in with_key] + without_key
     return len(ids), ids[query.offset :]
+
+
+def _sort_key(read: Callable[[str], Any], values: Mapping[str, str], name: str) -> object | None:
+    """Give what a record is sorted by; a number property may hold "N/A", which sorts like no value."""
+    try:
+        return read(values[name]) if values.get(name) else None
+    except ValueError:
+        return None
 
 
 def _find_by_columns(portal: Portal, kind: ObjectType, query: Query, column: str) -> tuple[int, list[int]]:

@@ -30,6 +30,12 @@ class Settings:
     """None: a quarter of the contacts."""
     activity: bool = True
     """Whether there is more than records and links: activities, forms, lists, e-mail events and the like."""
+    hard_values: bool = False
+    """Whether some contacts have values that break careless readers."""
+    hostile_names: bool = False
+    """Whether contacts have properties whose names HubSpot would refuse."""
+    import_file: str | None = None
+    """A file of JSON lines whose records the portal has instead of generated ones."""
     seed: int = 1
     db: str | None = None
     """A file that keeps the portal; None: memory, gone with the process. A file that holds a portal is opened as it is."""
