@@ -38,6 +38,10 @@ class Output:
         if not self.quiet:
             sys.stderr.write(f"{text}\n")
 
+    def problem(self, error: HubferryError) -> None:
+        """Say on stderr what went wrong while the rest went on, also when quiet."""
+        sys.stderr.write(f"{style('error:', 'red', sys.stderr)} {error}\n")
+
     def result(self, data: object) -> None:
         """Give the result, in JSON mode, in the one envelope that every command has."""
         if self.format == "json":

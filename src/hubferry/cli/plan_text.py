@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import assert_never
 
 from hubferry.project import (
@@ -14,6 +16,7 @@ from hubferry.project import (
     HoldRow,
     InvalidEntry,
     Plan,
+    Project,
     RemoveLabels,
     RemoveLinks,
     SetLinks,
@@ -22,6 +25,45 @@ from hubferry.project import (
     TypeRef,
     UpdateRecord,
 )
+
+
+@dataclass(frozen=True)
+class Section:
+    """Steps of a plan that are shown together."""
+
+    title: str
+    kinds: tuple[str, ...]
+    accepts: Callable[[Step], bool] = lambda _step: True
+
+
+def _clears(step: Step) -> bool:
+    return isinstance(step, UpdateRecord) and any(each.new == "" for each in step.changes)
+
+
+SECTIONS = (
+    Section("records to archive", ("archive",)),
+    Section("links and labels to remove", ("remove_links", "remove_labels")),
+    Section("records of which values are cleared", ("update",), _clears),
+    Section("records to change", ("update",), lambda step: not _clears(step)),
+    Section("new records", ("create",)),
+    Section("links to set", ("set_links",)),
+    Section("held back", ("hold", "hold_links")),
+    Section("invalid", ("invalid",)),
+)
+"""What takes something away comes first; each has rows of its own, so that many of one kind do not hide another."""
+
+
+def query_sections(project: Project, plan_id: str, *, limit: int) -> Iterator[str]:
+    """Give the first steps of each section that has any, line by line."""
+    for section in SECTIONS:
+        steps = (each.step for each in project.steps(plan_id, kinds=section.kinds))
+        first = list(islice(filter(section.accepts, steps), limit + 1))
+        if first:
+            yield f"{section.title}:"
+        for step in first[:limit]:
+            yield from (f"  {text}" for text in render_step(step))
+        if len(first) > limit:
+            yield "  ... and more"
 
 
 def render_plan(plan: Plan) -> Iterator[str]:

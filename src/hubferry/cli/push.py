@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +23,7 @@ Syncs = Annotated[
 def plan(  # noqa: PLR0917  one parameter an option
     sync: Annotated[list[str], typer.Argument(metavar="SYNC...", help="One sync or more, planned as one run.")],
     out_file: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan to a file.")] = None,
-    limit: Limit = 10,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many steps of each kind to show.")] = 5,
     changed_only: Annotated[
         bool, typer.Option("--changed-only", help="Compare only rows that changed since the last push.")
     ] = False,
@@ -114,17 +113,14 @@ def rejected(
 
 
 def show_plan(out: Output, project: Project, made: Plan, *, limit: int) -> None:
-    """Show a plan: numbers, then its first steps."""
+    """Show a plan: numbers, then its first steps of each kind."""
     from hubferry.cli import plan_text  # noqa: PLC0415  imports the steps, and with them pyarrow
 
     for text in plan_text.render_plan(made):
         out.line(text)
-    steps = list(islice(project.steps(made.id), limit + 1))
-    for step in steps[:limit]:
-        for text in plan_text.render_step(step.step):
-            out.line(f"  {text}")
-    if len(steps) > limit:
-        out.line(f"  ... more: --limit N, or SELECT * FROM hubferry.plan_steps WHERE plan_id = '{made.id}'")
+    for text in plan_text.query_sections(project, made.id, limit=limit):
+        out.line(f"  {text}")
+    out.line(f"  Every step: SELECT * FROM hubferry.plan_steps WHERE plan_id = '{made.id}', or a larger --limit")
 
 
 def show_push(out: Output, report: PushReport) -> None:
@@ -132,7 +128,10 @@ def show_push(out: Output, report: PushReport) -> None:
     for kind, outcomes in (("rows", report.rows), ("links", report.links)):
         for name, outcome in outcomes.items():
             if outcome.planned or kind == "rows":
-                out.line(f"{name}, {kind}: {_equation(outcome)}")
+                counts = report.plan.counts[name]
+                invalid = counts.invalid if kind == "rows" else counts.links_invalid
+                beside = f"; {invalid:,} invalid, not sent" if invalid else ""
+                out.line(f"{name}, {kind}: {_equation(outcome)}{beside}")
     out.line(f"{report.run_id}: {report.calls:,} calls in {report.seconds:.1f} s")
     if report.exit_code:
         out.note(f"Not everything was done: hubferry rejected {report.plan.syncs[0]}")

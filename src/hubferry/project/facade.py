@@ -181,9 +181,9 @@ class Project:
         """Give a stored plan."""
         return query_plan(self.state, plan_id)
 
-    def steps(self, plan_id: str, *, limit: int | None = None) -> Iterator[PlannedStep]:
-        """Stream the steps of a stored plan."""
-        return query_steps(self.state, plan_id, limit=limit)
+    def steps(self, plan_id: str, *, kinds: Sequence[str] = (), limit: int | None = None) -> Iterator[PlannedStep]:
+        """Stream the steps of a stored plan, of all kinds or these (the tags of the steps' classes)."""
+        return query_steps(self.state, plan_id, kinds=kinds, limit=limit)
 
     def export_plan(self, plan_id: str, path: Path) -> None:
         """Write a stored plan to a file that only its owner can read."""

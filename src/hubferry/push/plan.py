@@ -239,7 +239,9 @@ def query_plan(state: StateReader, plan_id: str) -> Plan:
     return msgspec.structs.replace(plan, state=stored.state)
 
 
-def query_steps(state: StateReader, plan_id: str, *, limit: int | None = None) -> Iterator[PlannedStep]:
-    """Stream the steps of a stored plan in order, invalid rows and links among them."""
-    for stored in islice(PlanReader(state.warehouse).query_steps(plan_id), limit):
+def query_steps(
+    state: StateReader, plan_id: str, *, kinds: Sequence[str] = (), limit: int | None = None
+) -> Iterator[PlannedStep]:
+    """Stream the steps of a stored plan in order, of all kinds or these, invalid rows and links among them."""
+    for stored in islice(PlanReader(state.warehouse).query_steps(plan_id, kinds=kinds), limit):
         yield PlannedStep(stored.number, stored.sync, load_step(stored))

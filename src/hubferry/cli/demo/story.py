@@ -113,7 +113,7 @@ def _push(out: Output, project: Project) -> None:
     _say(out, "Plan: what a push would change in HubSpot")
     with show_progress(out) as progress:
         plan = project.plan(["contacts"], progress=progress)
-    show_plan(out, project, plan, limit=12)
+    show_plan(out, project, plan, limit=5)
     _say(out, "Apply exactly that plan")
     with show_progress(out) as progress:
         report = project.apply(plan.id, progress=progress)
@@ -121,7 +121,7 @@ def _push(out: Output, project: Project) -> None:
     _say(out, "Plan again")
     again = project.plan(["contacts"])
     if again.changes:
-        show_plan(out, project, again, limit=12)
+        show_plan(out, project, again, limit=5)
         raise DifferenceError("the second plan is not empty: HubSpot does not hold what was just written")
     out.line(
         "  nothing to do: HubSpot holds what the table says, but for what is listed by `hubferry rejected contacts`"
