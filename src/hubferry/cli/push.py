@@ -118,9 +118,11 @@ def show_plan(out: Output, project: Project, made: Plan, *, limit: int) -> None:
 
     for text in plan_text.render_plan(made):
         out.line(text)
-    for text in plan_text.query_sections(project, made.id, limit=limit):
+    steps = list(plan_text.query_sections(project, made.id, limit=limit))
+    for text in steps:
         out.line(f"  {text}")
-    out.line(f"  Every step: SELECT * FROM hubferry.plan_steps WHERE plan_id = '{made.id}', or a larger --limit")
+    if steps:
+        out.line(f"  Every step: SELECT * FROM hubferry.plan_steps WHERE plan_id = '{made.id}', or a larger --limit")
 
 
 def show_push(out: Output, report: PushReport) -> None:
