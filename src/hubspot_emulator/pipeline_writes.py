@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hubspot_emulator import parsing, pipeline_store, pipelines, scopes, timestamps
+from hubspot_emulator import pipeline_stages as stages
 from hubspot_emulator.family import Family
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
 from hubspot_emulator.object_types import ObjectType
-from hubspot_emulator.property_definition import build_raw
 from hubspot_emulator.routing import versioned
 from hubspot_emulator.storage import State
 
@@ -31,14 +31,6 @@ _WITH_PIPELINES = {
     "services",
     "tickets",
 }
-_STAGE_PARTS = {"displayOrder", "label", "metadata", "stageId"}
-_STAGE_PROPERTIES = (
-    ("hs_v2_date_entered_", "Date entered", "datetime", "date"),
-    ("hs_v2_date_exited_", "Date exited", "datetime", "date"),
-    ("hs_v2_latest_time_in_", "Latest time in", "number", "number"),
-    ("hs_v2_cumulative_time_in_", "Cumulative time in", "number", "number"),
-)
-_GROUPS = {"deals": "dealstages", "tickets": "ticketinformation"}
 
 
 class Change:
@@ -57,20 +49,20 @@ class Change:
 
     def make_stage(self, given: Any, pipeline: Mapping[str, Any]) -> Json:
         """Build a new stage, and the properties that records get with it."""
-        parts = parsing.fields(given, _STAGE_PARTS, where="a stage")
+        parts = parsing.fields(given, stages.STAGE_PARTS, where="a stage")
         stage_id = str(parts.get("stageId") or pipeline_store.new_id(self.portal))
         if any(stage_id == each["id"] for other in self.all for each in other["stages"]):
             raise ApiError(409, f"A stage with the id {stage_id} exists already", category="CONFLICT")
         stage = {
-            **_described(parts, ("label", "displayOrder", "metadata")),
+            **stages.described(parts, ("label", "displayOrder", "metadata")),
             "id": stage_id,
             "createdAt": self.now,
             "updatedAt": self.now,
             "writePermissions": "CRM_PERMISSIONS_ENFORCEMENT",
             "archived": False,
         }
-        stage["metadata"] = _metadata(self.kind, stage["metadata"])
-        _add_properties(self.portal, self.kind, stage, pipeline["label"])
+        stage["metadata"] = stages.check_metadata(self.kind, stage["metadata"])
+        stages.add_properties(self.portal, self.kind, stage, pipeline["label"])
         pipeline_store.note(self.portal, self.kind.type_id, "CREATE", stage)
         return stage
 
@@ -116,10 +108,10 @@ def create_pipeline(portal: Portal, request: ApiRequest) -> ApiResponse:
     if any(each["id"] == pipeline_id for each in change.all):
         raise ApiError(409, f"A pipeline with the id {pipeline_id} exists already", category="CONFLICT")
     dates = {"createdAt": change.now, "updatedAt": change.now}
-    pipeline = _described(body, ("label", "displayOrder")) | {"id": pipeline_id, "stages": [], **dates}
+    pipeline = stages.described(body, ("label", "displayOrder")) | {"id": pipeline_id, "stages": [], **dates}
     pipeline["archived"] = False
     change.all.append(pipeline)
-    for each in _needed_stages(body):
+    for each in stages.needed_stages(body):
         pipeline["stages"].append(change.make_stage(each, pipeline))
     pipeline_store.note(portal, change.kind.type_id, "CREATE", pipeline)
     return change.finish(pipeline, status=201)
@@ -132,7 +124,7 @@ def replace_pipeline(portal: Portal, request: ApiRequest) -> ApiResponse:
     pipeline = change.pipeline()
     body = parsing.fields(request.json(), {"displayOrder", "label", "stages"})
     before = {stage["id"]: stage for stage in pipeline["stages"]}
-    given = _needed_stages(body)
+    given = stages.needed_stages(body)
     gone = before.keys() - {str(each.get("stageId")) for each in given}
     if gone:
         change.check_unused(pipeline, gone)
@@ -142,10 +134,10 @@ def replace_pipeline(portal: Portal, request: ApiRequest) -> ApiResponse:
         if known is None:
             pipeline["stages"].append(change.make_stage(each, pipeline))
         else:
-            change.touch(known, _stage_parts(change.kind, {k: v for k, v in each.items() if k != "stageId"}))
+            change.touch(known, stages.stage_parts(change.kind, {k: v for k, v in each.items() if k != "stageId"}))
     for stage_id in sorted(gone):
         pipeline_store.note(portal, change.kind.type_id, "DELETE", before[stage_id])
-    change.touch(pipeline, _described(body, ("label", "displayOrder")))
+    change.touch(pipeline, stages.described(body, ("label", "displayOrder")))
     return change.finish(pipeline)
 
 
@@ -158,7 +150,7 @@ def change_pipeline(portal: Portal, request: ApiRequest) -> ApiResponse:
     if body.pop("archived", False):
         _delete(change, pipeline)
         return change.finish({**pipeline, "archived": True, "archivedAt": change.now})
-    change.touch(pipeline, _described(body, tuple(body)))
+    change.touch(pipeline, stages.described(body, tuple(body)))
     return change.finish(pipeline)
 
 
@@ -208,7 +200,11 @@ def _change_stage(portal: Portal, request: ApiRequest, known: Sequence[str], *, 
     if body.pop("archived", False):
         _delete_stage(change, pipeline, stage)
         return change.finish({**stage, "archived": True, "archivedAt": change.now})
-    parts = _stage_parts(change.kind, body) if needed else _stage_parts(change.kind, {**_shown(stage), **body})
+    parts = (
+        stages.stage_parts(change.kind, body)
+        if needed
+        else stages.stage_parts(change.kind, {**stages.shown(stage), **body})
+    )
     change.touch(stage, parts)
     change.touch_pipeline_of_stage(pipeline)
     return change.finish(stage)
@@ -253,68 +249,6 @@ def _kind(portal: Portal, request: ApiRequest) -> ObjectType:
     if kind.name not in _WITH_PIPELINES and not kind.is_custom:
         raise ApiError(400, f"Pipelines of {kind.name} cannot be changed")
     return kind
-
-
-def _needed_stages(body: Mapping[str, Any]) -> list[Json]:
-    given = parsing.items(body.get("stages"), where="stages")
-    if not given:
-        raise ApiError(400, "A pipeline needs at least one stage")
-    return [parsing.fields(each, _STAGE_PARTS, where="a stage") for each in given]
-
-
-def _described(parts: Mapping[str, Any], needed: Sequence[str]) -> Json:
-    missing = [name for name in needed if parts.get(name) is None]
-    if missing:
-        raise ApiError(400, f"{missing[0]} is needed")
-    if "displayOrder" in needed and not isinstance(parts["displayOrder"], int):
-        raise parsing.invalid_json("Cannot deserialize value of type `int` in displayOrder")
-    return {name: parts[name] for name in needed}
-
-
-def _shown(stage: Mapping[str, Any]) -> Json:
-    return {name: stage[name] for name in ("displayOrder", "label", "metadata")}
-
-
-def _stage_parts(kind: ObjectType, given: Mapping[str, Any]) -> Json:
-    parts = _described(given, ("displayOrder", "label", "metadata"))
-    return parts | {"metadata": _metadata(kind, parts["metadata"])}
-
-
-def _metadata(kind: ObjectType, given: Any) -> dict[str, str]:
-    """Check what a stage of this object must say of itself, and add what follows from it."""
-    known = {name: parsing.text(value, where=f"metadata.{name}") for name, value in _mapping(given).items()}
-    if kind.name == "deals":
-        try:
-            share = float(known["probability"])
-        except (KeyError, ValueError) as error:
-            raise ApiError(400, "metadata.probability of a deal stage must be from 0.0 to 1.0") from error
-        if not 0 <= share <= 1:
-            raise ApiError(400, f"metadata.probability of a deal stage must be from 0.0 to 1.0, not {share}")
-        return known | {"isClosed": "true" if share in {0.0, 1.0} else "false"}
-    if kind.name == "tickets":
-        state = known.setdefault("ticketState", "OPEN")
-        if state not in {"OPEN", "CLOSED"}:
-            raise ApiError(400, f"metadata.ticketState must be OPEN or CLOSED, not {state}")
-        return known | {"isClosed": "true" if state == "CLOSED" else "false"}
-    return known
-
-
-def _mapping(given: Any) -> Mapping[str, Any]:
-    if not isinstance(given, dict):
-        raise parsing.invalid_json("Cannot deserialize metadata: an object is needed")
-    return given
-
-
-def _add_properties(portal: Portal, kind: ObjectType, stage: Mapping[str, Any], pipeline_label: str) -> None:
-    """Add the properties that tell when records were in the stage: new ones in the middle of whatever runs."""
-    if kind.name not in _GROUPS:
-        return
-    for prefix, text, value_type, field_type in _STAGE_PROPERTIES:
-        label = f'{text} "{stage["label"]} ({pipeline_label})"'
-        metadata = {"archivable": True, "readOnlyDefinition": True, "readOnlyValue": True}
-        more = {"groupName": _GROUPS[kind.name], "hubspotDefined": True, "modificationMetadata": metadata}
-        raw = build_raw(prefix + stage["id"], label, value_type, field_type, **more)
-        portal.add_property(kind.type_id, raw)
 
 
 def _records_in(portal: Portal, kind: ObjectType, pipeline_id: str, stage_ids: Collection[str] | None) -> int | None:
