@@ -76,7 +76,7 @@ class WarehouseFile:
 
     def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
         with duckdb.connect(str(self.path), read_only=True) as connection:
-            return connection.execute(sql, list(params)).to_arrow_table()
+            return connection.sql(sql, params=list(params)).to_arrow_table()
 
     @staticmethod
     def name(schema: str, table: str) -> str:

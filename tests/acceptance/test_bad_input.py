@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,9 +26,11 @@ from acceptance_world import (
 )
 
 NARROW_TOKEN = "pat-na1-planted-narrow-token"
+READING_TOKEN = "pat-na1-planted-reading-token"
 WRONG_TOKEN = "pit-na1-planted-wrong-token"
-SECRETS = (TOKEN, NARROW_TOKEN, WRONG_TOKEN)
+SECRETS = (TOKEN, NARROW_TOKEN, READING_TOKEN, WRONG_TOKEN)
 SCOPES = "oauth,crm.objects.contacts.read,crm.objects.deals.read,crm.schemas.contacts.read,crm.schemas.deals.read"
+READING_SCOPES = f"{SCOPES},crm.objects.companies.read,crm.schemas.companies.read"
 GOOD_ROWS = """\
     ('A-1', 'ada@example.com', 'Ada', []),
     ('A-2', 'grace@example.com', 'Grace', [])"""
@@ -99,7 +102,7 @@ CASES = (
     ),
     Case(
         "missing scope to write",
-        use_token(NARROW_TOKEN),
+        use_token(READING_TOKEN),
         ("push", "contacts"),
         2,
         ("needs the scope 'crm.objects.contacts.write'", "Add it"),
@@ -135,17 +138,25 @@ CASES = (
 
 @pytest.fixture(scope="module")
 def portal() -> Iterator[Portal]:
-    with running_portal("--contacts=120", f"--token={TOKEN}", f"--token={NARROW_TOKEN}={SCOPES}") as running:
+    tokens = (TOKEN, f"{NARROW_TOKEN}={SCOPES}", f"{READING_TOKEN}={READING_SCOPES}")
+    with running_portal("--contacts=120", *(f"--token={each}" for each in tokens)) as running:
         yield running
 
 
-@pytest.fixture
-def project(tmp_path: Path, portal: Portal) -> ProjectFolder:
+@pytest.fixture(scope="module")
+def pulled(tmp_path_factory: pytest.TempPathFactory, portal: Portal) -> Path:
     """A project that has pulled, with a sync whose rows are new."""
-    made = write_project(tmp_path / "crm", portal.base_url, NARROW)
+    made = write_project(tmp_path_factory.mktemp("pulled"), portal.base_url, NARROW)
     write_sync(made, GOOD_ROWS)
     made.succeed("pull")
-    return made
+    return made.path
+
+
+@pytest.fixture
+def project(tmp_path: Path, pulled: Path) -> ProjectFolder:
+    """A copy of that project, to be spoiled."""
+    shutil.copytree(pulled, tmp_path / "crm")
+    return ProjectFolder(tmp_path / "crm")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
