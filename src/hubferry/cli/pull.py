@@ -73,7 +73,7 @@ def show_pull(out: Output, report: PullReport) -> None:
         out.line(f"{each.name}: {each.inserted:,} new, {each.deleted:,} removed, {each.unchanged:,} unchanged")
     out.line(f"\n{report.run_id}: {report.calls:,} calls and {report.searches:,} searches in {report.seconds:.1f} s")
     for problem in _problems(report):
-        out.note(f"error: {problem}")
+        out.problem(problem)
     out.result(report)
 
 
