@@ -62,7 +62,7 @@ def _crm(
 _ACTIVITY = "crm.objects.contacts"
 
 OBJECTS: tuple[CrmObject, ...] = (
-    # HS: contacts alone are dated by `lastmodifieddate`; their `hs_lastmodifieddate` moves for other reasons.
+    # HS-07: contacts alone are dated by `lastmodifieddate`; their `hs_lastmodifieddate` moves for other reasons.
     _crm("contacts", "0-1", "contact", cursor="lastmodifieddate", match_candidates=("email",), mergeable=True),
     _crm("companies", "0-2", "company", mergeable=True),
     _crm("deals", "0-3", "deal", required=("dealname",), mergeable=True),

@@ -10,7 +10,7 @@ from hubferry.cli.options import HERE, AsFormat, Folder, IsQuiet, Wait
 from hubferry.cli.output import Output
 from hubferry.cli.progress import show_progress
 from hubferry.cli.session import open_project
-from hubferry.errors import GuardError, HubferryError
+from hubferry.errors import HubferryError
 
 if TYPE_CHECKING:
     from hubferry.project import PullReport
@@ -59,7 +59,7 @@ def pull(
             progress=progress,
         )
     show_pull(out, report)
-    return exit_code(report)
+    return report.exit_code
 
 
 def show_pull(out: Output, report: PullReport) -> None:
@@ -78,16 +78,8 @@ def show_pull(out: Output, report: PullReport) -> None:
 
 
 def exit_code(report: PullReport) -> int:
-    """Give 0, or the exit code of what went wrong: 4 paused, 3 stopped by a guard, 1 failed or blocked."""
-    ended = [(each.state, each.error) for each in report.streams]
-    ended += [(each.state, each.error) for each in report.associations]
-    return max((_code(state, error) for state, error in ended if state != "done"), default=0)
-
-
-def _code(state: str, error: HubferryError | None) -> int:
-    if state == "paused":
-        return 4
-    return 3 if isinstance(error, GuardError) else 1
+    """Give the exit code of what a pull did."""
+    return report.exit_code
 
 
 def _problems(report: PullReport) -> list[HubferryError]:

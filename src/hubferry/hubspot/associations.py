@@ -81,7 +81,7 @@ class _Id(msgspec.Struct):
 
 
 class _To(msgspec.Struct):
-    toObjectId: str | int  # noqa: N815  HS: specified as text, sent as a number
+    toObjectId: str | int  # noqa: N815  HS-33: specified as text, sent as a number
     associationTypes: list[_Label]  # noqa: N815
 
 
@@ -136,7 +136,7 @@ def send_links_archive(client: Client, from_object: str, to_object: str, inputs:
 
 
 def send_labels_archive(client: Client, from_object: str, to_object: str, inputs: Sequence[LinkInput]) -> LinkOutcome:
-    """Remove these types of each pair. HS: to name the unlabelled type removes every label, too."""
+    """Remove these types of each pair. HS-28: to name the unlabelled type removes every label, too."""
     path = f"/crm/associations/{{version}}/{from_object}/{to_object}/batch/labels/archive"
     return _send_all(_Write(client, path, _build_typed, shows_results=False), inputs, ARCHIVE_INPUTS)
 
@@ -156,11 +156,16 @@ def _fetch_complete(client: Client, path: str, ids: Sequence[str]) -> list[Link]
                     correlation_id=error.correlationId,
                 )
         links += [link for each in answer.results for link in _links_of(each)]
-        inputs = [
-            {"id": str(each.source.id), "after": each.paging.next.after}
-            for each in answer.results
-            if each.paging and each.paging.next
-        ]
+        asked, inputs = (
+            inputs,
+            [
+                {"id": str(each.source.id), "after": each.paging.next.after}
+                for each in answer.results
+                if each.paging and each.paging.next
+            ],
+        )
+        if inputs and inputs == asked:
+            raise UnexpectedAnswerError(f"POST {path}: HubSpot names the same next page twice, so its list never ends.")
     return links
 
 

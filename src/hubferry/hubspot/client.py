@@ -45,6 +45,8 @@ UNMETERED = ("/account-info/", "/oauth/")
 """What `check` asks must answer also where the daily reserve is reached."""
 _IDENTIFIER = re.compile(r"(?<=/)(?!\d{4}-\d{2}(?:/|$))[^/]*(?:\d{3,}|%)[^/]*(?=/|$)")
 FEWEST, MOST = 4, 48
+NAP_SECONDS = 2.0
+"""How long a wait goes on at most before `while_waiting` is asked."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class Client:
         self.token = token
         self._clock = clock or SystemClock()
         self._transport = Transport(token, base_url, self._clock, read_seconds=read_seconds)
-        self._limiter = Limiter(self._clock, burst_limit)
+        self._limiter = Limiter(self._clock, burst_limit, sleep=self._sleep)
         self._reserve, self._budget = daily_reserve, budget_seconds
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
         self._date: datetime | None = None
@@ -130,6 +132,8 @@ class Client:
         self.usage = Usage(self._limiter)
         self.before_write: Callable[[], None] | None = None
         """Called right before every attempt of a write, after all waiting; what it raises ends the call unsent."""
+        self.while_waiting: Callable[[], None] | None = None
+        """Called every few seconds while a call waits for a permit or for another attempt; what it raises ends the call."""
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -204,6 +208,12 @@ class Client:
     def burst_limit(self) -> int:
         """How many calls in ten seconds are allowed now: as configured, or fewer where the account allows fewer."""
         return self._limiter.burst
+
+    @property
+    def calls_left(self) -> int | None:
+        """How many calls today's quota leaves us, the reserve for other apps kept; None where HubSpot does not say."""
+        daily = self._limiter.daily
+        return None if daily is None else max(0, daily.remaining - self._reserve)
 
     @property
     def concurrency(self) -> int:
@@ -291,7 +301,16 @@ class Client:
             self.usage.add_refusal()
             self._limiter.slow_down(seconds, search=call.search)
             return  # the permit waits
-        self._clock.sleep(seconds)
+        self._sleep(seconds)
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait; in short naps where somebody may want to end the run meanwhile."""
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
+            if self.while_waiting is not None:
+                self.while_waiting()
+                left = min(left, NAP_SECONDS)
+            self._clock.sleep(left)
 
     def _stop(self, call: _Call, failure: Failure, *, doubtful: bool) -> NoReturn:
         """Raise what the failure means; a write that may have been applied stays unknown unless it was refused."""

@@ -100,8 +100,16 @@ class Daily:
 class Limiter:
     """The permits of one portal and process; every call of every thread passes here."""
 
-    def __init__(self, clock: Clock, burst_limit: int, *, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        burst_limit: int,
+        *,
+        jitter: Callable[[], float] = random.random,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
         self._clock, self._jitter = clock, jitter
+        self._sleep = sleep or clock.sleep
         self._changed = threading.Condition()
         self._burst = Window(burst_limit, BURST_SECONDS)
         self._search = Window(SEARCHES_ALLOWED, SEARCH_SECONDS)
@@ -122,7 +130,7 @@ class Limiter:
         finally:
             with self._changed:
                 window.give(self._clock.monotonic())
-                self._changed.notify()
+                self._changed.notify_all()  # one alone may wait for a permit of the other kind
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take in the limit headers of an answer."""
@@ -168,8 +176,16 @@ class Limiter:
             if search:
                 moment = max(moment, self._next_search)
                 self._next_search = moment + SEARCH_SPACING_SECONDS
+        try:
+            self._wait_until(moment, window)
+        except BaseException:  # the run ends; its permit was not used, and costs a window at most
+            with self._changed:
+                window.give(self._clock.monotonic())
+            raise
+
+    def _wait_until(self, moment: float, window: Window) -> None:
         while (left := moment - self._clock.monotonic()) > 0:
-            self._clock.sleep(left)
+            self._sleep(left)
             with self._changed:  # a 429 meanwhile holds those that wait, too; spread, so that they do not come as one
                 held = window.held_for(self._clock.monotonic())
                 moment = max(moment, self._clock.monotonic() + held * (1 + self._jitter() / 10)) if held else moment

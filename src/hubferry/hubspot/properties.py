@@ -81,7 +81,7 @@ def _parse(found: _Property) -> Property:
         field_type=found.fieldType,
         options=tuple(Option(each.value, each.label, each.hidden) for each in found.options),
         has_unique_value=found.hasUniqueValue,
-        # HS: rollups are sometimes sent with calculated false; their field type tells.
+        # HS-13: rollups are sometimes sent with calculated false; their field type tells.
         calculated=found.calculated or found.fieldType.startswith("calculation_"),
         read_only=found.modificationMetadata.readOnlyValue,
         hidden=found.hidden,

@@ -15,7 +15,7 @@ _RETRIED = frozenset({Kind.BURST, Kind.SECONDLY, Kind.LOCKED, Kind.BROKEN, Kind.
 
 def wait_seconds(failure: Failure, attempt: int, jitter: float) -> float | None:
     """Give how long to wait before attempt number `attempt + 1`; None: do not try again. `jitter` is from 0 to 1."""
-    if failure.kind is Kind.TOKEN:  # HS: a valid token is refused now and then, once
+    if failure.kind is Kind.TOKEN:  # HS-39: a valid token is refused now and then, once
         return 1.0 if attempt == 1 else None
     if failure.kind not in _RETRIED:
         return None

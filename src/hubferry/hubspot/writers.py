@@ -114,7 +114,7 @@ def _take_apart(
 ) -> None:
     if rejections.is_systemic(error) and not outcome.applied:
         raise error
-    if len(part) > 1:  # HS: nothing of a batch refused with 400 or 409 was written
+    if len(part) > 1:  # HS-17: nothing of a batch refused with 400 or 409 was written
         for half in rejections.halves(part):
             _send_part(client, object_name, kind, half, outcome)
         return
@@ -187,7 +187,7 @@ def _is_id(id_property: str | None) -> bool:
 
 
 def _build_input(kind: BatchKind, each: RecordInput) -> dict[str, Any]:
-    """Build one input. HS: `hs_object_id` as idProperty of a write is refused; the id alone means it."""
+    """Build one input. HS-19: `hs_object_id` as idProperty of a write is refused; the id alone means it."""
     if kind == "archive":
         return {"id": each.id}
     built: dict[str, Any] = {"properties": dict(each.properties), "objectWriteTraceId": each.trace_id}

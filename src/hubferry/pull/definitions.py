@@ -65,19 +65,20 @@ def merge_definitions(
 
 
 def query_known_columns(warehouse: Warehouse, schema: str, object_name: str) -> dict[str, str | None]:
-    """Give the properties that the last run knew, each with its column; None: it was not chosen."""
+    """Give the properties that earlier runs knew, each with its column; None: it was not chosen, or not there."""
     quote, name = warehouse.quote, warehouse.name(schema, "properties")
+    column = f"CASE WHEN {quote('_hubferry_deleted_at')} IS NULL THEN {quote('column_name')} END"
     rows = warehouse.query(
-        f"SELECT {quote('name')}, {quote('column_name')} FROM {name} WHERE {quote('object')} = ?", (object_name,)
+        f"SELECT {quote('name')}, {column} AS known FROM {name} WHERE {quote('object')} = ?", (object_name,)
     )
-    return {row["name"]: row["column_name"] for row in rows.to_pylist()}
+    return {row["name"]: row["known"] for row in rows.to_pylist()}
 
 
 def needs_scan(known: Mapping[str, str | None], properties: Iterable[Property], table: RecordTable) -> bool:
     """Say whether a column is new that records may fill without having been modified since.
 
-    A property that was there before and is chosen now, or that changed its type, and one that HubSpot calculates. To set
-    any other new property modifies the record.
+    A property that was there before and is chosen now, that was deleted and came back, or that changed its type, and one
+    that HubSpot calculates. To set any other new property modifies the record.
     """
     columns = table.column_names()
     return bool(known) and any(

@@ -25,18 +25,18 @@ class Inverses:
     """
 
     def __init__(self, back: Iterable[LinkType], known: Mapping[TypeKey, TypeKey] | None = None) -> None:
-        self._back = tuple(back)
+        self.back = tuple(back)
         self.known: dict[TypeKey, TypeKey] = dict(known or {})
-        self._labels = {(each.category, each.type_id): each.label for each in self._back}
+        self._labels = {(each.category, each.type_id): each.label for each in self.back}
 
     def derive(self, there: Sequence[LinkType]) -> None:
         """Pair the default types, the Primary ones, and a single one that is left of a category on both sides."""
         for label in (None, "Primary"):
             self._pair_single(
-                [each for each in there if _is(each, label)], [each for each in self._back if _is(each, label)]
+                [each for each in there if _is(each, label)], [each for each in self.back if _is(each, label)]
             )
         for category in {each.category for each in there}:
-            self._pair_single(_open(there, category, self.known), _open(self._back, category, self.known.values()))
+            self._pair_single(_open(there, category, self.known), _open(self.back, category, self.known.values()))
 
     def unknown(self, links: Iterable[Link]) -> set[TypeKey]:
         """Give the types among these links whose inverse is not known."""

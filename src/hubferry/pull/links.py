@@ -163,7 +163,7 @@ class LinkPull:
             self._inverses[side] = Inverses(fetch_labels(self._client, other, side), self._learned.get(side))
         inverses = self._inverses[side]
         if inverses.unknown(links):
-            inverses.derive(fetch_labels(self._client, side, other))
+            inverses = self._inverses[side] = self._derive(inverses, side)
         if samples := inverses.samples(links):
             ends = {to_id for pairs in samples.values() for _, to_id in pairs}
             inverses.learn(samples, self._fetch(other, side, sorted(ends)))
@@ -176,6 +176,15 @@ class LinkPull:
             for each in (self._fetch(other, side, sorted(doubtful)) if doubtful else ())
             if each.to_id in group and (each.category, each.type_id) not in known
         ]
+
+    def _derive(self, inverses: Inverses, side: str) -> Inverses:
+        """Pair the types of both directions, but not where labels changed between the looks at the two."""
+        other = self._other(side)
+        there, back = fetch_labels(self._client, side, other), fetch_labels(self._client, other, side)
+        if set(back) != set(inverses.back):
+            return Inverses(back, inverses.known)
+        inverses.derive(there)
+        return inverses
 
     # Writing
 

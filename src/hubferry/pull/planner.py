@@ -10,6 +10,8 @@ LIST_PAGE, SEARCH_PAGE = 100, 200
 SEARCHES_PER_SECOND = 4.0
 CLOSE_SHARE, CLOSE_SECONDS = 0.2, 10.0
 """Readers that differ by less are equally fast; calls decide then, because the account's other apps need them."""
+SCARCE_SHARE = 0.1
+"""A reader that takes more than this part of the calls left today is taken only where it is also the one of fewer calls."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,18 @@ class Choice:
         )
 
 
-def choose_reader(*, records: int, changed: int, calls_per_second: float, calls_per_page: int = 1) -> Choice:
-    """Choose between reading all `records` by list and the `changed` ones by search."""
+def choose_reader(
+    *, records: int, changed: int, calls_per_second: float, calls_per_page: int = 1, calls_left: int | None = None
+) -> Choice:
+    """Choose between reading all `records` by list and the `changed` ones by search; the faster, unless calls are scarce."""
     pages = ceil(max(1, records) / LIST_PAGE) * calls_per_page
     searches = max(1, ceil(changed / SEARCH_PAGE))
     scan = Cost("scan", pages, pages / calls_per_second)
     changes = Cost("changes", searches, searches / SEARCHES_PER_SECOND)
     fast, slow = sorted((scan, changes), key=lambda cost: cost.seconds)
     gap = slow.seconds - fast.seconds
-    if gap < CLOSE_SECONDS or gap < CLOSE_SHARE * slow.seconds:
+    scarce = calls_left is not None and fast.calls > SCARCE_SHARE * calls_left
+    if scarce or gap < CLOSE_SECONDS or gap < CLOSE_SHARE * slow.seconds:
         fast, slow = sorted((scan, changes), key=lambda cost: (cost.calls, cost.reader != "changes"))
     return Choice(fast, slow)
 

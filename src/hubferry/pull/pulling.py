@@ -34,15 +34,17 @@ class Stop:
             )
 
     @contextmanager
-    def on_signals(self) -> Iterator[None]:
-        """Note SIGINT and SIGTERM instead of dying of them; a second SIGINT ends the run at once."""
+    def on_signals(self, client: Client) -> Iterator[None]:
+        """Note SIGINT and SIGTERM instead of dying of them, also while the client waits; a second SIGINT ends the run at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        client.while_waiting = self.check
         try:
             yield
         finally:
+            client.while_waiting = None
             for number, handler in before.items():
                 signal.signal(number, handler)
 

@@ -98,8 +98,7 @@ class RecordPull:
         for table in (definitions.properties_table(pulling.schema), definitions.options_table(pulling.schema)):
             warehouse.ensure_table(table)
         known = definitions.query_known_columns(warehouse, pulling.schema, self._object)
-        for table in (made.table, refresh.SEEN):
-            warehouse.ensure_table(table)
+        warehouse.ensure_table(made.table)
         self._made: RecordTable = made
         self._table, self._shape = made.table, RecordShape(made.requested)
         self._live_rows = self._query_live_rows()
@@ -152,6 +151,7 @@ class RecordPull:
             changed=changes.total,
             calls_per_second=CALLS_PER_SECOND,
             calls_per_page=2 if wide else 1,
+            calls_left=self._client.calls_left,
         )
         self._tally.choice = choice.render()
         if choice.chosen.reader == "changes":
@@ -310,6 +310,7 @@ class RecordPull:
         if not live.missing:
             return Whereabouts(records, [], merged, [])
         archived = fetch_by_ids(self._client, self._object, live.missing, self._shape, archived=True)
+        merged |= {asked: record.id for asked, record in archived.found.items() if record.id != asked}
         return Whereabouts(records, list(archived.found.values()), merged, list(archived.missing))
 
     def _settle(self, found: Whereabouts) -> None:
@@ -348,6 +349,9 @@ class RecordPull:
                 self._write_archived(records)
         found = self._find(sorted(recent - listed))
         young = [each for each in found.gone if stamp.now - self._tombstones[each].at < SURELY_KEPT]
+        snapshots.check_vanished(
+            f"archived {self._stream.name}", len(young), len(recent), allowed=self._pulling.allow_deletes
+        )
         self._settle(replace(found, gone=young))
         with self._pulling.lease.transaction() as tx:
             self._save(tx, replace(self._cursor, swept={**self._cursor.swept, ARCHIVED: stamp.now}))

@@ -11,18 +11,11 @@ import msgspec
 import pyarrow as pa
 
 from hubferry.hubspot.readers.scan import IdRange
-from hubferry.state.tables import SCHEMA
-from hubferry.types import Column, Table
+from hubferry.state.tables import REFRESH_KEYS
+from hubferry.types import Table
 from hubferry.warehouse.interface import Transaction, Warehouse
 
-SEEN = Table(
-    SCHEMA,
-    "refresh_keys",
-    tuple(
-        Column(name, kind)
-        for name, kind in (("portal_id", "integer"), ("stream", "string"), ("refresh_id", "string"), ("id", "string"))
-    ),
-)
+SEEN = REFRESH_KEYS.table
 """Keys that an unfinished refresh has read."""
 
 

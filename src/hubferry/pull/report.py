@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from hubferry.errors import HubferryError
+from hubferry.errors import GuardError, HubferryError
 
 State = Literal["done", "failed", "blocked", "paused"]
 
@@ -61,3 +61,17 @@ class PullReport:
     calls: int = 0
     searches: int = 0
     seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0, or that of what went wrong, links counted: 4 paused, 3 stopped by a guard, 1 failed or blocked."""
+        parts: tuple[StreamReport | AssociationReport, ...] = (*self.streams, *self.associations)
+        return max((_exit_code(each) for each in parts), default=0)
+
+
+def _exit_code(part: StreamReport | AssociationReport) -> int:
+    if part.state == "done":
+        return 0
+    if part.state == "paused":
+        return 4
+    return GuardError.exit_code if isinstance(part.error, GuardError) else 1

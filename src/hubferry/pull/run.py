@@ -82,7 +82,9 @@ def run_pull(
                 full_refresh=full_refresh,
                 allow_deletes=allow_deletes,
             )
-            with pulling.stop.on_signals():
+            with lease.transaction() as tx:
+                state.claim_schema(tx, pull.schema_, portal_id, client.now())
+            with pulling.stop.on_signals(client):
                 reports = tuple(_pull_streams(pulling, streams))
                 links = tuple(_pull_links(pulling, streams, reports))
     except BaseException as error:

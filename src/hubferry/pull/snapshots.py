@@ -44,7 +44,7 @@ def check_vanished(what: str, vanished: int, rows: int, *, allowed: bool) -> Non
     if vanished > GUARD_ROWS and vanished > GUARD_SHARE * rows and not allowed:
         raise GuardError(
             f"{what}: {vanished:,} of {rows:,} rows are gone from HubSpot, which is more than a tenth; none was marked as"
-            " deleted. If they are really gone, run `hubferry pull --full-refresh --allow-deletes`."
+            " deleted or emptied. If they are really gone, run `hubferry pull --full-refresh --allow-deletes`."
         )
 
 

@@ -21,7 +21,8 @@ class Cursor:
     value: datetime | None = None
     """Everything changed in HubSpot up to this time is in the table; HubSpot's own clock."""
     scan: Any = None
-    """An unfinished scan as JSON values (ranges still to read, refresh id, start); None: none is open."""
+    """As JSON values. Of records an unfinished scan: ranges still to read, refresh id, start; None: none is open.
+    Of links, which are never scanned by ranges: the inverses of their types, as far as they are known."""
     swept: Mapping[str, datetime] = field(default_factory=dict)
     """When archived records, merges and links were last looked at, by kind."""
     run_id: str | None = None

@@ -14,7 +14,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from hubferry.errors import FencedError, PortalBusyError, WarehouseLockedError
+from hubferry.errors import FencedError, PortalBusyError, WarehouseError
 from hubferry.state.crash import crashpoint
 from hubferry.state.process import Process
 from hubferry.state.tables import LEASES, RUNS, SCHEMA
@@ -139,10 +139,10 @@ class Lease:
         while not self._released.wait(_BEAT_SECONDS):
             try:
                 self.renew()
-            except WarehouseLockedError:
-                continue  # somebody looks at the file; the next beat is still in time
             except FencedError:
                 return  # `check` and `transaction` raise it in the thread that works
+            except WarehouseError:
+                continue  # somebody looks at the file, or a passing fault; the next beat is still in time
 
 
 _OURS = "WHERE portal_id = ? AND epoch = ? AND run_id = ?"

@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
-from hubferry.errors import WarehouseError
+from hubferry.errors import ConfigError, WarehouseError
 from hubferry.state import push_tables
 from hubferry.state.crash import crashpoint
 from hubferry.state.cursors import Cursor, parse_cursors
 from hubferry.state.leases import Holder, Lease, acquire_lease, query_holder
 from hubferry.state.process import Process
-from hubferry.state.tables import CURSORS, META, RUNS, SCHEMA, STREAM_RUNS, TABLES, VERSION, StateTable
+from hubferry.state.tables import CURSORS, META, RUNS, SCHEMA, SCHEMAS, STREAM_RUNS, TABLES, VERSION, StateTable
 from hubferry.types import Clock
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Transaction, Warehouse
@@ -165,6 +165,19 @@ class StateStore(StateReader):
     def acquire(self, portal_id: int, *, run_id: str, wait_seconds: float = 0) -> Lease:
         """Take the portal for a run, waiting for its holder at most `wait_seconds`; raise PortalBusyError."""
         return acquire_lease(self.warehouse, self.clock, portal_id, run_id=run_id, wait_seconds=wait_seconds)
+
+    def claim_schema(self, tx: Transaction, schema: str, portal_id: int, now: datetime) -> None:
+        """Note whose records a schema holds; raise ConfigError where they are another portal's, whose rows would vanish."""
+        name = self.warehouse.name(SCHEMA, SCHEMAS.name)
+        rows = tx.query(f"SELECT portal_id FROM {name} WHERE lower(schema) = lower(?)", (schema,)).to_pylist()
+        if not rows:
+            row = {"schema": schema, "portal_id": portal_id, "claimed_at": now}
+            tx.merge(SCHEMAS.table, table_from_rows(SCHEMAS.table, [row]))
+        elif rows[0]["portal_id"] != portal_id:
+            raise ConfigError(
+                f"schema {schema!r} holds the records of portal {rows[0]['portal_id']}, and the token is of portal {portal_id}."
+                " Give pull.schema in hubferry.yml another name, use another warehouse, or the token of the former portal."
+            )
 
     def record_stream_run(self, tx: Transaction, stream_run: StreamRun) -> None:
         """Record what a run did to a stream so far; called again, it replaces the row."""

@@ -44,7 +44,11 @@ CURSORS = StateTable(
         StateColumn("portal_id", "integer", "the HubSpot account"),
         StateColumn("stream", "string", "the stream, or a reader's own name for a part of it"),
         StateColumn("value", "timestamp", "everything changed in HubSpot up to this time is in the table"),
-        StateColumn("scan", "json", "an unfinished scan: its id, its start, and the id ranges still to read"),
+        StateColumn(
+            "scan",
+            "json",
+            "an unfinished scan: its id, its start, and the id ranges still to read; of links, what is known of inverse types",
+        ),
         StateColumn("swept", "json", "when archived records, merges and links were last looked at, by kind"),
         StateColumn("run_id", "string", "the run that moved it last"),
         StateColumn("updated_at", "timestamp", "when it was moved, by this machine's clock"),
@@ -83,6 +87,17 @@ META = StateTable(
     key=("name",),
 )
 
+REFRESH_KEYS = StateTable(
+    "refresh_keys",
+    "Which records an unfinished full refresh has seen; emptied when it ends, after rows that it did not see are dealt with.",
+    (
+        StateColumn("portal_id", "integer", "the HubSpot account"),
+        StateColumn("stream", "string", "the stream"),
+        StateColumn("refresh_id", "string", "the refresh, as in `scan` of the stream's cursor"),
+        StateColumn("id", "string", "the record"),
+    ),
+)
+
 RUNS = StateTable(
     "runs",
     "Every execution of pull, plan, apply and push.",
@@ -104,6 +119,17 @@ RUNS = StateTable(
         StateColumn("error", "string", "why it ended early"),
     ),
     key=("run_id",),
+)
+
+SCHEMAS = StateTable(
+    "schemas",
+    "Which portal's records a warehouse schema holds; a pull of another portal into it is refused.",
+    (
+        StateColumn("schema", "string", "the schema"),
+        StateColumn("portal_id", "integer", "the HubSpot account"),
+        StateColumn("claimed_at", "timestamp", "when it was first pulled into, by HubSpot's clock"),
+    ),
+    key=("schema",),
 )
 
 STREAM_RUNS = StateTable(
@@ -130,7 +156,7 @@ STREAM_RUNS = StateTable(
     key=("run_id", "stream"),
 )
 
-TABLES = (CURSORS, LEASES, META, RUNS, STREAM_RUNS)
+TABLES = (CURSORS, LEASES, META, REFRESH_KEYS, RUNS, SCHEMAS, STREAM_RUNS)
 
 
 def render_tables(tables: Iterable[StateTable] = TABLES) -> str:

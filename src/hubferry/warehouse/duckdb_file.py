@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -117,8 +117,9 @@ class DuckDBFile:
             self._idle.cancel()
             self._idle = None
         if self._worth_writing_back():
-            self._database.execute("CHECKPOINT")
-            self.replaced = False
+            with suppress(duckdb.Error):  # the log stays, and is read when the file is opened again: nothing is lost
+                self._database.execute("CHECKPOINT")
+                self.replaced = False
         self._database.close()
         self._database = None
 

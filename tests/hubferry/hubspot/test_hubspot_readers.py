@@ -161,6 +161,17 @@ def test_a_list_that_is_not_keyed_by_id_is_read_in_one_range(portal: Emulator, c
     assert truth(portal).items() <= found.items()
 
 
+@pytest.mark.parametrize("results", [[], [{"id": "5", "properties": {}}]])
+def test_a_list_whose_next_page_is_always_the_same_ends_with_an_error(
+    portal: Emulator, client_of: Clients, results: list[Any]
+) -> None:
+    page = {"results": results, "paging": {"next": {"after": "5"}}}
+    portal.faults.add([{"match": {"method": "GET"}, "phase": "before", "do": {"status": 200, "body": page}}])
+
+    with pytest.raises(UnexpectedAnswerError, match="never ends"):
+        scanned(Scan(client_of(portal), "contacts", SHAPE))
+
+
 def test_a_wide_scan_takes_all_values_of_a_record_from_one_answer(portal_factory: Portals, client_of: Clients) -> None:
     portal = portal_factory(contacts=250, companies=0, deals=0)
     shape = RecordShape(("email", *(f"property_with_a_long_name_{number}" for number in range(450))))
@@ -267,6 +278,15 @@ def test_an_empty_page_with_a_next_one_is_not_the_last(portal: Emulator, client_
     assert read(changed(client, portal)) == truth(portal)
 
 
+def test_a_search_whose_next_page_is_always_the_same_ends_with_an_error(portal: Emulator, client_of: Clients) -> None:
+    client = client_of(portal)
+    empty = {"total": 3000, "results": [], "paging": {"next": {"after": "200"}}}
+    portal.faults.add([{"match": {"path": "*/search"}, "phase": "before", "do": {"status": 200, "body": empty}}])
+
+    with pytest.raises(UnexpectedAnswerError, match="never ends"):
+        read(changed(client, portal))
+
+
 def test_a_page_out_of_order_is_read_again_by_time(portal: Emulator, client_of: Clients) -> None:
     client = client_of(portal)
     records = [{"id": each, "properties": {}} for each in ("7", "5")]
@@ -339,6 +359,29 @@ def test_a_record_neither_returned_nor_denied_is_not_taken_for_missing(portal: E
 
     with pytest.raises(UnexpectedAnswerError):
         fetch_by_ids(client_of(portal), "contacts", ["1"], SHAPE)
+
+
+def test_a_record_that_could_not_be_read_is_not_taken_for_missing(portal: Emulator, client_of: Clients) -> None:
+    broken = {"category": "INTERNAL_ERROR", "message": "later", "context": {"ids": ["7"]}}
+    answer = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [broken]}
+    rule = {"match": {"path": "*/batch/read"}, "phase": "before", "do": {"status": 207, "body": answer}}
+    portal.faults.add([rule])
+
+    with pytest.raises(UnexpectedAnswerError):
+        fetch_by_ids(client_of(portal), "contacts", ["7"], SHAPE)
+
+
+def test_a_batch_refused_for_one_missing_record_says_nothing_of_the_others(
+    portal: Emulator, client_of: Clients
+) -> None:
+    asked = [*sorted(truth(portal))[:3], "999999999"]
+    body = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "Object not found"}
+    rule = {"match": {"path": "*/batch/read"}, "when": {"nth": 1}, "do": {"status": 404, "body": body}}
+    portal.faults.add([rule])
+
+    result = fetch_by_ids(client_of(portal), "contacts", asked, SHAPE)
+
+    assert (sorted(result.found), result.missing) == (asked[:3], ("999999999",))
 
 
 class _Owner(msgspec.Struct):

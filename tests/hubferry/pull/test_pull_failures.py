@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from hubferry.config.model import PullBlock
-from hubferry.errors import ConfigError, InterruptedRunError, UnknownNameError
+from hubferry.errors import ConfigError, GuardError, InterruptedRunError, UnknownNameError
+from hubferry.hubspot.client import Client
+from hubferry.pull.report import AssociationReport, PullReport, StreamReport
 from hubferry.pull.run import choose_streams
-from hubferry.types import Quiet
+from hubferry.types import Quiet, Secret
 
 MakeWorld = Callable[..., Any]
 SCOPES = frozenset({"crm.objects.contacts.read", "crm.objects.owners.read", "crm.schemas.contacts.read"})
@@ -75,6 +77,76 @@ def test_an_interrupted_pull_says_so_and_is_resumed(world: MakeWorld) -> None:
     assert portal.rows("SELECT state FROM hubferry.runs")[0]["state"] == "interrupted"
     portal.pull()
     portal.check()
+
+
+class Signalling:
+    """A clock whose first long wait brings a SIGTERM; it is the thread that works who waits."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock, self.time, self.monotonic = clock, clock.time, clock.monotonic
+        self.asked_at: float | None = None
+
+    def sleep(self, seconds: float) -> None:
+        import signal  # noqa: PLC0415
+
+        self._clock.sleep(seconds)
+        if seconds > 1 and self.asked_at is None:
+            self.asked_at = self.monotonic()
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_pull_that_waits_for_the_limit_stops_within_ten_seconds_of_being_asked(world: MakeWorld) -> None:
+    portal = world()
+    clock = Signalling(portal.clock)
+    body = {"status": "error", "errorType": "RATE_LIMIT", "policyName": "TEN_SECONDLY_ROLLING", "message": "slow down"}
+    rule = {
+        "match": {"path": "/crm/properties/*"},
+        "phase": "before",
+        "do": {"status": 429, "headers": {"Retry-After": "60"}, "body": body},
+    }
+    portal.control("POST", "/faults", [rule])
+
+    with Client(token=Secret("pat-test"), base_url=portal.emulator.base_url, clock=clock) as client:
+        portal.client = client
+        with pytest.raises(InterruptedRunError):
+            portal.pull("contacts")
+
+    assert clock.asked_at is not None
+    assert portal.clock.monotonic() - clock.asked_at < 10
+
+
+def test_a_schema_that_holds_another_portals_records_is_not_pulled_into(world: MakeWorld) -> None:
+    portal = world(contacts=30)
+    portal.pull("contacts")
+    before = portal.rows("SELECT count(*) AS n FROM hubspot.contacts WHERE _hubferry_deleted_at IS NULL")
+    portal.rows("SELECT 1 AS one")
+    with portal.warehouse.transaction() as tx:
+        tx.execute("UPDATE hubferry.schemas SET portal_id = portal_id + 1")
+
+    with pytest.raises(ConfigError, match="holds the records of portal"):
+        portal.pull("contacts", full_refresh=True)
+
+    assert portal.rows("SELECT count(*) AS n FROM hubspot.contacts WHERE _hubferry_deleted_at IS NULL") == before
+
+
+@pytest.mark.parametrize(
+    ("ended", "code"),
+    [
+        ([], 0),
+        ([("done", None), ("failed", ConfigError("x"))], 1),
+        ([("blocked", None)], 1),
+        ([("failed", ConfigError("x")), ("failed", GuardError("x"))], 3),
+        ([("failed", GuardError("x")), ("paused", None)], 4),
+    ],
+)
+@pytest.mark.parametrize("of_links", [False, True])
+def test_the_exit_code_is_that_of_the_worst_part_links_included(ended: list[Any], code: int, of_links: bool) -> None:
+    kind = AssociationReport if of_links else StreamReport
+    parts = tuple(kind(name="x", state=state, error=error) for state, error in ended)
+
+    report = PullReport(run_id="r", streams=() if of_links else parts, associations=parts if of_links else ())
+
+    assert report.exit_code == code
 
 
 def test_an_unknown_stream_is_named_with_what_there_is() -> None:

@@ -117,3 +117,24 @@ def test_links_between_records_of_one_object_have_both_directions(world: MakeWor
 
     assert [each.kind for each in report.associations] == ["changed"]
     portal.check_pairs(("contacts", "contacts"))
+
+
+def test_a_label_that_changes_between_the_looks_at_both_directions_is_not_paired_with_another(world: MakeWorld) -> None:
+    portal = world()
+    with urllib3.PoolManager() as pool:
+        url = f"{portal.emulator.base_url}/crm/associations/2026-09/contacts/deals/labels"
+        body = json.loads(pool.request("GET", url, headers={"Authorization": "Bearer pat-other"}).data)
+        pool.clear()
+    own = [each for each in body["results"] if each["category"] == "USER_DEFINED"]
+    assert len(own) == 1
+    own[0]["typeId"] += 500
+    rule = {
+        "match": {"path": "/crm/associations/2026-09/contacts/deals/labels"},
+        "when": {"nth": 1},
+        "do": {"status": 200, "body": body},
+    }
+    portal.control("POST", "/faults", [rule])
+
+    portal.pull("contacts", "deals")
+
+    portal.check("contacts", "deals")

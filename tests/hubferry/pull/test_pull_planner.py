@@ -25,6 +25,13 @@ def test_the_reader_fits_what_changed(records: int, changed: int, reader: str) -
     assert choice.chosen.reader == reader
 
 
+def test_where_calls_are_scarce_the_slower_reader_of_fewer_calls_is_taken() -> None:
+    plenty = choose_reader(records=1_000_000, changed=600_000, calls_per_second=19, calls_left=600_000)
+    scarce = choose_reader(records=1_000_000, changed=600_000, calls_per_second=19, calls_left=20_000)
+
+    assert (plenty.chosen.reader, scarce.chosen.reader) == ("scan", "changes")
+
+
 def test_both_figures_are_said() -> None:
     choice = choose_reader(records=20_000, changed=11_000, calls_per_second=20)
 

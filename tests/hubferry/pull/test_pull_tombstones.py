@@ -145,6 +145,47 @@ def test_more_than_a_tenth_gone_is_not_believed_until_a_person_says_so(world: Ma
     portal.check("contacts")
 
 
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_merged_pair_is_a_survivor_and_a_tombstone_whether_an_id_is_kept_or_not(
+    world: MakeWorld, keeps: bool
+) -> None:
+    from hubspot_emulator.knobs import Knobs  # noqa: PLC0415
+
+    portal = world(contacts=30, knobs=Knobs(merge_keeps_primary=keeps))
+    portal.pull("contacts", settings=NARROW)
+    first, second = live_ids(portal)[:2]
+
+    survivor = merge(portal, first, second)
+    portal.pull("contacts", settings=NARROW)
+    portal.pull("contacts", settings=NARROW, full_refresh=True)
+
+    assert (survivor == first) is keeps
+    assert row_of(portal, survivor)["_hubferry_deleted_at"] is None
+    assert row_of(portal, second)["_hubferry_merged_into"] == survivor
+    portal.check("contacts")
+
+
+def test_archived_records_that_are_nowhere_by_the_hundred_are_not_emptied_until_a_person_says_so(
+    world: MakeWorld,
+) -> None:
+    portal = world(contacts=400)
+    portal.pull("contacts", settings=NARROW)
+    targets = live_ids(portal)[:120]
+    for start in (0, 100):
+        inputs = [{"id": each} for each in targets[start : start + 100]]
+        send(portal, "/crm/objects/2026-09/contacts/batch/archive", {"inputs": inputs})
+    portal.pull("contacts", settings=NARROW)
+    for target in targets:
+        erase(portal, target)
+
+    refused = portal.pull("contacts", settings=NARROW)
+    kept = row_of(portal, targets[0])["_hubferry_deleted_reason"]
+    done = portal.pull("contacts", settings=NARROW, allow_deletes=True)
+
+    assert (refused.exit_code, kept, done.exit_code) == (3, "archived", 0)
+    portal.check("contacts")
+
+
 def restore(portal: Any, record_id: str) -> None:
     """Restore from the recycle bin, which HubSpot does on its pages only: no request can."""
     from hubspot_emulator.storage import State  # noqa: PLC0415

@@ -26,6 +26,9 @@ def build_one(text: str | None, column_type: str) -> object:
     [
         ("N/A", "double"),
         ("1e400", "double"),
+        ("1e99999999999999999999", "double"),
+        ("1e-99999999999999999999", "double"),
+        ("9" * 5000, "timestamp"),
         ("NaN", "double"),
         ("9007199254740993", "double"),
         ("0.1000000000000000000000001", "double"),

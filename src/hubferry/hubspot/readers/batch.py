@@ -37,6 +37,11 @@ class _Error(msgspec.Struct):
     category: str | None = None
     context: dict[str, list[str]] = {}
 
+    @property
+    def says_gone(self) -> bool:
+        """Whether it says that records do not exist; any other error leaves open whether they do."""
+        return self.category == "OBJECT_NOT_FOUND"
+
 
 class _Mappings(_Answer):
     results: list[MappingRecord] = []
@@ -110,7 +115,7 @@ def _fetch_chunk(
     """Read one chunk: found, missing, and those whose answer cannot be told apart from others'."""
     answer = _fetch(question, chunk)
     normal = str.lower if question.id_property == "email" else str  # other unique values may differ by case alone
-    gone = {normal(each.strip()) for error in answer.errors for each in error.context.get("ids", ())}
+    gone = {normal(each.strip()) for error in answer.errors if error.says_gone for each in error.context.get("ids", ())}
     by_key: dict[str, Record] = {normal(key): record for record in answer.results for key in _keys(question, record)}
     by_key |= {normal(_own_key(question, record)): record for record in answer.results}
     found: dict[str, Record] = {each: by_key[key] for each in chunk if (key := normal(each.strip())) in by_key}
@@ -123,7 +128,7 @@ def _fetch_single(question: _Question, each: str) -> Record | None:
     answer = _fetch(question, [each])
     if len(answer.results) == 1:
         return answer.results[0]
-    if any(error.category == "OBJECT_NOT_FOUND" for error in answer.errors):
+    if any(error.says_gone for error in answer.errors):
         return None
     raise UnexpectedAnswerError(
         f"POST {question.path}: HubSpot neither returned a record that was asked for nor said that it does not exist."
@@ -139,9 +144,10 @@ def _fetch(question: _Question, chunk: Sequence[str]) -> _Mappings:
     try:
         return question.client.fetch(question.path, type=question.decoder, params=params, body=body).value
     except RefusedError as error:
-        if error.status == 404 and error.category == "OBJECT_NOT_FOUND":  # some portals say so where all are missing
-            return _Mappings(errors=[_Error("OBJECT_NOT_FOUND", {"ids": list(chunk)})])
-        raise
+        if error.status != 404 or error.category != "OBJECT_NOT_FOUND":
+            raise
+        # Some portals say so where all are missing. Where one may be meant, each is asked for alone.
+        return _Mappings(errors=[_Error(error.category, {"ids": list(chunk)})] if len(chunk) == 1 else [])
 
 
 def _keys(question: _Question, record: Record) -> Iterator[str]:

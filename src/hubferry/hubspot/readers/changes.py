@@ -18,6 +18,8 @@ from hubferry.hubspot.records import Page, Record, RecordShape
 PAGE = 200
 LARGEST_QUERY = 10_000
 """HubSpot serves no offset beyond this."""
+MOST_PAGES = 200
+"""More pages of one query are taken for a loop: 50 full ones reach its largest offset."""
 EARLIEST_MS = 1_000
 """HubSpot fails (500) when asked for modifications since 0."""
 _SMALL = 2 * PAGE
@@ -114,8 +116,10 @@ class Changes:
 
         A page is the last only when HubSpot names no next one: a short or empty page proves nothing.
         """
+        pages = 0
         while not page.results and page.after is not None:
-            if int(page.after) + PAGE > LARGEST_QUERY:
+            pages += 1
+            if int(page.after) + PAGE > LARGEST_QUERY or pages > MOST_PAGES:
                 return self._read_by_time(window), None
             page = self._fetch(window, after=page.after)
         ids = [int(record.id) for record in page.results]
@@ -138,7 +142,14 @@ class Changes:
                 slices += [replace(each, since=middle + 1), replace(each, until=middle)]
                 continue
             found += page.results
+            pages = 0
             while page.after is not None:
+                pages += 1
+                if pages > MOST_PAGES:
+                    raise UnexpectedAnswerError(
+                        f"POST {self._path}: HubSpot's search names one next page after another and never ends."
+                        " Running again asks again."
+                    )
                 if int(page.after) + PAGE > LARGEST_QUERY:
                     raise UnexpectedAnswerError(
                         f"POST {self._path}: HubSpot's search did not keep its order by record id among more than"

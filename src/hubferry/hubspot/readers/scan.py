@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hubferry.errors import RefusedError
+from hubferry.errors import RefusedError, UnexpectedAnswerError
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.readers.batch import fetch_by_ids
 from hubferry.hubspot.readers.ranges import IdRange, Part, Partition
@@ -231,8 +231,15 @@ class Scan:
     def _read_in_one_range(self) -> Iterator[ScanPage]:
         """Follow `after` as it comes; nothing of it can be resumed."""
         after: str | None = None
+        seen: set[str | None] = set()
         while True:
+            seen.add(after)
             records, after = self._fetch_page(after)
+            if after is not None and after in seen:
+                raise UnexpectedAnswerError(
+                    f"GET /crm/objects/{{version}}/{self._object}: HubSpot names the same next page twice, so its list"
+                    " never ends. Running again begins anew."
+                )
             yield ScanPage(list(self._fill(records)), (IdRange(),) if after is not None else ())
             if after is None:
                 return
@@ -244,6 +251,7 @@ def _check_order(ids: Sequence[int], asked: int, after: str | None) -> int:
         raise _NotByIdError
     following = int(after) if after is not None else asked
     ascending = all(left < right for left, right in pairwise(ids))
-    if not ascending or (ids and ids[0] < asked) or (ids and after is not None and following < ids[-1]):
+    stuck = after is not None and following <= asked
+    if stuck or not ascending or (ids and ids[0] < asked) or (ids and after is not None and following < ids[-1]):
         raise _NotByIdError
     return following
