@@ -9,12 +9,19 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hubspot_emulator.clock import Clock
 from hubspot_emulator.server import Emulator
 from hubspot_emulator.settings import Settings
 
 PortalFactory = Callable[..., Emulator]
+
+# A busy machine is slow; that says nothing of an example.
+settings.register_profile(
+    "shared_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("shared_machine")
 
 
 def _refuse_unless_loopback(address: object) -> None:
