@@ -87,11 +87,12 @@ def _config() -> Iterator[str]:
     blocks = {"hubferry.yml": model.ProjectFile, "syncs/NAME.yml": model.SyncBlock}
     for title, block in blocks.items():
         yield f"\n## {title}\n"
-        yield from _block(block, "")
+        yield from _block(block, "", set())
 
 
-def _block(block: type[BaseModel], path: str) -> Iterator[str]:
-    """Render one block's settings, then the blocks inside it."""
+def _block(block: type[BaseModel], path: str, told: set[type[BaseModel]]) -> Iterator[str]:
+    """Render one block's settings, then the blocks inside it that were not told yet."""
+    told.add(block)
     if path:
         yield f"\n### {path}\n"
         yield f"{_first_line(block)}\n"
@@ -104,7 +105,8 @@ def _block(block: type[BaseModel], path: str) -> Iterator[str]:
         default = "required" if info.default is PydanticUndefined else _plain(info.default)
         yield f"| `{shown}` | {_kind(info.annotation)} | {default} | {(info.description or '').replace(chr(10), ' ')} |"
     for below, found in inner:
-        yield from _block(found, below)
+        if found not in told:
+            yield from _block(found, below, told)
 
 
 def _kind(annotation: Any) -> str:  # noqa: PLR0911  a table of types

@@ -46,6 +46,12 @@ def test_every_command_has_an_example_and_a_section() -> None:
         assert f"hubferry {name}" in (command.epilog or ""), f"hubferry {name} --help shows no example"
 
 
+def test_every_command_that_opens_a_project_takes_an_environment() -> None:
+    for name, command in build_module().commands().items():
+        options = {each.name for each in command.params}
+        assert ("project" in options) == ("env" in options), f"hubferry {name}"
+
+
 def test_every_exit_code_of_an_error_is_explained() -> None:
     module = build_module()
 

@@ -23,7 +23,7 @@ class Portal:
     control_url: str
 
 
-def emulator(  # noqa: PLR0917  one parameter an option
+def emulator(
     port: Annotated[int, typer.Option(help="Where the API answers; 0: any free port.")] = 8765,
     control_port: Annotated[
         int | None, typer.Option(help="Where the control server answers; default: port + 1.")

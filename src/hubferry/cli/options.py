@@ -10,6 +10,15 @@ import typer
 Format = Literal["text", "json"]
 
 Folder = Annotated[Path, typer.Option("--project", metavar="DIR", help="The folder that holds hubferry.yml.")]
+Environment = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        metavar="NAME",
+        envvar="HUBFERRY_ENV",
+        help="The environment of hubferry.yml to use; none: the file as it stands.",
+    ),
+]
 AsFormat = Annotated[
     Format, typer.Option("--output", help="text for people; json: one JSON value on stdout, everything else on stderr.")
 ]

@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from hubferry.cli.options import HERE, AsFormat, Folder, IsQuiet
+from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet
 from hubferry.cli.output import Output, style
 from hubferry.cli.session import open_project
 
 
-def check(project: Folder = HERE, output: AsFormat = "text", quiet: IsQuiet = False) -> int:
+def check(project: Folder = HERE, env: Environment = None, output: AsFormat = "text", quiet: IsQuiet = False) -> int:
     """Check token, scopes, quotas and warehouse.
 
     Every scope that a chosen stream or sync needs and the token lacks is named.
     """
     out = Output("check", output, quiet)
-    with open_project(project) as opened:
+    with open_project(project, env) as opened:
         report = opened.check()
     marks = {True: style("ok", "green"), False: style("NO", "red"), None: style("??", "yellow")}
     for item in report.items:
@@ -30,6 +30,7 @@ def check(project: Folder = HERE, output: AsFormat = "text", quiet: IsQuiet = Fa
 
 def streams(
     project: Folder = HERE,
+    env: Environment = None,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask HubSpot what the token may read.")] = False,
     output: AsFormat = "text",
     quiet: IsQuiet = False,
@@ -39,7 +40,7 @@ def streams(
     Shows table, strategy, key, cursor and the scope that is needed.
     """
     out = Output("streams", output, quiet)
-    with open_project(project) as opened:
+    with open_project(project, env) as opened:
         found = opened.streams(ask_portal=not offline)
     columns = ("stream", "chosen", "table", "strategy", "key", "cursor", "scope", "may read")
     rows = [
@@ -59,10 +60,10 @@ def streams(
     out.result(found)
 
 
-def status(project: Folder = HERE, output: AsFormat = "text", quiet: IsQuiet = False) -> None:
+def status(project: Folder = HERE, env: Environment = None, output: AsFormat = "text", quiet: IsQuiet = False) -> None:
     """Say how far each stream is read, and what is left."""
     out = Output("status", output, quiet)
-    found = open_project(project).status()
+    found = open_project(project, env).status()
     if not found.last_runs:
         out.line("Nothing has run yet. Try: hubferry pull")
     for kind, run in sorted(found.last_runs.items()):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubferry.cli.options import HERE, AsFormat, Folder, IsQuiet, Wait
+from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Wait
 from hubferry.cli.output import Output
 from hubferry.cli.progress import show_progress
 from hubferry.cli.session import open_project
@@ -41,6 +41,7 @@ def pull(
     ] = False,
     wait: Wait = 0,
     project: Folder = HERE,
+    env: Environment = None,
     output: AsFormat = "text",
     quiet: IsQuiet = False,
 ) -> int:
@@ -49,7 +50,7 @@ def pull(
     The first time everything, then what changed since.
     """
     out = Output("pull", output, quiet)
-    with open_project(project) as opened, show_progress(out) as progress:
+    with open_project(project, env) as opened, show_progress(out) as progress:
         report = opened.pull(
             select=select or (),
             exclude=exclude or (),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubferry.cli.options import HERE, AsFormat, Folder, IsQuiet, Limit, Wait
+from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit, Wait
 from hubferry.cli.output import Output, render_json
 from hubferry.cli.progress import show_progress
 from hubferry.cli.session import open_project
@@ -20,7 +20,7 @@ Syncs = Annotated[
 ]
 
 
-def plan(  # noqa: PLR0917  one parameter an option
+def plan(
     sync: Annotated[list[str], typer.Argument(metavar="SYNC...", help="One sync or more, planned as one run.")],
     out_file: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan to a file.")] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many steps of each kind to show.")] = 5,
@@ -32,6 +32,7 @@ def plan(  # noqa: PLR0917  one parameter an option
     ] = False,
     wait: Wait = 0,
     project: Folder = HERE,
+    env: Environment = None,
     output: AsFormat = "text",
     quiet: IsQuiet = False,
 ) -> int:
@@ -40,7 +41,7 @@ def plan(  # noqa: PLR0917  one parameter an option
     HubSpot itself is read; nothing is written to it.
     """
     out = Output("plan", output, quiet)
-    with open_project(project) as opened:
+    with open_project(project, env) as opened:
         with show_progress(out) as progress:
             made = opened.plan(sync, full=not changed_only, wait_seconds=wait, progress=progress)
         if out_file is not None:
@@ -56,6 +57,7 @@ def apply(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan's file, or its id.")],
     wait: Wait = 0,
     project: Folder = HERE,
+    env: Environment = None,
     output: AsFormat = "text",
     quiet: IsQuiet = False,
 ) -> int:
@@ -64,7 +66,7 @@ def apply(
     A plan is stale where its sync or HubSpot's properties moved since.
     """
     out = Output("apply", output, quiet)
-    with open_project(project) as opened, show_progress(out) as progress:
+    with open_project(project, env) as opened, show_progress(out) as progress:
         report = opened.apply(plan, wait_seconds=wait, progress=progress)
     show_push(out, report)
     return report.exit_code
@@ -77,6 +79,7 @@ def push(
     ] = False,
     wait: Wait = 0,
     project: Folder = HERE,
+    env: Environment = None,
     output: AsFormat = "text",
     quiet: IsQuiet = False,
 ) -> int:
@@ -85,7 +88,7 @@ def push(
     Over a guard nothing is written, and the plan is kept for you to look at.
     """
     out = Output("push", output, quiet)
-    with open_project(project) as opened, show_progress(out) as progress:
+    with open_project(project, env) as opened, show_progress(out) as progress:
         report = opened.push(sync or (), full=full, wait_seconds=wait, progress=progress)
     show_push(out, report)
     return report.exit_code
@@ -95,6 +98,7 @@ def rejected(
     sync: Annotated[str, typer.Argument(metavar="SYNC", help="A sync by name.")],
     limit: Limit = 100,
     project: Folder = HERE,
+    env: Environment = None,
     output: AsFormat = "text",
     quiet: IsQuiet = False,
 ) -> None:
@@ -103,7 +107,7 @@ def rejected(
     Rows, columns and links of the sync's last run that were invalid, refused, skipped or are unknown, each with a fix.
     """
     out = Output("rejected", output, quiet)
-    found = open_project(project).rejected(sync, limit=limit)
+    found = open_project(project, env).rejected(sync, limit=limit)
     for each in found:
         detail = f" {each.detail}" if each.detail else ""
         out.line(f"row {each.row_key}{detail}  {each.state} ({each.step}): {each.message}")

@@ -6,15 +6,21 @@ from typing import Annotated
 
 import typer
 
-from hubferry.cli.options import HERE, AsFormat, Folder, IsQuiet, Limit
+from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit
 from hubferry.cli.output import Output
 from hubferry.cli.session import open_project
 
 
-def runs(project: Folder = HERE, limit: Limit = 20, output: AsFormat = "text", quiet: IsQuiet = False) -> None:
+def runs(
+    project: Folder = HERE,
+    env: Environment = None,
+    limit: Limit = 20,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> None:
     """List the latest runs, newest first."""
     out = Output("runs", output, quiet)
-    found = open_project(project).runs(limit)
+    found = open_project(project, env).runs(limit)
     rows = [
         (
             each.run_id,
@@ -35,12 +41,13 @@ def runs(project: Folder = HERE, limit: Limit = 20, output: AsFormat = "text", q
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or `latest`.")] = "latest",
     project: Folder = HERE,
+    env: Environment = None,
     output: AsFormat = "text",
     quiet: IsQuiet = False,
 ) -> None:
     """Show one run and what it did to each stream."""
     out = Output("show", output, quiet)
-    found, streams = open_project(project).show(run)
+    found, streams = open_project(project, env).show(run)
     out.line(
         f"{found.run_id}: {found.kind}, {found.state}, portal {found.portal_id}, {found.started_at:%Y-%m-%d %H:%M:%S}"
     )

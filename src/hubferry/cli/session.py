@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from hubferry.project import Project
 
 
-def open_project(folder: Path) -> Project:
-    """Open the project of a folder."""
+def open_project(folder: Path, environment: str | None) -> Project:
+    """Open the project of a folder, under an environment or as its files stand."""
     from hubferry.project import Project  # noqa: PLC0415
 
-    return Project.open(folder)
+    return Project.open(folder, environment=environment)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from hubferry import objects
-from hubferry.config import lines, mistakes, references
+from hubferry.config import environments, lines, mistakes, references
 from hubferry.config.model import Project, ProjectFile, Sync, SyncBlock
 from hubferry.errors import ConfigError, UnknownNameError
 from hubferry.types import Secret
@@ -29,14 +29,25 @@ _CUSTOM_OBJECT = re.compile(r"(p\d+_\w+|2-\d+)", re.ASCII)
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def load_project(folder: Path, environ: Mapping[str, str]) -> Project:
-    """Read the project of a folder."""
-    file = folder / PROJECT_FILE
-    if not file.is_file():
+def load_project(folder: Path, environ: Mapping[str, str], environment: str | None = None) -> Project:
+    """Read the project of a folder, as the environment of that name wants it; None: as the files stand.
+
+    Of the environments that were not chosen, unknown settings and literal secrets are found too; what their `${NAME}`
+    stand for is not asked for.
+    """
+    path = folder / PROJECT_FILE
+    if not path.is_file():
         raise ConfigError(_missing(folder))
-    parsed, project = _load(file, PROJECT_FILE, ProjectFile, environ, skip="hubspot.token")
+    written = _parse(path, PROJECT_FILE)
+    for name in (None, *_environment_names(written)):
+        _check_names(environments.lay_over(written, name, file=PROJECT_FILE), ProjectFile, PROJECT_FILE)
+    tokens = [f"environments.{name}.hubspot.token" for name in _environment_names(written)]
+    references.refuse_literals(written.data, file=PROJECT_FILE, lines=written.lines, tokens=tokens)
+    parsed = environments.lay_over(written, environment, file=PROJECT_FILE)
+    project = _validate(parsed, PROJECT_FILE, ProjectFile, environ, skip="hubspot.token", unread=("environments",))
     _check_schema(project, parsed.lines)
-    return Project(folder=str(folder), file=project, syncs=_load_syncs(folder, environ), lines=parsed.lines)
+    syncs = _lay_over_syncs(_load_syncs(folder, environ), written, environment, environ)
+    return Project(folder=str(folder), environment=environment, file=project, syncs=syncs, lines=parsed.lines)
 
 
 def resolve_token(project: Project, environ: Mapping[str, str]) -> Secret:
@@ -74,22 +85,76 @@ def _load_syncs(folder: Path, environ: Mapping[str, str]) -> dict[str, Sync]:
     return found
 
 
+def _lay_over_syncs(
+    syncs: Mapping[str, Sync], written: lines.Parsed, environment: str | None, environ: Mapping[str, str]
+) -> dict[str, Sync]:
+    """Give the syncs with the settings that the environment has for them; a mistake there is one of hubferry.yml."""
+    found = dict(syncs)
+    for name, over in environments.sync_overrides(written, environment).items():
+        path = f"environments.{environment}.syncs.{name}"
+        if name not in syncs:
+            raise UnknownNameError("sync", name, known=tuple(syncs), file=PROJECT_FILE, line=written.lines.get(path))
+        sync = syncs[name]
+        below = f"{path}."
+        where = {
+            setting.removeprefix(below): line for setting, line in written.lines.items() if setting.startswith(below)
+        } | {"": written.lines[path]}
+        merged = lines.Parsed(
+            environments.build_merged(sync.block.model_dump(by_alias=True, exclude_unset=True), over), where
+        )
+        _check_names(merged, SyncBlock, PROJECT_FILE)
+        block = _validate(merged, PROJECT_FILE, SyncBlock, environ)
+        kept = {setting: line for setting, line in sync.lines.items() if setting not in where}
+        found[name] = sync.model_copy(update={"block": block, "lines": kept})
+        _check_objects(found[name])
+    return found
+
+
+def _environment_names(written: lines.Parsed) -> tuple[str, ...]:
+    named = written.data.get("environments")
+    return tuple(name for name, over in named.items() if isinstance(over, dict)) if isinstance(named, dict) else ()
+
+
 def _load(
     path: Path, file: str, model: type[Model], environ: Mapping[str, str], *, skip: str = ""
 ) -> tuple[lines.Parsed, Model]:
+    parsed = _parse(path, file)
+    _check_names(parsed, model, file)
+    return parsed, _validate(parsed, file, model, environ, skip=skip)
+
+
+def _parse(path: Path, file: str) -> lines.Parsed:
     parsed = lines.parse_yaml(_read(path, file), file=file)
     if parsed.data is None:
         raise ConfigError("is empty. `hubferry init FOLDER` writes an example to start from.", file=file)
     if not isinstance(parsed.data, dict):
         raise ConfigError("must hold settings, one `name: value` a line.", file=file, line=1)
+    return parsed
+
+
+def _check_names(parsed: lines.Parsed, model: type[BaseModel], file: str) -> None:
+    """Refuse a setting that does not exist, before `${NAME}` are asked for: `tokn:` is the mistake."""
     try:
         model.model_validate(parsed.data, by_alias=True, by_name=False)
     except ValidationError as error:
-        if mistakes.names_unknown_setting(error):  # before `${NAME}` are asked for: `tokn:` is the mistake
+        if mistakes.names_unknown_setting(error):
             raise mistakes.build_error(error, model, parsed.data, file=file, lines=parsed.lines) from None
-    data: Any = references.substitute(parsed.data, environ, file=file, lines=parsed.lines, skip=skip)
+
+
+def _validate(
+    parsed: lines.Parsed,
+    file: str,
+    model: type[Model],
+    environ: Mapping[str, str],
+    *,
+    skip: str = "",
+    unread: tuple[str, ...] = (),
+) -> Model:
+    """Build the frozen value; the settings of `unread` are left out, references in them are not looked up."""
+    read = {name: value for name, value in parsed.data.items() if name not in unread}
+    data: Any = references.substitute(read, environ, file=file, lines=parsed.lines, skip=skip)
     try:
-        return parsed, model.model_validate(data, by_alias=True, by_name=False)
+        return model.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
         raise mistakes.build_error(error, model, parsed.data, file=file, lines=parsed.lines) from None
 

@@ -87,12 +87,25 @@ class PullBlock(Block):
     """How far before its cursor an incremental read begins, because HubSpot's search index lags."""
 
 
+class EnvironmentBlock(Block):
+    """What is otherwise under `--env NAME`: settings named here replace those of the files, one by one; the others stay."""
+
+    hubspot: HubSpotBlock = HubSpotBlock()
+    warehouse: WarehouseBlock = WarehouseBlock()
+    """Another engine than the file's replaces the whole block."""
+    pull: PullBlock = PullBlock()
+    syncs: Mapping[str, Mapping[str, Any]] = {}
+    """Sync -> settings of its file, such as `where` or `guards`."""
+
+
 class ProjectFile(Block):
     """hubferry.yml."""
 
     hubspot: HubSpotBlock = HubSpotBlock()
     warehouse: WarehouseBlock = WarehouseBlock()
     pull: PullBlock = PullBlock()
+    environments: Mapping[str, EnvironmentBlock] = {}
+    """Other portals, warehouses or schemas, chosen by `--env NAME` or HUBFERRY_ENV."""
 
 
 class FieldBlock(Block):
@@ -153,6 +166,8 @@ class SyncBlock(Block):
     """A table or view: `schema.table`."""
     query: str | None = None
     """A SELECT, in place of `source`."""
+    where: str | None = None
+    """An SQL condition over the source's columns; rows that do not meet it are as if they were not there."""
     key: str
     """The source column that identifies a row from run to run."""
     object_: str = Field(alias="object")
@@ -203,6 +218,8 @@ class Project(BaseModel):
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     folder: str
+    environment: str | None = None
+    """The chosen environment; None where the files hold as they are."""
     file: ProjectFile
     syncs: Mapping[str, Sync] = {}
     lines: Mapping[str, int] = {}

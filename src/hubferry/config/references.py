@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,20 @@ def substitute(
     if not isinstance(data, str):
         return data
     line = lines.get(path)
-    if PRIVATE_TOKEN.search(data) or (path == skip and not REFERENCE.fullmatch(data.strip())):
-        raise LiteralSecretError(_LITERAL, file=file, line=line)
+    refuse_literals(data, file=file, lines=lines, tokens=(skip,), path=path)
     return data if path == skip else REFERENCE.sub(lambda match: _lookup(match[1], environ, file, line), data)
+
+
+def refuse_literals(data: Any, *, file: str, lines: Mapping[str, int], tokens: Container[str], path: str = "") -> None:
+    """Raise LiteralSecretError where a token stands in `data`, or anything but a reference at one of the paths `tokens`."""
+    if isinstance(data, dict | list):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            below = f"{path}.{key}" if path else str(key)
+            refuse_literals(value, file=file, lines=lines, tokens=tokens, path=below)
+    elif isinstance(data, str) and (
+        PRIVATE_TOKEN.search(data) or (path in tokens and not REFERENCE.fullmatch(data.strip()))
+    ):
+        raise LiteralSecretError(_LITERAL, file=file, line=lines.get(path))
 
 
 _LITERAL = (

@@ -42,12 +42,20 @@ class Project:
 
     @classmethod
     def open(
-        cls, folder: str | Path = ".", environ: Mapping[str, str] | None = None, *, clock: Clock | None = None
+        cls,
+        folder: str | Path = ".",
+        environ: Mapping[str, str] | None = None,
+        *,
+        environment: str | None = None,
+        clock: Clock | None = None,
     ) -> Self:
-        """Open the project of a folder; raises ConfigError with file and line where its files cannot be meant."""
+        """Open the project of a folder, under one of its environments or as the files stand.
+
+        Raises ConfigError with file and line where the files cannot be meant, UnknownNameError for an environment that is not there.
+        """
         path = Path(folder)
         complete = references.read_environment(path, os.environ if environ is None else environ)
-        return cls(load.load_project(path, complete), complete, clock or SystemClock())
+        return cls(load.load_project(path, complete, environment or None), complete, clock or SystemClock())
 
     # What hubferry works with
 

@@ -14,7 +14,14 @@ BATCH_ROWS = 5_000
 
 
 def render_source(sync: Sync, warehouse: Warehouse) -> str:
-    """Give the SELECT of a sync's source."""
+    """Give the SELECT of a sync's source: the rows that meet its `where`, all without one."""
+    selected = _render_selected(sync, warehouse)
+    if sync.block.where is None:
+        return selected
+    return f"SELECT * FROM ({selected}) AS chosen WHERE (\n{sync.block.where.strip()}\n)"
+
+
+def _render_selected(sync: Sync, warehouse: Warehouse) -> str:
     block = sync.block
     if block.query is not None:
         return block.query.strip().rstrip(";")

@@ -36,6 +36,7 @@ def project(tmp_path: Path) -> Path:
         (["plan"], 2, "SYNC"),
         (["rejected", "contcts"], 2, "Did you mean 'contacts'"),
         (["pull", "--select", "contcts"], 2, "Did you mean 'contacts'"),
+        (["runs", "--env", "dev"], 2, "unknown environment 'dev'"),
         (["show", "20200101T000000-00"], 2, "hubferry runs"),
         (["runs", "--project", "elsewhere"], 2, "hubferry init elsewhere"),
         (["init", "."], 2, "already holds"),
@@ -95,7 +96,7 @@ def test_an_internal_error_shows_no_value_and_leaves_a_trace_without_one(
     assert SECRET not in trace.read_text()
 
 
-def _fail(_folder: Path) -> None:
+def _fail(*_: object) -> None:
     raise ValueError(SECRET)
 
 
@@ -104,7 +105,7 @@ def test_an_interrupted_command_ends_with_130(
     project: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    monkeypatch.setattr("hubferry.cli.runs.open_project", lambda _: signal.raise_signal(number))
+    monkeypatch.setattr("hubferry.cli.runs.open_project", lambda *_: signal.raise_signal(number))
     try:
         code = main(["runs", "--project", str(project)])
     finally:
