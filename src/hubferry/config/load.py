@@ -6,7 +6,7 @@ Nothing is opened but these files and `.env`; names that only the portal knows a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from hubferry import objects
 from hubferry.config import environments, lines, mistakes, references
-from hubferry.config.model import Project, ProjectFile, Sync, SyncBlock
+from hubferry.config.model import Project, ProjectFile, Sync, SyncBlock, find_secrets
 from hubferry.errors import ConfigError, UnknownNameError
 from hubferry.types import Secret
 
@@ -27,6 +27,7 @@ _SYNC_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CUSTOM_OBJECT = re.compile(r"(p\d+_\w+|2-\d+)", re.ASCII)
 Model = TypeVar("Model", bound=BaseModel)
+_SECRETS = tuple(find_secrets(ProjectFile))
 
 
 def load_project(folder: Path, environ: Mapping[str, str], environment: str | None = None) -> Project:
@@ -41,10 +42,10 @@ def load_project(folder: Path, environ: Mapping[str, str], environment: str | No
     written = _parse(path, PROJECT_FILE)
     for name in (None, *_environment_names(written)):
         _check_names(environments.lay_over(written, name, file=PROJECT_FILE), ProjectFile, PROJECT_FILE)
-    tokens = [f"environments.{name}.hubspot.token" for name in _environment_names(written)]
-    references.refuse_literals(written.data, file=PROJECT_FILE, lines=written.lines, tokens=tokens)
+    within = [f"environments.{name}.{path}" for name in _environment_names(written) for path in _SECRETS]
+    references.refuse_literals(written.data, file=PROJECT_FILE, lines=written.lines, secrets=within)
     parsed = environments.lay_over(written, environment, file=PROJECT_FILE)
-    project = _validate(parsed, PROJECT_FILE, ProjectFile, environ, skip="hubspot.token", unread=("environments",))
+    project = _validate(parsed, PROJECT_FILE, ProjectFile, environ, secrets=_SECRETS, unread=("environments",))
     _check_schema(project, parsed.lines)
     syncs = _lay_over_syncs(_load_syncs(folder, environ), written, environment, environ)
     return Project(folder=str(folder), environment=environment, file=project, syncs=syncs, lines=parsed.lines)
@@ -52,8 +53,12 @@ def load_project(folder: Path, environ: Mapping[str, str], environment: str | No
 
 def resolve_token(project: Project, environ: Mapping[str, str]) -> Secret:
     """Give the portal's token, which the project holds as a reference only."""
-    line = project.lines.get("hubspot.token")
-    return references.resolve_secret(project.file.hubspot.token, environ, file=PROJECT_FILE, line=line)
+    return resolve_secret(project, "hubspot.token", project.file.hubspot.token, environ)
+
+
+def resolve_secret(project: Project, path: str, reference: str, environ: Mapping[str, str]) -> Secret:
+    """Give the secret that the setting at this path of hubferry.yml refers to."""
+    return references.resolve_secret(reference, environ, file=PROJECT_FILE, line=project.lines.get(path))
 
 
 def check_duckdb_name(path: str, schema: str, *, file: str | None = None, line: int | None = None) -> None:
@@ -115,12 +120,10 @@ def _environment_names(written: lines.Parsed) -> tuple[str, ...]:
     return tuple(name for name, over in named.items() if isinstance(over, dict)) if isinstance(named, dict) else ()
 
 
-def _load(
-    path: Path, file: str, model: type[Model], environ: Mapping[str, str], *, skip: str = ""
-) -> tuple[lines.Parsed, Model]:
+def _load(path: Path, file: str, model: type[Model], environ: Mapping[str, str]) -> tuple[lines.Parsed, Model]:
     parsed = _parse(path, file)
     _check_names(parsed, model, file)
-    return parsed, _validate(parsed, file, model, environ, skip=skip)
+    return parsed, _validate(parsed, file, model, environ)
 
 
 def _parse(path: Path, file: str) -> lines.Parsed:
@@ -147,12 +150,12 @@ def _validate(
     model: type[Model],
     environ: Mapping[str, str],
     *,
-    skip: str = "",
+    secrets: Collection[str] = (),
     unread: tuple[str, ...] = (),
 ) -> Model:
     """Build the frozen value; the settings of `unread` are left out, references in them are not looked up."""
     read = {name: value for name, value in parsed.data.items() if name not in unread}
-    data: Any = references.substitute(read, environ, file=file, lines=parsed.lines, skip=skip)
+    data: Any = references.substitute(read, environ, file=file, lines=parsed.lines, secrets=secrets)
     try:
         return model.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:

@@ -5,8 +5,9 @@ Defaults live here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,10 +23,26 @@ class Block(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
 
 
+SecretReference = Annotated[str, Field(json_schema_extra={"secret": True})]
+"""`${NAME}`, never the secret itself; it is looked up where it is used."""
+
+
+def find_secrets(block: type[BaseModel], path: str = "") -> Iterator[str]:
+    """Give the dotted path of every setting that holds a SecretReference; blocks in lists and mappings are not looked into."""
+    for name, info in block.model_fields.items():
+        below = f"{path}.{info.alias or name}".lstrip(".")
+        if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("secret"):
+            yield below
+        members = get_args(info.annotation) if get_origin(info.annotation) in (Union, UnionType) else (info.annotation,)
+        for each in members:
+            if isinstance(each, type) and issubclass(each, BaseModel):
+                yield from find_secrets(each, below)
+
+
 class HubSpotBlock(Block):
     """How to reach the portal."""
 
-    token: str = "${HUBSPOT_TOKEN}"  # noqa: S105  a reference, never the secret
+    token: SecretReference = "${HUBSPOT_TOKEN}"  # noqa: S105  a reference, never the secret
     """`${NAME}`: the environment variable that holds a private app token or a service key."""
     base_url: str = "https://api.hubapi.com"
     """Where HubSpot answers; `http://127.0.0.1:PORT` for an emulator on this machine."""

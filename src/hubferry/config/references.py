@@ -34,42 +34,48 @@ def resolve_secret(reference: str, environ: Mapping[str, str], *, file: str, lin
 
 
 def substitute(
-    data: Any, environ: Mapping[str, str], *, file: str, lines: Mapping[str, int], skip: str = "", path: str = ""
+    data: Any,
+    environ: Mapping[str, str],
+    *,
+    file: str,
+    lines: Mapping[str, int],
+    secrets: Container[str] = (),
+    path: str = "",
 ) -> Any:
-    """Replace every `${NAME}` in the texts of a file by its value; the setting at `skip` keeps its reference."""
+    """Replace every `${NAME}` in the texts of a file by its value; the settings at `secrets` keep their references."""
     if isinstance(data, dict):
         inner = ((key, f"{path}.{key}" if path else key, value) for key, value in data.items())
         return {
-            key: substitute(value, environ, file=file, lines=lines, skip=skip, path=below)
+            key: substitute(value, environ, file=file, lines=lines, secrets=secrets, path=below)
             for key, below, value in inner
         }
     if isinstance(data, list):
         return [
-            substitute(value, environ, file=file, lines=lines, skip=skip, path=f"{path}.{number}")
+            substitute(value, environ, file=file, lines=lines, secrets=secrets, path=f"{path}.{number}")
             for number, value in enumerate(data)
         ]
     if not isinstance(data, str):
         return data
     line = lines.get(path)
-    refuse_literals(data, file=file, lines=lines, tokens=(skip,), path=path)
-    return data if path == skip else REFERENCE.sub(lambda match: _lookup(match[1], environ, file, line), data)
+    refuse_literals(data, file=file, lines=lines, secrets=secrets, path=path)
+    return data if path in secrets else REFERENCE.sub(lambda match: _lookup(match[1], environ, file, line), data)
 
 
-def refuse_literals(data: Any, *, file: str, lines: Mapping[str, int], tokens: Container[str], path: str = "") -> None:
-    """Raise LiteralSecretError where a token stands in `data`, or anything but a reference at one of the paths `tokens`."""
+def refuse_literals(data: Any, *, file: str, lines: Mapping[str, int], secrets: Container[str], path: str = "") -> None:
+    """Raise LiteralSecretError where a token stands in `data`, or anything but a reference at one of the paths `secrets`."""
     if isinstance(data, dict | list):
         for key, value in data.items() if isinstance(data, dict) else enumerate(data):
             below = f"{path}.{key}" if path else str(key)
-            refuse_literals(value, file=file, lines=lines, tokens=tokens, path=below)
+            refuse_literals(value, file=file, lines=lines, secrets=secrets, path=below)
     elif isinstance(data, str) and (
-        PRIVATE_TOKEN.search(data) or (path in tokens and not REFERENCE.fullmatch(data.strip()))
+        PRIVATE_TOKEN.search(data) or (path in secrets and not REFERENCE.fullmatch(data.strip()))
     ):
         raise LiteralSecretError(_LITERAL, file=file, line=lines.get(path))
 
 
 _LITERAL = (
-    "a token stands in the file. Take it out, make a new one in HubSpot if the file was ever shared,"
-    " write `token: ${HUBSPOT_TOKEN}` and put the token in the environment or in .env, which git ignores."
+    "a secret stands in the file. Take it out, make a new one if the file was ever shared, write a reference such as"
+    " `token: ${HUBSPOT_TOKEN}` and put the secret in the environment or in .env, which git ignores."
 )
 
 
