@@ -156,7 +156,7 @@ class AssociationBlock(Block):
     column: str
     """The source column: a list of keys, or an object of key -> label, null, or list of labels."""
     by: str = "hs_object_id"
-    """The other object's property that the keys are values of; `hs_object_id` = record ids."""
+    """The other object's property that the keys are values of: `hs_object_id` = record ids, a property with unique values, or `domain` of companies."""
     cleanup_default: bool = False
     """Remove the unlabelled link too once no label is left."""
 

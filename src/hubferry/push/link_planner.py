@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from hubferry.hubspot.client import Client
 from hubferry.push.draft import Draft
-from hubferry.push.encode import canonical
+from hubferry.push.domains import canonical_key, is_by_domain
 from hubferry.push.labels import Labels
 from hubferry.push.link_reading import fetch_current
 from hubferry.push.links import Ask, Pair, PairDiff, build_link_row, diff_pair, pair_key
-from hubferry.push.mapping import LinkField
+from hubferry.push.mapping import LinkField, Portal
 from hubferry.push.observed import fetch_observed
 from hubferry.push.record_planner import LinkedRow, RecordPlanner
 from hubferry.push.rows import Problem, Wish, link_detail
@@ -23,9 +23,9 @@ Row = tuple[str, str]
 """Sync and row key."""
 
 
-def plan_links(client: Client, ledger: LedgerReader, draft: Draft, planners: Sequence[RecordPlanner]) -> None:
+def plan_links(portal: Portal, ledger: LedgerReader, draft: Draft, planners: Sequence[RecordPlanner]) -> None:
     """Compare what the rows ask for with the links of their records, over all syncs at once."""
-    plan = _LinkPlan(client, ledger, draft, {each.mapping.name: each for each in planners})
+    plan = _LinkPlan(portal, ledger, draft, {each.mapping.name: each for each in planners})
     if any(planner.mapping.links for planner in planners):
         plan.collect()
         plan.compare()
@@ -34,7 +34,7 @@ def plan_links(client: Client, ledger: LedgerReader, draft: Draft, planners: Seq
 
 @dataclass
 class _LinkPlan:
-    client: Client
+    portal: Portal
     ledger: LedgerReader
     draft: Draft
     planners: dict[str, RecordPlanner]
@@ -44,6 +44,11 @@ class _LinkPlan:
     frozen: set[tuple[str, str, str]] = field(default_factory=set)
     """Sync, row and other object where a wish could not be read: nothing is removed there."""
     current: dict[tuple[str, str], dict[tuple[str, str], set[tuple[str, int]]]] = field(default_factory=dict)
+
+    @property
+    def client(self) -> Client:
+        """Give the portal's client."""
+        return self.portal.client
 
     def collect(self) -> None:
         """Turn wishes into asks; what cannot be one is set aside with its reason."""
@@ -73,7 +78,12 @@ class _LinkPlan:
         fields: dict[tuple[str, str], LinkField] = {}
         for planner, _, wish in self._wishes():
             link = planner.mapping.links[wish.field]
-            if wish.problem is None and link.by is not None and not keys.knows(link, wish.key):
+            if wish.problem is not None or link.by is None:
+                continue
+            if is_by_domain(link.to, link.by):
+                for record_id in self.portal.fetch_company_domains().find(wish.key):
+                    keys.add(link, wish.key, End(link.to, record_id))
+            elif not keys.knows(link, wish.key):
                 asked[link.to, link.by.name].add(wish.key)
                 fields[link.to, link.by.name] = link
         for which, values in asked.items():
@@ -266,10 +276,10 @@ class _LinkPlan:
 
 @dataclass
 class _Keys:
-    """Records by the values of their unique properties."""
+    """Records by the values of the properties that name them: of this run's rows, and of HubSpot."""
 
-    ends: dict[tuple[str, str, object], End | None] = field(default_factory=dict)
-    """None: several rows of this run have the value."""
+    ends: dict[tuple[str, str, object], tuple[End, ...]] = field(default_factory=dict)
+    """More than one: the value names none of them."""
 
     @classmethod
     def of_rows(cls, planners: Iterable[RecordPlanner]) -> _Keys:
@@ -278,10 +288,9 @@ class _Keys:
         for planner in planners:
             for linked in planner.linked:
                 for name in planner.keyed:
-                    value = canonical(linked.row.values.get(name), planner.mapping.properties[name])
+                    value = canonical_key(linked.row.values.get(name), planner.mapping.properties[name])
                     if value is not None:
-                        key = (planner.mapping.object, name, value)
-                        keys.ends[key] = None if keys.ends.get(key, linked.end) != linked.end else linked.end
+                        keys._add((planner.mapping.object, name, value), linked.end)
         return keys
 
     def knows(self, link: LinkField, value: str) -> bool:
@@ -290,28 +299,35 @@ class _Keys:
 
     def add(self, link: LinkField, value: str, end: End) -> None:
         """Learn a record that HubSpot has."""
-        self.ends[self._key(link, value)] = end
+        self._add(self._key(link, value), end)
+
+    def _add(self, key: tuple[str, str, object], end: End) -> None:
+        known = self.ends.get(key, ())
+        if not any(pair_key(end, end) == pair_key(each, each) for each in known):
+            self.ends[key] = (*known, end)
 
     def end(self, link: LinkField, value: str, own: End) -> tuple[End | None, Problem | None]:
         """Give the record that a key names, or why there is none."""
-        if link.by is None:
-            end: End | None = End(link.to, value)
-        else:
-            key = self._key(link, value)
-            if key not in self.ends:
-                return None, _unknown_key(link, value)
-            end = self.ends[key]
-        if end is None:
-            advice = "Make the property unique in the source."
-            return None, Problem(link_detail(link.to, value), "several rows of this run have this key", advice)
-        if pair_key(end, end) == pair_key(own, own):
+        ends = (End(link.to, value),) if link.by is None else self.ends.get(self._key(link, value), ())
+        if not ends:
+            return None, _unknown_key(link, value)
+        if len(ends) > 1:
+            return None, _ambiguous_key(link, value, ends)
+        if pair_key(ends[0], ends[0]) == pair_key(own, own):
             return None, _self_link(link, value)
-        return end, None
+        return ends[0], None
 
     @staticmethod
     def _key(link: LinkField, value: str) -> tuple[str, str, object]:
         assert link.by is not None
-        return link.to, link.by.name, canonical(value, link.by)
+        return link.to, link.by.name, canonical_key(value, link.by)
+
+
+def _ambiguous_key(link: LinkField, key: str, ends: Sequence[End]) -> Problem:
+    found = ", ".join(each.record_id or f"the new one of row {each.row_key}" for each in ends)
+    by = link.by.name if link.by else "hs_object_id"
+    advice = "Merge them in HubSpot, correct the source, or name the record by its id (`by: hs_object_id`)."
+    return Problem(link_detail(link.to, key), f"several records of {link.to} have this {by}: {found}", advice)
 
 
 def _unknown_key(link: LinkField, key: str) -> Problem:

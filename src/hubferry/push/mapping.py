@@ -16,6 +16,7 @@ from hubferry.config.model import AssociationBlock, FieldBlock, Scalar, Sync
 from hubferry.errors import ConfigError, UnknownNameError
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.properties import Property, fetch_properties
+from hubferry.push.domains import CompanyDomains, fetch_company_domains, is_by_domain
 from hubferry.push.labels import Labels, fetch_label_types
 
 RECORD_ID = "hs_object_id"
@@ -83,6 +84,7 @@ class Portal:
         self.client = client
         self._properties: dict[str, Mapping[str, Property]] = {}
         self._labels: dict[tuple[str, str], Labels] = {}
+        self._domains: CompanyDomains | None = None
 
     def fetch_properties(self, object_name: str) -> Mapping[str, Property]:
         """Give the object's properties by name."""
@@ -99,6 +101,12 @@ class Portal:
             self._labels[pair] = Labels(from_object, to_object, there, back)
             self._labels[pair[::-1]] = self._labels[pair].turned()
         return self._labels[pair]
+
+    def fetch_company_domains(self) -> CompanyDomains:
+        """Give which companies have which domain."""
+        if self._domains is None:
+            self._domains = fetch_company_domains(self.client)
+        return self._domains
 
 
 def object_name(name: str) -> str:
@@ -199,7 +207,7 @@ def _link(
     by = None
     if link.by != RECORD_ID:
         by = _property(sync, f"{path}.by", link.by, portal.fetch_properties(to))
-        if not is_unique(by, to):
+        if not is_unique(by, to) and not is_by_domain(to, by):
             raise _mistake(
                 sync,
                 f"{path}.by",

@@ -159,7 +159,7 @@ class _Planner:
             others = [each for each in planners if each is not planner]
             same = [each for each in others if each.mapping.object == planner.mapping.object]
             planner.plan_left(set().union(*(each.owned for each in same)))
-        plan_links(self.client, ledger, draft, planners)
+        plan_links(self.portal, ledger, draft, planners)
         plan = self._seal(draft, planners, ledger, observed_at, calls)
         draft.finish(msgspec.json.encode(plan).decode())
         return plan
