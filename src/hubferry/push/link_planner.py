@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from hubferry.hubspot.client import Client
-from hubferry.push.draft import Draft
 from hubferry.push.domains import canonical_key, is_by_domain
+from hubferry.push.draft import Draft
 from hubferry.push.labels import Labels
 from hubferry.push.link_reading import fetch_current
 from hubferry.push.links import Ask, Pair, PairDiff, build_link_row, diff_pair, pair_key
