@@ -17,7 +17,7 @@ from typing import Any, Self
 from hubferry.errors import FencedError, PortalBusyError, WarehouseError
 from hubferry.state.crash import crashpoint
 from hubferry.state.process import Process
-from hubferry.state.tables import LEASES, RUNS, SCHEMA
+from hubferry.state.tables import LEASES, META, RUNS, SCHEMA
 from hubferry.types import Clock
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Transaction, Warehouse
@@ -123,7 +123,9 @@ class Lease:
 
     def _fence(self, tx: Transaction) -> None:
         """Touch our row; under any isolation level this fails or waits when another run writes it, as a SELECT would not."""
-        touched = tx.execute(f"UPDATE {_name(self.warehouse)} SET beat = CURRENT_TIMESTAMP {_OURS}", self._identity())
+        touched = tx.execute(
+            f"UPDATE {_name(self.warehouse)} SET beat = {self.warehouse.now()} {_OURS}", self._identity()
+        )
         if touched != 1:
             self._lost = True
             self._refuse_if_lost()
@@ -164,7 +166,7 @@ def acquire_lease(warehouse: Warehouse, clock: Clock, portal_id: int, *, run_id:
 def query_holder(source: Warehouse | Transaction, warehouse: Warehouse, portal_id: int) -> Holder | None:
     """Give who holds, or held last, a portal; None when nobody ever did."""
     rows = source.query(
-        f"SELECT *, CURRENT_TIMESTAMP AS now FROM {_name(warehouse)} WHERE portal_id = ?", (portal_id,)
+        f"SELECT *, {warehouse.now()} AS now FROM {_name(warehouse)} WHERE portal_id = ?", (portal_id,)
     ).to_pylist()
     return _parse_holder(rows[0]) if rows else None
 
@@ -177,6 +179,7 @@ def _parse_holder(row: dict[str, Any]) -> Holder:
 
 def _try_acquire(warehouse: Warehouse, clock: Clock, portal_id: int, run_id: str) -> tuple[Lease | None, Holder | None]:
     with warehouse.transaction() as tx:
+        _queue(tx, warehouse)
         holder = query_holder(tx, warehouse, portal_id)
         if holder and not holder.is_gone():
             return None, holder
@@ -185,6 +188,12 @@ def _try_acquire(warehouse: Warehouse, clock: Clock, portal_id: int, run_id: str
             return None, holder
         _mark_died(tx, warehouse, portal_id, holder)
     return Lease(warehouse, clock, portal_id=portal_id, run_id=run_id, epoch=epoch), None
+
+
+def _queue(tx: Transaction, warehouse: Warehouse) -> None:
+    """Have all who want a portal wait for each other: Snowflake would let two of them add a row of the same portal."""
+    name = warehouse.name(SCHEMA, META.name)
+    tx.execute(f"UPDATE {name} SET updated_at = updated_at WHERE name = 'state'")
 
 
 def _take(
@@ -201,7 +210,7 @@ def _take(
         )
     assignments = ", ".join(f"{name} = ?" for name in names)
     touched = tx.execute(
-        f"UPDATE {_name(warehouse)} SET {assignments}, since = CURRENT_TIMESTAMP, beat = CURRENT_TIMESTAMP"
+        f"UPDATE {_name(warehouse)} SET {assignments}, since = {warehouse.now()}, beat = {warehouse.now()}"
         " WHERE portal_id = ? AND epoch = ?",
         (*values, portal_id, holder.epoch if holder else epoch),
     )
@@ -219,7 +228,7 @@ def _mark_died(tx: Transaction, warehouse: Warehouse, portal_id: int, holder: Ho
         process = Process(row["host"], row["machine"], row["pid"], row["process_started"])
         if (holder and row["run_id"] == holder.run_id) or process.is_known_dead():
             tx.execute(
-                f"UPDATE {name} SET state = 'died', finished_at = CURRENT_TIMESTAMP,"
+                f"UPDATE {name} SET state = 'died', finished_at = {warehouse.now()},"
                 " error = 'its process ended without a word' WHERE run_id = ?",
                 (row["run_id"],),
             )

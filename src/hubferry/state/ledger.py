@@ -206,11 +206,12 @@ def follow_merges(
     The survivor holds values of both and was made by somebody else perhaps: it is looked at again, and never archived.
     """
     ledger, links = warehouse.name(SCHEMA, LEDGER.name), warehouse.name(SCHEMA, LINKS.name)
+    nothing = warehouse.as_json("'{}'")
     for loser in _query_named(tx, warehouse, portal_id, object_name, survivors):
         survivor = _end_of_chain(loser, survivors)
         where = [survivor, portal_id, object_name, loser]
         tx.execute(
-            f"UPDATE {ledger} SET record_id = ?, created = FALSE, row_hash = '', sent = '{{}}', stored = '{{}}'"
+            f"UPDATE {ledger} SET record_id = ?, created = FALSE, row_hash = '', sent = {nothing}, stored = {nothing}"
             " WHERE portal_id = ? AND object = ? AND record_id = ?",
             where,
         )
@@ -223,8 +224,8 @@ def follow_merges(
                 f" AND t.{other}_id = l.{other}_id AND t.category = l.category AND t.type_id = l.type_id"
             )
             here = f"l.portal_id = ? AND l.{end}_object = ? AND l.{end}_id = ?"
-            tx.execute(f"DELETE FROM {links} l WHERE {here} AND EXISTS ({twin})", [*where[1:], survivor])
-            tx.execute(f"UPDATE {links} l SET {end}_id = ? WHERE {here}", where)
+            tx.execute(f"DELETE FROM {links} AS l WHERE {here} AND EXISTS ({twin})", [*where[1:], survivor])
+            tx.execute(f"UPDATE {links} AS l SET {end}_id = ? WHERE {here}", where)
 
 
 def _query_named(

@@ -132,7 +132,7 @@ class PlanReader:
         sql = (
             "SELECT s.sync, s.kind, s.row_key, coalesce(j.state, 'pending') AS state, count(*) AS n"
             f" FROM {self._steps} s LEFT JOIN {self._journal} j ON j.plan_id = s.plan_id AND j.number = s.number"
-            " WHERE s.plan_id = ? GROUP BY ALL"
+            " WHERE s.plan_id = ? GROUP BY s.sync, s.kind, s.row_key, coalesce(j.state, 'pending')"
         )
         counted: Counter[tuple[str, str, str, str]] = Counter()
         for batch in self.warehouse.query_batches(sql, [plan_id]):

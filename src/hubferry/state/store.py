@@ -157,7 +157,8 @@ class StateStore(StateReader):
         name = self.warehouse.name(SCHEMA, RUNS.name)
         with self.warehouse.transaction() as tx:
             tx.execute(
-                f"UPDATE {name} SET state = ?, finished_at = ?, counts = ?, error = ? WHERE run_id = ? AND state = 'running'",
+                f"UPDATE {name} SET state = ?, finished_at = ?, counts = {self.warehouse.as_json('?')}, error = ?"
+                " WHERE run_id = ? AND state = 'running'",
                 (state, self._now(), _render(counts), error, run_id),
             )
         crashpoint("run.finished")
@@ -169,7 +170,9 @@ class StateStore(StateReader):
     def claim_schema(self, tx: Transaction, schema: str, portal_id: int, now: datetime) -> None:
         """Note whose records a schema holds; raise ConfigError where they are another portal's, whose rows would vanish."""
         name = self.warehouse.name(SCHEMA, SCHEMAS.name)
-        rows = tx.query(f"SELECT portal_id FROM {name} WHERE lower(schema) = lower(?)", (schema,)).to_pylist()
+        rows = tx.query(
+            f"SELECT portal_id FROM {name} WHERE lower({self.warehouse.quote('schema')}) = lower(?)", (schema,)
+        ).to_pylist()
         if not rows:
             row = {"schema": schema, "portal_id": portal_id, "claimed_at": now}
             tx.merge(SCHEMAS.table, table_from_rows(SCHEMAS.table, [row]))

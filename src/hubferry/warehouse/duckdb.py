@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -131,6 +132,14 @@ class DuckDBWarehouse:
     def quote(self, identifier: str) -> str:
         """Quote one identifier."""
         return sql.quote(identifier)
+
+    def now(self) -> str:
+        """Give this machine's time: DuckDB's own stands still in a transaction, and the file is on this machine."""
+        return f"make_timestamptz({int(time.time() * 1_000_000)})"
+
+    def as_json(self, value: str) -> str:
+        """Give SQL that reads a text as JSON."""
+        return f"CAST({value} AS JSON)"
 
     @contextmanager
     def session(self) -> Iterator[None]:

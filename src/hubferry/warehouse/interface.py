@@ -1,7 +1,21 @@
 """What a warehouse can do: Arrow in, Arrow out, merge, one transaction. Small enough to read in a minute.
 
-SQL passed to `query` and `execute` is written with `?` placeholders; identifiers come from `name` and `quote` only.
-A warehouse is opened for the length of a transaction or a query and let go afterwards (DuckDB locks its file).
+SQL outside this folder runs on DuckDB, PostgreSQL and Snowflake alike (ADR-0005). Its rules:
+
+* Values are `?`, never text in the SQL; a `?` inside quotes or a comment is none. SQL without parameters is left as it is.
+* Identifiers come from `name` and `quote`, or are plain lower-case words (`portal_id`) that no engine reserves. `quote` may
+  fold or shorten a name: never write a quoted name by hand, and never compare one. Results have the unfolded names.
+* Plain ANSI: SELECT, joins, EXISTS, CASE, coalesce, `IS DISTINCT FROM`, count/min/max, `UPDATE t AS a SET c = ? .. FROM s`
+  (targets of SET without the alias), `DELETE FROM t AS a WHERE`. Not: GROUP BY ALL, QUALIFY, MERGE, list and JSON
+  functions, `::`, RETURNING, INSERT .. VALUES of JSON. Where engines differ there is a method here: `now`, `as_json`.
+* What `register` gives is something to select from, perhaps a subquery: use it after FROM or JOIN only, with an alias.
+* JSON comes back as text that says the same, not as the same text: PostgreSQL and Snowflake order keys and drop blanks.
+* No DDL in a transaction: Snowflake commits what was open. `ensure_table` comes before.
+* Text holds neither NUL nor lone surrogates; both become U+FFFD on the way in.
+* A thread has at most one transaction open; reads beside it see what was committed.
+
+A warehouse is opened for the length of a transaction or a query and let go afterwards (DuckDB locks its file). `session`
+keeps it open for a block, `busy` says that many calls follow: an engine with a server keeps its connections meanwhile.
 """
 
 from __future__ import annotations
@@ -75,7 +89,15 @@ class Warehouse(Protocol):
         ...
 
     def quote(self, identifier: str) -> str:
-        """Quote one identifier."""
+        """Quote one identifier, folded or shortened as the engine needs; the same name gives the same text always."""
+        ...
+
+    def now(self) -> str:
+        """Give SQL for the warehouse's time when the statement runs, which CURRENT_TIMESTAMP is not in a long transaction."""
+        ...
+
+    def as_json(self, value: str) -> str:
+        """Give SQL that reads the text of an SQL expression as a JSON value, to be stored in a json column."""
         ...
 
     def busy(self) -> AbstractContextManager[None]:
