@@ -20,7 +20,8 @@ from hubferry import errors
 from hubferry.cli.app import app
 from hubferry.config import model, schema
 from hubferry.project.checks import STREAMS
-from hubferry.state import push_tables, tables
+from hubferry.state import tables
+from hubferry.state.store import ALL_TABLES
 from hubferry.streams.definition import OWN_COLUMNS
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -174,7 +175,7 @@ def _tables() -> Iterator[str]:
     yield "# hubferry's own tables\n"
     yield "They are in the schema `hubferry` of the same warehouse, and there is no state anywhere else."
     yield "Query them freely; write to them never.\n"
-    yield tables.render_tables((*tables.TABLES, *push_tables.TABLES))
+    yield tables.render_tables(ALL_TABLES)
 
 
 def _first_line(block: type[BaseModel]) -> str:

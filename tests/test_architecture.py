@@ -23,7 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pull": BOTTOM | {"config", "hubspot", "streams", "warehouse", "state"},
     "push": BOTTOM | {"config", "hubspot", "warehouse", "state"},
     "project": BOTTOM | {"config", "hubspot", "streams", "warehouse", "state", "pull", "push"},
-    "cli": {"errors", "types", "project", "config"},
+    "serve": {"errors", "types", "project", "config"},
+    "cli": {"clock", "errors", "types", "project", "config", "serve"},
 }
 
 

@@ -23,6 +23,9 @@ SYNC_FOLDER = "syncs"
 STATE_SCHEMA = "hubferry"
 """Where hubferry keeps its own tables; a pull cannot write there."""
 
+PULL = "pull"
+"""The name of the pull among scheduled jobs; the others have the names of their syncs."""
+
 _SYNC_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CUSTOM_OBJECT = re.compile(r"(p\d+_\w+|2-\d+)", re.ASCII)
@@ -48,6 +51,7 @@ def load_project(folder: Path, environ: Mapping[str, str], environment: str | No
     project = _validate(parsed, PROJECT_FILE, ProjectFile, environ, secrets=_SECRETS, unread=("environments",))
     _check_schema(project, parsed.lines)
     syncs = _lay_over_syncs(_load_syncs(folder, environ), written, environment, environ)
+    _check_order(project, syncs, parsed.lines)
     return Project(folder=str(folder), environment=environment, file=project, syncs=syncs, lines=parsed.lines)
 
 
@@ -197,6 +201,25 @@ def _check_schema(project: ProjectFile, where: Mapping[str, int]) -> None:
         )
     line = where.get("warehouse.duckdb.path")
     check_duckdb_name(project.warehouse.duckdb.path, schema, file=PROJECT_FILE, line=line)
+
+
+def _check_order(project: ProjectFile, syncs: Mapping[str, Sync], where: Mapping[str, int]) -> None:
+    """Refuse a schedule that waits for a job that does not exist, has no schedule, or waits for itself."""
+    jobs = {PULL: (project.pull.schedule, PROJECT_FILE, where.get("pull.schedule"))}
+    jobs |= {
+        name: (sync.block.schedule, sync.file, sync.line("schedule")) for name, sync in syncs.items() if name != PULL
+    }
+    for name, (schedule, file, line) in jobs.items():
+        waits, seen = schedule, [name]
+        while waits is not None and waits.after is not None:
+            if waits.after not in jobs:
+                raise UnknownNameError("job in schedule.after:", waits.after, known=list(jobs), file=file, line=line)
+            if waits.after in seen:
+                raise ConfigError(f"schedule: {' waits for '.join([*seen, waits.after])}.", file=file, line=line)
+            if jobs[waits.after][0] is None:
+                raise ConfigError(f"schedule.after: {waits.after} has no schedule itself.", file=file, line=line)
+            seen.append(waits.after)
+            waits = jobs[waits.after][0]
 
 
 def _check_objects(sync: Sync) -> None:

@@ -28,7 +28,7 @@ _WANTED = {
 }
 
 
-_UNION_WORDS = ("str", "int", "float", "bool", "FieldBlock", "StreamBlock")
+_UNION_WORDS = ("str", "int", "float", "bool", "FieldBlock", "ScheduleBlock", "StreamBlock")
 
 
 def build_error(

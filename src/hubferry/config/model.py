@@ -6,11 +6,14 @@ Defaults live here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from cronsim import CronSim, CronSimError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Scalar = str | int | float | bool
 API_VERSION = "2026-09"
@@ -31,12 +34,18 @@ def find_secrets(block: type[BaseModel], path: str = "") -> Iterator[str]:
     """Give the dotted path of every setting that holds a SecretReference; blocks in lists and mappings are not looked into."""
     for name, info in block.model_fields.items():
         below = f"{path}.{info.alias or name}".lstrip(".")
-        if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("secret"):
+        united = get_origin(info.annotation) in (Union, UnionType)
+        members = get_args(info.annotation) if united else (info.annotation,)
+        if _is_secret(info) or any(_is_secret(each) for member in members for each in get_args(member)[1:]):
             yield below
-        members = get_args(info.annotation) if get_origin(info.annotation) in (Union, UnionType) else (info.annotation,)
         for each in members:
             if isinstance(each, type) and issubclass(each, BaseModel):
                 yield from find_secrets(each, below)
+
+
+def _is_secret(told: object) -> bool:
+    extra = getattr(told, "json_schema_extra", None)
+    return isinstance(extra, dict) and bool(extra.get("secret"))
 
 
 class HubSpotBlock(Block):
@@ -93,6 +102,77 @@ class StreamBlock(Block):
     """How often archived records, merges and links are looked at; auto: every run while it costs at most 200 calls, else daily."""
 
 
+class ScheduleBlock(Block):
+    """When `hubferry serve` runs it."""
+
+    cron: str | None = None
+    """Five fields: minute, hour, day of month, month, day of week."""
+    timezone: str = "UTC"
+    """Whose clock the cron expression means, e.g. Europe/Berlin; days of clock changes as Debian's cron has them."""
+    after: str | None = None
+    """In place of `cron`: `pull`, or a sync; this one runs each time that one ended with everything done."""
+
+    @model_validator(mode="after")
+    def _check_time(self) -> Self:
+        if (self.cron is None) == (self.after is None):
+            raise ValueError("write exactly one of cron and after")
+        try:
+            zone = ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{self.timezone!r} is no time zone; one is e.g. Europe/Berlin") from None
+        if self.cron is not None:
+            try:
+                CronSim(self.cron, datetime.now(zone))
+            except CronSimError as error:
+                raise ValueError(f"{self.cron!r} is no cron expression ({error}); one is e.g. 0 6 * * 1-5") from None
+        return self
+
+
+def _expand_schedule(value: object) -> object:
+    return {"cron": value} if isinstance(value, str) else value
+
+
+Schedule = Annotated[
+    ScheduleBlock | None, BeforeValidator(_expand_schedule, json_schema_input_type=str | ScheduleBlock | None)
+]
+"""A cron expression, or a block."""
+
+
+class WebhookBlock(Block):
+    """An address that is sent each alert as JSON, by POST."""
+
+    url: SecretReference
+    """`${NAME}`: the address, which is a secret too; https, or http on this machine."""
+    secret: SecretReference | None = None
+    """`${NAME}`: the key of the signature, `Hubferry-Signature: t=<seconds>,v1=<HMAC-SHA256 of "<seconds>.<body>">`."""
+
+
+class EmailBlock(Block):
+    """Who is sent each alert, and by which server."""
+
+    host: str
+    """The SMTP server."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    """Its port; the connection is encrypted by STARTTLS, on 465 from its start, and not at all on this machine."""
+    username: str | None = None
+    """For servers that ask."""
+    password: SecretReference | None = None
+    """`${NAME}`."""
+    from_: str = Field(alias="from")
+    """The sender's address."""
+    to: tuple[str, ...]
+    """The receivers' addresses."""
+
+
+class AlertsBlock(Block):
+    """Who is told when the state of a scheduled job changes."""
+
+    webhook: WebhookBlock | None = None
+    email: EmailBlock | None = None
+    tolerated_rows: Annotated[int, Field(ge=0)] = 0
+    """So many rows of a push may be invalid, rejected or unknown before anybody is told."""
+
+
 class PullBlock(Block):
     """What to pull, and where to."""
 
@@ -102,6 +182,8 @@ class PullBlock(Block):
     """The streams to pull, each with its settings or none; `hubferry streams` lists them."""
     lookback_minutes: Annotated[float, Field(ge=0)] = 5
     """How far before its cursor an incremental read begins, because HubSpot's search index lags."""
+    schedule: Schedule = None
+    """When `hubferry serve` pulls: a cron expression, or a block."""
 
 
 class EnvironmentBlock(Block):
@@ -111,6 +193,7 @@ class EnvironmentBlock(Block):
     warehouse: WarehouseBlock = WarehouseBlock()
     """Another engine than the file's replaces the whole block."""
     pull: PullBlock = PullBlock()
+    alerts: AlertsBlock = AlertsBlock()
     syncs: Mapping[str, Mapping[str, Any]] = {}
     """Sync -> settings of its file, such as `where` or `guards`."""
 
@@ -121,6 +204,7 @@ class ProjectFile(Block):
     hubspot: HubSpotBlock = HubSpotBlock()
     warehouse: WarehouseBlock = WarehouseBlock()
     pull: PullBlock = PullBlock()
+    alerts: AlertsBlock = AlertsBlock()
     environments: Mapping[str, EnvironmentBlock] = {}
     """Other portals, warehouses or schemas, chosen by `--env NAME` or HUBFERRY_ENV."""
 
@@ -197,6 +281,8 @@ class SyncBlock(Block):
     """HubSpot property -> a column of the source, or a block."""
     associations: tuple[AssociationBlock, ...] = ()
     """Links to other records."""
+    schedule: Schedule = None
+    """When `hubferry serve` pushes it: a cron expression, or a block."""
     guards: GuardsBlock = GuardsBlock()
     """Ceilings under which a push may apply its plan."""
     on_archived: Literal["skip", "recreate"] = "skip"

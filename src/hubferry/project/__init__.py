@@ -25,6 +25,7 @@ from hubferry.push.steps import (
     TypeRef,
     UpdateRecord,
 )
+from hubferry.state.jobs import Job
 from hubferry.state.store import Run, StreamRun
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "HoldLinks",
     "HoldRow",
     "InvalidEntry",
+    "Job",
     "Outcome",
     "Plan",
     "PlannedStep",

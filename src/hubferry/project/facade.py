@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -24,8 +25,10 @@ from hubferry.push import planfile, rejected
 from hubferry.push.apply import PushReport, apply_plan, run_push
 from hubferry.push.plan import Plan, PlannedStep, build_plan, query_plan, query_steps
 from hubferry.push.rejected import Rejected
+from hubferry.state import jobs
+from hubferry.state.jobs import Job
 from hubferry.state.store import Run, StateStore, StreamRun
-from hubferry.types import Clock, Progress, Quiet
+from hubferry.types import Clock, Progress, Quiet, Secret
 from hubferry.warehouse.interface import Warehouse
 from hubferry.warehouse.open import open_warehouse
 
@@ -143,6 +146,32 @@ class Project:
     def rejected(self, sync: str, *, limit: int = 1000) -> list[Rejected]:
         """List what of a sync could not be done at its last run, with the reason and what to do."""
         return rejected.query_rejected(self.state, self._sync(sync).name, limit=limit)
+
+    # Serve
+
+    @property
+    def environment(self) -> str | None:
+        """The chosen environment; None where the files hold as they stand."""
+        return self.files.environment
+
+    def secret(self, path: str, reference: str) -> Secret:
+        """Give the secret that the setting at this path of hubferry.yml refers to."""
+        return load.resolve_secret(self.files, path, reference, self._environ)
+
+    def jobs(self) -> dict[str, Job]:
+        """Give what is remembered of every scheduled job of this environment, by name."""
+        return jobs.query_jobs(self.warehouse, self.environment or "")
+
+    def claim_job(self, job: Job, *, before: datetime | None) -> bool:
+        """Note that a job starts; False where another server started it since `before`, the start that was seen."""
+        self.state.migrate()
+        with self.warehouse.transaction() as tx:
+            return jobs.claim_job(tx, self.warehouse, job, before=before)
+
+    def record_job(self, job: Job) -> None:
+        """Note how a job ended, or what was told of it."""
+        with self.warehouse.transaction() as tx:
+            jobs.merge_job(tx, job)
 
     # Do
 

@@ -15,6 +15,7 @@ from hubferry.errors import ConfigError, WarehouseError
 from hubferry.state import push_tables
 from hubferry.state.crash import crashpoint
 from hubferry.state.cursors import Cursor, parse_cursors
+from hubferry.state.jobs import JOBS
 from hubferry.state.leases import Holder, Lease, acquire_lease, query_holder
 from hubferry.state.process import Process
 from hubferry.state.tables import CURSORS, META, RUNS, SCHEMA, SCHEMAS, STREAM_RUNS, TABLES, VERSION, StateTable
@@ -22,7 +23,7 @@ from hubferry.types import Clock
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Transaction, Warehouse
 
-ALL_TABLES: tuple[StateTable, ...] = (*TABLES, *push_tables.TABLES)
+ALL_TABLES: tuple[StateTable, ...] = (*TABLES, JOBS, *push_tables.TABLES)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def project(tmp_path: Path) -> Path:
         (["plan"], 2, "SYNC"),
         (["rejected", "contcts"], 2, "Did you mean 'contacts'"),
         (["pull", "--select", "contcts"], 2, "Did you mean 'contacts'"),
+        (["serve"], 2, "nothing has a schedule"),
         (["runs", "--env", "dev"], 2, "unknown environment 'dev'"),
         (["show", "20200101T000000-00"], 2, "hubferry runs"),
         (["runs", "--project", "elsewhere"], 2, "hubferry init elsewhere"),

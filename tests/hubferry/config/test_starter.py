@@ -55,6 +55,6 @@ def test_git_ignores_secrets_and_data(tmp_path: Path) -> None:
 def test_the_schemas_know_every_setting() -> None:
     project, sync = (schema.build_schema(name) for name in ("hubferry.schema.json", "sync.schema.json"))
 
-    assert set(project["properties"]) == {"hubspot", "warehouse", "pull", "environments"}
+    assert set(project["properties"]) == {"alerts", "environments", "hubspot", "pull", "warehouse"}
     assert {"object", "match", "fields", "associations", "guards"} <= set(sync["properties"])
     assert project["additionalProperties"] is False
