@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -215,6 +218,17 @@ def _request(method: str, url: str, body: Any, headers: Mapping[str, str]) -> An
     with urllib.request.urlopen(request) as answer:
         text = answer.read()
     return json.loads(text) if text else None
+
+
+SCRIPT = Path(__file__).parent / "hubferry" / "push" / "push_in_process.py"
+
+
+def push_in_process(world: World, crash: str = "") -> int:
+    """Push the world's first sync in a process of its own, which may be killed at a crash point; give its exit code."""
+    text = world.syncs[0].model_dump_json(by_alias=True)
+    environ = os.environ | ({"HUBFERRY_CRASH": crash} if crash else {})
+    command = [sys.executable, str(SCRIPT), str(world.path), world.portal.base_url, text]
+    return subprocess.run(command, env=environ, check=False, timeout=100).returncode
 
 
 @pytest.fixture

@@ -9,12 +9,14 @@ from typing import assert_never
 
 from hubferry.project import (
     ArchiveRecord,
+    CreateLabel,
     CreateRecord,
     End,
     GuardVerdict,
     HoldLinks,
     HoldRow,
     InvalidEntry,
+    LinkStep,
     Plan,
     Project,
     RemoveLabels,
@@ -46,6 +48,7 @@ SECTIONS = (
     Section("records of which values are cleared", ("update",), _clears),
     Section("records to change", ("update",), lambda step: not _clears(step)),
     Section("new records", ("create",)),
+    Section("new labels", ("create_label",)),
     Section("links to set", ("set_links",)),
     Section("held back", ("hold", "hold_links")),
     Section("invalid", ("invalid",)),
@@ -92,6 +95,19 @@ def render_step(step: Step) -> Iterator[str]:
         case HoldRow():
             yield f"! {step.object}  row {step.row_key}  {step.outcome}: {step.reason}"
             yield f"    {step.advice}"
+        case CreateLabel():
+            yield f"+ label {step.label!r} of {step.from_object} - {step.to_object}"
+        case SetLinks() | RemoveLabels() | RemoveLinks() | HoldLinks():
+            yield from _render_link_step(step)
+        case InvalidEntry():
+            yield f"! row {step.row_key}  {step.detail} invalid: {step.reason}"
+            yield f"    {step.advice}"
+        case _:
+            assert_never(step)
+
+
+def _render_link_step(step: LinkStep) -> Iterator[str]:
+    match step:
         case SetLinks():
             yield f"+ {_pair(step.from_, step.to)}  {_types(step.old)} -> {_types(step.types)}"
         case RemoveLabels():
@@ -100,9 +116,6 @@ def render_step(step: Step) -> Iterator[str]:
             yield f"- {_pair(step.from_, step.to)}  {_types(step.old)} -> no link"
         case HoldLinks():
             yield f"! {_pair(step.from_, step.to)}  skipped: {step.reason}"
-            yield f"    {step.advice}"
-        case InvalidEntry():
-            yield f"! row {step.row_key}  {step.detail} invalid: {step.reason}"
             yield f"    {step.advice}"
         case _:
             assert_never(step)
@@ -117,6 +130,8 @@ def _render_counts(name: str, counts: SyncCounts) -> Iterator[str]:
             f"    links: {counts.links:,} = {counts.links_unchanged:,} unchanged + {counts.links_planned:,} planned"
             f" + {counts.links_invalid:,} invalid; {counts.links_added:,} added, {counts.links_removed:,} removed"
         )
+    if counts.labels_created:
+        yield f"    labels: {counts.labels_created:,} new"
     if counts.settled:
         yield f"    {counts.settled:,} values that HubSpot stores otherwise than sent are left alone"
 

@@ -243,6 +243,8 @@ class AssociationBlock(Block):
     """The other object's property that the keys are values of: `hs_object_id` = record ids, a property with unique values, or `domain` of companies."""
     cleanup_default: bool = False
     """Remove the unlabelled link too once no label is left."""
+    create_missing_labels: bool = False
+    """Define labels that HubSpot does not have yet, as steps of the plan; without it, links that name one are set aside."""
 
 
 class GuardsBlock(Block):

@@ -114,6 +114,12 @@ def fetch_labels(client: Client, from_object: str, to_object: str) -> tuple[Link
     return tuple(LinkType(each.category, each.typeId, each.label) for each in found)
 
 
+def send_label(client: Client, from_object: str, to_object: str, *, name: str, label: str) -> None:
+    """Define a label that reads alike from both ends; HS-38: `name` is for good, takes no hyphen and begins with a letter."""
+    path = f"/crm/associations/{{version}}/{from_object}/{to_object}/labels"
+    client.send("POST", path, body={"name": name, "label": label}, type=_Labels, replayable=False)
+
+
 def fetch_links(client: Client, from_object: str, to_object: str, ids: Iterable[str]) -> Iterator[list[Link]]:
     """Read the links of these records: 1,000 a call, several calls at once, in any order.
 

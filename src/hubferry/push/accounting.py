@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hubferry.push.draft import LINK_KINDS, RECORD_KINDS
+from hubferry.push.draft import LABEL_KINDS, LINK_KINDS, RECORD_KINDS
 from hubferry.push.plan import Plan
 from hubferry.state.plans import OUTCOMES
 
@@ -26,7 +26,7 @@ def build_outcomes(
     plan: Plan, counted: Mapping[tuple[str, str, str, str], int]
 ) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
     """Count the steps of records and of links, by sync; raise AssertionError where the sum is not what was planned."""
-    rows, links = (_add_up(plan, counted, kinds) for kinds in (RECORD_KINDS, LINK_KINDS))
+    rows, links = (_add_up(plan, counted, kinds) for kinds in (RECORD_KINDS, (*LABEL_KINDS, *LINK_KINDS)))
     for name, counts in plan.counts.items():
         planned = counts.planned + counts.archives + counts.left_held
         if rows[name].planned != planned:

@@ -19,13 +19,15 @@ from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.push import reconcile
 from hubferry.push.accounting import Outcome, build_outcomes
-from hubferry.push.draft import LINK_KINDS, RECORD_KINDS, load_step
+from hubferry.push.draft import LABEL_KINDS, LINK_KINDS, RECORD_KINDS, load_step
 from hubferry.push.mapping import Portal
 from hubferry.push.plan import Plan, build_fingerprint, build_mappings, build_plan, end_state, query_plan
 from hubferry.push.rejected import start_rejected
 from hubferry.push.results import SentStep, record_results
+from hubferry.push.send_labels import LabelSender
 from hubferry.push.send_links import LinkSender
 from hubferry.push.send_records import RecordSender
+from hubferry.push.steps import CreateLabel
 from hubferry.state import plans
 from hubferry.state.crash import crashpoint
 from hubferry.state.leases import Lease
@@ -34,6 +36,16 @@ from hubferry.state.plans import INTENDED, PAGE, JournalRow, PlanReader, StoredS
 from hubferry.state.store import StateStore
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
+
+TASKS = {LABEL_KINDS: "labels", LINK_KINDS: "links", RECORD_KINDS: "records"}
+"""What a progress bar calls the steps of these kinds."""
+
+
+_ANSWERED: dict[type, str] = {
+    LabelSender: "push.labels_answered",
+    LinkSender: "push.links_answered",
+    RecordSender: "push.batch_answered",
+}
 
 
 @dataclass(frozen=True)
@@ -138,12 +150,19 @@ def _check_fresh(plan: Plan, syncs: Sequence[Sync], client: Client, warehouse: W
     missing = [name for name in plan.syncs if name not in by_name]
     if not missing:
         ordered = [by_name[name] for name in plan.syncs]
-        if build_fingerprint(build_mappings(ordered, Portal(client), warehouse)) == plan.fingerprint:
+        portal = Portal(client, made_labels=_query_made_labels(plan, warehouse))
+        if build_fingerprint(build_mappings(ordered, portal, warehouse)) == plan.fingerprint:
             return
     what = f"the sync {missing[0]!r} is gone" if missing else "a sync, or a property or label it uses, was changed"
     raise StalePlanError(
         f"plan {plan.id}: {what} since the plan was made; nothing was written. Plan anew: hubferry plan {' '.join(plan.syncs)}"
     )
+
+
+def _query_made_labels(plan: Plan, warehouse: Warehouse) -> list[tuple[str, str, str]]:
+    """Give the labels that a plan makes itself: where it was cut short, some are there."""
+    steps = (load_step(each) for each in PlanReader(warehouse).query_steps(plan.id, kinds=LABEL_KINDS))
+    return [(each.from_object, each.to_object, each.label) for each in steps if isinstance(each, CreateLabel)]
 
 
 def _check_guards(plan: Plan) -> None:
@@ -210,7 +229,8 @@ class _Applier:
         observed_at = self.plan.observed_at if self._saw_the_latest() else 0.0
         records = RecordSender(self.client, self.warehouse, self.lease, observed_at)
         links = LinkSender(self.client, self.warehouse, self.lease, observed_at)
-        for sender, kinds in ((records, RECORD_KINDS), (links, LINK_KINDS)):
+        labels = LabelSender(self.client, self.warehouse, self.lease)
+        for sender, kinds in ((records, RECORD_KINDS), (labels, LABEL_KINDS), (links, LINK_KINDS)):
             for sync in self.plan.syncs:
                 self._send_all(sender, kinds, sync, reader)
 
@@ -231,9 +251,11 @@ class _Applier:
                 )
             raise PlanError(f"plan {self.plan.id} is {stored.state if stored else 'gone'} already; {anew}")
 
-    def _send_all(self, sender: RecordSender | LinkSender, kinds: Sequence[str], sync: str, reader: PlanReader) -> None:
+    def _send_all(
+        self, sender: RecordSender | LabelSender | LinkSender, kinds: tuple[str, ...], sync: str, reader: PlanReader
+    ) -> None:
         done, total = 0, reader.count_steps(self.plan.id, kinds=kinds, sync=sync)
-        task = f"{'links' if kinds is LINK_KINDS else 'records'} of {sync}"
+        task = f"{TASKS[kinds]} of {sync}"
         pending = reader.query_steps(self.plan.id, kinds=kinds, sync=sync, pending=True)
         while stored := list(islice(pending, PAGE)):
             self._send_chunk(sender, stored)
@@ -242,7 +264,7 @@ class _Applier:
         if total:
             self.progress.finish(task)
 
-    def _send_chunk(self, sender: RecordSender | LinkSender, stored: Sequence[StoredStep]) -> None:
+    def _send_chunk(self, sender: RecordSender | LabelSender | LinkSender, stored: Sequence[StoredStep]) -> None:
         """Write intents, send, write results. What an error leaves without result stays intended, for the next run."""
         stamp = self._stamp()
         chunk = [SentStep(each.number, each.sync, load_step(each), stamp.at) for each in stored]
@@ -251,7 +273,7 @@ class _Applier:
             plans.merge_journal(tx, stamp, intents)
         crashpoint("push.intents_committed")
         answered, failure = sender.send(chunk)
-        crashpoint("push.batch_answered" if isinstance(sender, RecordSender) else "push.links_answered")
+        crashpoint(_ANSWERED[type(sender)])
         record_results(self.warehouse, self.lease, stamp, self.plan.id, answered)
         crashpoint("push.results_committed")
         if failure is not None:

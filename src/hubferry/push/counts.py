@@ -43,6 +43,7 @@ class SyncCounts(msgspec.Struct, kw_only=True):
     links_added: int = 0
     links_removed: int = 0
     links_held: int = 0
+    labels_created: int = 0
     links_owned: int = 0
     """Links that were ours to remove before this plan."""
 
@@ -57,7 +58,7 @@ class SyncCounts(msgspec.Struct, kw_only=True):
     @property
     def changes(self) -> int:
         """Number of things that apply would write."""
-        return self.creates + self.updates + self.archives + self.links_added + self.links_removed
+        return self.creates + self.updates + self.archives + self.labels_created + self.links_added + self.links_removed
 
 
 class Cost(msgspec.Struct, frozen=True):

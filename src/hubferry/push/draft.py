@@ -9,6 +9,7 @@ import msgspec
 
 from hubferry.push.steps import (
     ArchiveRecord,
+    CreateLabel,
     CreateRecord,
     HoldLinks,
     HoldRow,
@@ -27,6 +28,7 @@ from hubferry.state.plans import StoredStep
 CHUNK = 2_000
 KINDS: dict[type, str] = {
     ArchiveRecord: "archive",
+    CreateLabel: "create_label",
     CreateRecord: "create",
     HoldLinks: "hold_links",
     HoldRow: "hold",
@@ -37,6 +39,7 @@ KINDS: dict[type, str] = {
     UpdateRecord: "update",
 }
 RECORD_KINDS = ("create", "update", "archive", "hold")
+LABEL_KINDS = ("create_label",)
 LINK_KINDS = ("set_links", "remove_labels", "remove_links", "hold_links")
 
 

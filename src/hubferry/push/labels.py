@@ -44,17 +44,24 @@ class Labels:
         there: tuple[TypeRef, ...],
         back: tuple[TypeRef, ...],
         seen: tuple[dict[tuple[str, int], TypeRef], ...] = (),
+        planned: dict[str, TypeRef] | None = None,
+        made: frozenset[str] = frozenset(),
     ) -> None:
         self.from_object, self.to_object = from_object, to_object
         self.there, self.back = tuple(sorted(there, key=_key)), tuple(sorted(back, key=_key))
         first: dict[tuple[str, int], TypeRef] = {}
         self._seen = seen or (first, first if from_object == to_object else {})
         """Counterparts seen on records, of this direction's types and of the other's."""
+        self._planned = {} if planned is None else planned
+        """Labels that are still to be made, by their folded texts."""
+        self._made = made
+        """Labels that a plan made itself: they do not make it stale."""
 
     @property
     def fingerprint(self) -> str:
         """Give a hash of both directions."""
-        return hashlib.sha256(repr((self.there, self.back)).encode()).hexdigest()
+        known = [[each for each in types if each.label not in self._made] for types in (self.there, self.back)]
+        return hashlib.sha256(repr(known).encode()).hexdigest()
 
     @property
     def default(self) -> TypeRef | None:
@@ -63,26 +70,35 @@ class Labels:
 
     def turned(self) -> Labels:
         """Give the other direction; what one learns, the other knows."""
-        return Labels(self.to_object, self.from_object, self.back, self.there, self._seen[::-1])
+        return Labels(
+            self.to_object, self.from_object, self.back, self.there, self._seen[::-1], self._planned, self._made
+        )
 
-    def find(self, label: str | None) -> TypeRef:
-        """Give the type of a label text (None: unlabelled); raise UnknownLabelError."""
+    def find(self, label: str | None, *, create: bool = False) -> TypeRef:
+        """Give the type of a label text (None: unlabelled); raise UnknownLabelError.
+
+        `create`: a label that neither direction has is given as one to be made.
+        """
         if label is None:
             if self.default is None:
                 raise UnknownLabelError(f"{self.from_object} and {self.to_object} cannot be linked without a label")
             return self.default
         exact = [each for each in self.there if each.label == label]
-        found = exact or [each for each in self.there if (each.label or "").casefold() == label.strip().casefold()]
+        found = exact or [each for each in self.there if _folded(each.label) == _folded(label)]
         if len(found) == 1:
             return found[0]
+        if create and not found and not any(_folded(each.label) == _folded(label) for each in self.back):
+            text = label.strip()
+            return self._planned.setdefault(_folded(text), TypeRef(USER_DEFINED, -1 - len(self._planned), text))
         known = ", ".join(repr(each.label) for each in self.there if each.label) or "none is defined"
         what = "is the text of several labels" if found else "is not a label"
         raise UnknownLabelError(f"{label!r} {what} from {self.from_object} to {self.to_object}; labels: {known}")
 
     def named(self, category: str, type_id: int) -> TypeRef:
         """Give a type by its ids, with its present label."""
+        known = (*self.there, *self._planned.values())
         return next(
-            (each for each in self.there if (each.category, each.type_id) == (category, type_id)),
+            (each for each in known if (each.category, each.type_id) == (category, type_id)),
             TypeRef(category, type_id, None),
         )
 
@@ -102,6 +118,8 @@ class Labels:
         seen = self._seen[0].get(_key(each))
         if seen is not None:
             return seen
+        if each.type_id < 0:
+            return each  # one that is still to be made reads alike from both ends
         kind = [one for one in self.back if (one.category, one.label is None) == (each.category, each.label is None)]
         if len(kind) == 1:
             return kind[0]
@@ -116,6 +134,10 @@ class Labels:
         if known is not None or back is not None:
             return known == other or back == one
         return (one.category, one.label is None) == (other.category, other.label is None)
+
+
+def _folded(text: str | None) -> str:
+    return (text or "").strip().casefold()
 
 
 def _key(each: TypeRef) -> tuple[str, int]:

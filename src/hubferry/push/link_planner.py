@@ -16,7 +16,7 @@ from hubferry.push.mapping import LinkField, Portal
 from hubferry.push.observed import fetch_observed
 from hubferry.push.record_planner import LinkedRow, RecordPlanner
 from hubferry.push.rows import Problem, Wish, link_detail
-from hubferry.push.steps import End, InvalidEntry, TypeRef
+from hubferry.push.steps import CreateLabel, End, InvalidEntry, LinkStep, SetLinks, TypeRef
 from hubferry.state.ledger import LedgerReader, LinkRow
 
 Row = tuple[str, str]
@@ -43,6 +43,8 @@ class _LinkPlan:
     """Rows with a link that is planned or invalid: they are not done."""
     frozen: set[tuple[str, str, str]] = field(default_factory=set)
     """Sync, row and other object where a wish could not be read: nothing is removed there."""
+    labels: set[tuple[frozenset[str], str]] = field(default_factory=set)
+    """Labels that the plan makes: objects and text."""
     current: dict[tuple[str, str], dict[tuple[str, str], set[tuple[str, int]]]] = field(default_factory=dict)
 
     @property
@@ -258,10 +260,23 @@ class _LinkPlan:
                 (r.sync, r.row_key) for r in pair.dropping
             }
             for step in diff.steps:
+                self._add_labels(sync, step)
                 self.draft.add(sync, step)
         else:
             rows = [build_link_row(each, diff.from_, diff.to) for each in diff.claims]
             self.draft.adopt_links(rows, [build_link_row(each, diff.from_, diff.to) for each in diff.released])
+
+    def _add_labels(self, sync: str, step: LinkStep) -> None:
+        """Have the plan make the labels that a step needs and HubSpot does not have, each once."""
+        for each in step.types if isinstance(step, SetLinks) else ():
+            ends = frozenset({step.from_.object, step.to.object})
+            if each.type_id < 0 and each.label is not None and (ends, each.label) not in self.labels:
+                self.labels.add((ends, each.label))
+                label = CreateLabel(
+                    row_key=step.row_key, from_object=step.from_.object, to_object=step.to.object, label=each.label
+                )
+                self.draft.add(sync, label)
+                self.planners[sync].counts.labels_created += 1
 
     def settle(self) -> None:
         """Rows whose record and links hold everything are noted as done; the next push does not look at them."""

@@ -9,7 +9,7 @@ from typing import assert_never
 
 import msgspec
 
-from hubferry.hubspot.associations import fetch_links
+from hubferry.hubspot.associations import fetch_labels, fetch_links
 from hubferry.hubspot.client import Client
 from hubferry.push.links import build_link_row
 from hubferry.push.results import Result, SentStep
@@ -99,6 +99,44 @@ def resolve_ends(ledger: LedgerReader, steps: Sequence[SentStep]) -> tuple[list[
     return resolved, without
 
 
+def resolve_types(client: Client, links: Sequence[SentLinks]) -> tuple[list[SentLinks], list[SentStep]]:
+    """Put type ids where a plan could name only labels that it made itself; give the links whose label is not there, too."""
+    known: dict[tuple[str, str], dict[str, TypeRef]] = {}
+    resolved, without = [], []
+    for each in links:
+        step = each.step
+        if not isinstance(step, SetLinks) or all(kind.type_id >= 0 for kind in step.types):
+            resolved.append(each)
+            continue
+        forward, back = (_fetch_texts(client, ends, known) for ends in (each.objects, each.objects[::-1]))
+        try:
+            claims = [
+                msgspec.structs.replace(claim, type=_with_type_id(claim.type, forward if claim.forward else back))
+                for claim in step.claims
+            ]
+            types = [_with_type_id(kind, forward) for kind in step.types]
+        except LookupError:
+            without.append(each.sent)
+        else:
+            resolved.append(
+                SentLinks(each.sent, msgspec.structs.replace(step, types=tuple(types), claims=tuple(claims)))
+            )
+    return resolved, without
+
+
+def _fetch_texts(
+    client: Client, ends: tuple[str, str], known: dict[tuple[str, str], dict[str, TypeRef]]
+) -> dict[str, TypeRef]:
+    if ends not in known:
+        found = fetch_labels(client, *ends)
+        known[ends] = {each.label: TypeRef(each.category, each.type_id, each.label) for each in found if each.label}
+    return known[ends]
+
+
+def _with_type_id(each: TypeRef, texts: Mapping[str, TypeRef]) -> TypeRef:
+    return each if each.type_id >= 0 else texts[each.label or ""]
+
+
 def _ends(each: SentStep) -> tuple[End, End]:
     step = _link_step(each)
     return step.from_, step.to
@@ -130,7 +168,7 @@ def fetch_current_of(client: Client, links: Sequence[SentLinks]) -> dict[int, Ty
 
 def find_link_results(client: Client, ledger: LedgerReader, steps: Sequence[SentStep]) -> dict[int, Result]:
     """Give, by number, the results of those link steps that HubSpot shows as carried out."""
-    links, _ = resolve_ends(ledger, steps)
+    links, _ = resolve_types(client, resolve_ends(ledger, steps)[0])
     current = fetch_current_of(client, links)
     return {
         each.sent.number: each.applied() for each in links if _is_done(each.step, current.get(each.sent.number, set()))

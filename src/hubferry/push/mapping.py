@@ -6,7 +6,7 @@ A mistake is a ConfigError with the sync's file and line and the valid names.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -44,6 +44,7 @@ class LinkField:
     """None: record ids."""
     labels: Labels
     cleanup_default: bool
+    create_missing_labels: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +81,8 @@ class SyncMapping:
 class Portal:
     """Definitions of one portal, each fetched once a run."""
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, made_labels: Collection[tuple[str, str, str]] = ()) -> None:
+        self.client, self._made_labels = client, frozenset(made_labels)
         self._properties: dict[str, Mapping[str, Property]] = {}
         self._labels: dict[tuple[str, str], Labels] = {}
         self._domains: CompanyDomains | None = None
@@ -98,7 +99,8 @@ class Portal:
         pair = (from_object, to_object)
         if pair not in self._labels:
             there, back = fetch_label_types(self.client, from_object, to_object)
-            self._labels[pair] = Labels(from_object, to_object, there, back)
+            made = frozenset(label for *ends, label in self._made_labels if set(ends) == set(pair))
+            self._labels[pair] = Labels(from_object, to_object, there, back, made=made)
             self._labels[pair[::-1]] = self._labels[pair].turned()
         return self._labels[pair]
 
@@ -215,7 +217,14 @@ def _link(
                 f" Unique here: hs_object_id, {_unique_names(portal.fetch_properties(to))}.",
             )
     labels = portal.fetch_labels(from_object, to)
-    return LinkField(to=to, column=link.column, by=by, labels=labels, cleanup_default=link.cleanup_default)
+    return LinkField(
+        to=to,
+        column=link.column,
+        by=by,
+        labels=labels,
+        cleanup_default=link.cleanup_default,
+        create_missing_labels=link.create_missing_labels,
+    )
 
 
 def _property(sync: Sync, path: str, name: str, properties: Mapping[str, Property]) -> Property:

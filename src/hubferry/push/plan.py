@@ -221,7 +221,7 @@ def _count_apply_calls(counts: SyncCounts) -> int:
     records = (counts.creates, counts.updates, counts.archives)
     writing = sum(count_calls(each, RECORDS_PER_CALL) for each in records)
     linking = count_calls(counts.links_added, LINKS_PER_CALL) + count_calls(counts.links_removed, REMOVALS_PER_CALL)
-    return writing + linking
+    return writing + counts.labels_created + linking
 
 
 def query_plan(state: StateReader, plan_id: str) -> Plan:

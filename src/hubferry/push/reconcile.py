@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
+from hubferry.hubspot.associations import fetch_labels
 from hubferry.hubspot.client import Client
 from hubferry.push.draft import load_step
 from hubferry.push.link_reading import find_link_results
@@ -14,6 +15,7 @@ from hubferry.push.observed import Observed, fetch_observed_by_name
 from hubferry.push.results import Result, SentStep, record_results
 from hubferry.push.steps import (
     ArchiveRecord,
+    CreateLabel,
     CreateRecord,
     HoldLinks,
     HoldRow,
@@ -49,12 +51,15 @@ def fetch_outcomes(client: Client, ledger: LedgerReader, steps: Sequence[SentSte
     results: dict[int, Result] = {}
     by_object: dict[tuple[str, str], list[SentStep]] = defaultdict(list)
     links: list[SentStep] = []
+    labels: list[SentStep] = []
     for each in steps:
         match each.step:
             case CreateRecord():
                 by_object[each.step.object, each.step.match].append(each)
             case UpdateRecord() | ArchiveRecord():
                 by_object[each.step.object, ""].append(each)
+            case CreateLabel():
+                labels.append(each)
             case SetLinks() | RemoveLabels() | RemoveLinks():
                 links.append(each)
             case HoldRow() | HoldLinks() | InvalidEntry():
@@ -63,7 +68,22 @@ def fetch_outcomes(client: Client, ledger: LedgerReader, steps: Sequence[SentSte
                 assert_never(each.step)
     for (object_name, match), sent in by_object.items():
         results |= _fetch_records(client, ledger, object_name, match, sent)
+    results |= _fetch_labels(client, labels)
     results |= find_link_results(client, ledger, links)
+    return results
+
+
+def _fetch_labels(client: Client, steps: Sequence[SentStep]) -> dict[int, Result]:
+    """Give the results of those labels that are there, whoever made them."""
+    found: dict[tuple[str, str], set[str | None]] = {}
+    results: dict[int, Result] = {}
+    for each in steps:
+        assert isinstance(each.step, CreateLabel)
+        ends = each.step.from_object, each.step.to_object
+        if ends not in found:
+            found[ends] = {kind.label for kind in fetch_labels(client, *ends)}
+        if each.step.label in found[ends]:
+            results[each.number] = Result(number=each.number, sync=each.sync, step=each.step, state="applied")
     return results
 
 

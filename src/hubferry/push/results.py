@@ -9,7 +9,7 @@ from datetime import datetime
 from hubferry.hubspot.rejections import Rejection
 from hubferry.push.advice import render_advice
 from hubferry.push.draft import KINDS, unique_links
-from hubferry.push.steps import ArchiveRecord, CreateRecord, HoldRow, InvalidEntry, Step, UpdateRecord
+from hubferry.push.steps import ArchiveRecord, CreateLabel, CreateRecord, HoldRow, InvalidEntry, Step, UpdateRecord
 from hubferry.state import ledger, plans
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
@@ -125,6 +125,8 @@ def render_detail(step: Step) -> str:
         return "row"
     if isinstance(step, InvalidEntry):
         return step.detail
+    if isinstance(step, CreateLabel):
+        return f"label {step.label!r} of {step.from_object} - {step.to_object}"
     ends = [f"{end.object} {end.record_id or f'of row {end.row_key}'}" for end in (step.from_, step.to)]
     return f"link {ends[0]} - {ends[1]}"
 

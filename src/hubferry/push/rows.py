@@ -192,9 +192,9 @@ def _wish(index: int, link: LinkField, key: object, labels: Sequence[str | None]
         detail = link_detail(link.to, shown)
         return Wish(index, shown, (), Problem(detail, f"key: {error}", "Correct the key in the source."))
     try:
-        types = {link.labels.find(label) for label in labels}
+        types = {link.labels.find(label, create=link.create_missing_labels) for label in labels}
     except UnknownLabelError as error:
-        advice = "Use one of the labels, or define this one in HubSpot."
+        advice = "Use one of the labels, define this one in HubSpot, or set `create_missing_labels: true`."
         return Wish(index, text, (), Problem(link_detail(link.to, text), str(error), advice))
     return Wish(index, text, tuple(sorted(types, key=lambda each: (each.category, each.type_id))))
 

@@ -17,7 +17,15 @@ from hubferry.hubspot.associations import (
     send_links_archive,
 )
 from hubferry.hubspot.client import Client
-from hubferry.push.link_reading import SentLinks, Types, fetch_current_of, find_link_results, resolve_ends, type_keys
+from hubferry.push.link_reading import (
+    SentLinks,
+    Types,
+    fetch_current_of,
+    find_link_results,
+    resolve_ends,
+    resolve_types,
+    type_keys,
+)
 from hubferry.push.results import Result, SentStep, rejected, skipped, unknown
 from hubferry.push.send_records import FRESH_SECONDS, MOVED_ADVICE
 from hubferry.push.steps import HoldLinks, LinkStep, RemoveLabels, RemoveLinks, SetLinks
@@ -51,6 +59,9 @@ class LinkSender:
         links, without = resolve_ends(ledger, [each for each in chunk if not isinstance(each.step, HoldLinks)])
         advice = "See why the row's record was not written; the link follows when it is."
         results += [skipped(each, "a record of the link was not created", advice) for each in without]
+        links, unlabelled = resolve_types(self.client, links)
+        advice = "See why the label was not created; the link follows when it is."
+        results += [skipped(each, "its label is not there", advice) for each in unlabelled]
         ready, refused = self._sort_out(links)
         results += refused
         for kind, send in ORDER:

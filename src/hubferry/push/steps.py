@@ -61,7 +61,10 @@ class HoldRow(msgspec.Struct, frozen=True, kw_only=True, tag="hold"):
 
 
 class TypeRef(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """A type of link in the direction of its step: category, type id and label text (None: unlabelled)."""
+    """A type of link in the direction of its step: category, type id and label text (None: unlabelled).
+
+    A negative type id is that of a label which the plan itself creates first.
+    """
 
     category: str
     type_id: int
@@ -142,6 +145,16 @@ class HoldLinks(msgspec.Struct, frozen=True, kw_only=True, tag="hold_links"):
     advice: str
 
 
+class CreateLabel(msgspec.Struct, frozen=True, kw_only=True, tag="create_label"):
+    """Define a label that reads alike from both ends; links of this plan bear it."""
+
+    row_key: str
+    """The first row that asks for it."""
+    from_object: str
+    to_object: str
+    label: str
+
+
 class InvalidEntry(msgspec.Struct, frozen=True, kw_only=True, tag="invalid"):
     """Something of a row that cannot be sent: shown and listed, never written. Counted as invalid, not as planned."""
 
@@ -153,4 +166,4 @@ class InvalidEntry(msgspec.Struct, frozen=True, kw_only=True, tag="invalid"):
 
 RecordStep = CreateRecord | UpdateRecord | ArchiveRecord | HoldRow
 LinkStep = SetLinks | RemoveLabels | RemoveLinks | HoldLinks
-Step = RecordStep | LinkStep | InvalidEntry
+Step = RecordStep | CreateLabel | LinkStep | InvalidEntry

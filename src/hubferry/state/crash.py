@@ -22,6 +22,7 @@ POINTS = (
     "push.intents_committed",
     "push.batch_answered",
     "push.results_committed",
+    "push.labels_answered",
     "push.links_answered",
 )
 """Every point, so that a test can sweep them all; add a name here before using it."""

@@ -77,7 +77,9 @@ PLAN_STEPS = StateTable(
         _NUMBER,
         _SYNC,
         StateColumn(
-            "kind", "string", "create, update, archive, hold, set_links, remove_labels, remove_links or hold_links"
+            "kind",
+            "string",
+            "create, update, archive, hold, create_label, set_links, remove_labels, remove_links, hold_links or invalid",
         ),
         _ROW,
         StateColumn("record_id", "string", "the record, where it exists"),

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("push_in_process.py")
+from push_world import push_in_process as run
+
 PEOPLE = "id INTEGER, email VARCHAR, firstname VARCHAR, contact_number VARCHAR, others JSON"
 FIELDS = {"email": "email", "firstname": "firstname", "contact_number": "contact_number"}
 
@@ -31,14 +28,6 @@ def crowd(world: Any, make_sync: Any) -> Any:
     associations = [{"to": "contacts", "column": "others", "by": "contact_number"}]
     world.syncs = [make_sync(fields=FIELDS, associations=associations)]
     return world
-
-
-def run(world: Any, crash: str = "") -> int:
-    sync = world.syncs[0]
-    text = sync.model_dump_json(by_alias=True)
-    environ = os.environ | ({"HUBFERRY_CRASH": crash} if crash else {})
-    command = [sys.executable, str(SCRIPT), str(world.path), world.portal.base_url, text]
-    return subprocess.run(command, env=environ, check=False, timeout=100).returncode
 
 
 def assert_arrived(world: Any) -> None:
