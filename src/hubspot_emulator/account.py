@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from hubspot_emulator import parsing
 from hubspot_emulator.http import ApiRequest, ApiResponse, Route, json_response
@@ -18,19 +19,39 @@ _OFFSET_HOURS = -5
 
 def _details(portal: Portal, request: ApiRequest) -> ApiResponse:
     parsing.known_parameters(request, ())
-    return json_response(
-        {
-            "portalId": portal.portal_id,
-            "accountType": "STANDARD",
-            "timeZone": "US/Eastern",
-            "companyCurrency": "USD",
-            "additionalCurrencies": [],
-            "utcOffset": f"{_OFFSET_HOURS:+03d}:00",
-            "utcOffsetMilliseconds": _OFFSET_HOURS * 3_600_000,
-            "uiDomain": "app.hubspot.com",
-            "dataHostingLocation": "na1",
-        }
-    )
+    return json_response(_describe(portal))
+
+
+def _describe(portal: Portal) -> dict[str, Any]:
+    return {
+        "portalId": portal.portal_id,
+        "accountType": "STANDARD",
+        "timeZone": "US/Eastern",
+        "companyCurrency": "USD",
+        "additionalCurrencies": [],
+        "utcOffset": f"{_OFFSET_HOURS:+03d}:00",
+        "utcOffsetMilliseconds": _OFFSET_HOURS * 3_600_000,
+        "uiDomain": "app.hubspot.com",
+        "dataHostingLocation": "na1",
+    }
+
+
+def truth(portal: Portal) -> Iterator[dict[str, Any]]:
+    """Give the account's details."""
+    yield {"state": "live", **_describe(portal)}
+
+
+def usage_of(portal: Portal, limits: Limits) -> dict[str, Any]:
+    """Give how much of the day's calls is used, as the account API tells it."""
+    found = limits.usage()
+    return {
+        "name": "private-apps-api-calls-daily",
+        "usageLimit": found.limit,
+        "currentUsage": found.used,
+        "collectedAt": render_ms(portal.now_ms()),
+        "fetchStatus": "SUCCESS",
+        "resetsAt": render_ms(int(found.resets_at * 1000)),
+    }
 
 
 def _me(portal: Portal, request: ApiRequest) -> ApiResponse:
@@ -66,16 +87,7 @@ def routes(limits: Limits) -> tuple[Route, ...]:
 
     def usage(portal: Portal, request: ApiRequest) -> ApiResponse:
         parsing.known_parameters(request, ())
-        found = limits.usage()
-        result = {
-            "name": "private-apps-api-calls-daily",
-            "usageLimit": found.limit,
-            "currentUsage": found.used,
-            "collectedAt": render_ms(portal.now_ms()),
-            "fetchStatus": "SUCCESS",
-            "resetsAt": render_ms(int(found.resets_at * 1000)),
-        }
-        return json_response({"results": [result]})
+        return json_response({"results": [usage_of(portal, limits)]})
 
     calls = (("details", _details), ("api-usage/daily/private-apps", usage))
     prefixes = (("/account-info/{version}", None), ("/account-info/v3", "v3"))

@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from hubspot_emulator import associations, owners, pipelines
+from hubspot_emulator import account, associations, owners, pipelines
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.families import FAMILIES
 from hubspot_emulator.faults import FaultRuleError, Faults
 from hubspot_emulator.http import ApiError
+from hubspot_emulator.limits import Limits
 from hubspot_emulator.mutate import Mutation, MutationError, mutate
 from hubspot_emulator.portal import Portal
 from hubspot_emulator.request_log import RequestLog
@@ -43,8 +44,8 @@ class Forced(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class Control:
     """The calls of the control server, over one portal."""
 
-    def __init__(self, portal: Portal, log: RequestLog, faults: Faults) -> None:
-        self._portal, self._log, self._faults = portal, log, faults
+    def __init__(self, portal: Portal, log: RequestLog, faults: Faults, limits: Limits) -> None:
+        self._portal, self._log, self._faults, self._limits = portal, log, faults, limits
 
     def build_app(self) -> Starlette:
         """Build the server's application; every call runs in a worker thread."""
@@ -135,6 +136,8 @@ class Control:
     def _truth_rows(self, name: str) -> Iterator[dict[str, Any]]:
         if name == "owners":
             return owners.truth(self._portal)
+        if name == "api_usage":
+            return iter([{"state": "live", **account.usage_of(self._portal, self._limits)}])
         if name in TRUTHS:
             return TRUTHS[name](self._portal)
         if name in PIPELINES:

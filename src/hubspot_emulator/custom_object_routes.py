@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hubspot_emulator import associations, custom_object_samples, custom_objects, parsing, properties, timestamps
@@ -330,4 +330,12 @@ def _fill(portal: Portal, seed: int) -> None:
     custom_object_samples.fill(portal, seed, create)
 
 
-FAMILY = Family(routes=ROUTES, fill=_fill)
+def truth(portal: Portal) -> Iterator[Schema]:
+    """Give every schema with its definitions, archived ones too."""
+    parts = ("includePropertyDefinitions", "includeAssociationDefinitions", "includeAuditMetadata")
+    for schema in custom_objects.stored_schemas(portal.db):
+        shown = _render(portal, schema, () if schema["archived"] else parts)
+        yield {"state": "archived" if schema["archived"] else "live", **shown}
+
+
+FAMILY = Family(routes=ROUTES, truths={"custom_objects": truth}, fill=_fill)

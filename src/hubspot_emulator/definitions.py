@@ -25,11 +25,36 @@ def _encoded(object_name: str) -> bytes:
 def built_in(type_id: str) -> list[Definition]:
     """Give the definitions a new portal has for an object type; the caller may change them.
 
-    A type without a file (custom objects among them) has the few properties that every record has.
+    A type without a file (custom objects among them) has the few properties that every record has, and those that
+    `described.json` has a line for.
     """
     name = next((kind.name for kind in STANDARD if kind.type_id == type_id), "other")
-    definitions: list[Definition] = msgspec.json.decode(_encoded(name))["properties"]
-    return definitions
+    found: list[Definition] = msgspec.json.decode(_encoded(name))["properties"]
+    known = {each["name"] for each in found}
+    group = f"{name.rstrip('s')}information"
+    return found + [_hubspots(group, *line) for line in _described().get(name, ()) if line[0] not in known]
+
+
+@functools.cache
+def _described() -> Mapping[str, Sequence[Sequence[str]]]:
+    lines: Mapping[str, Sequence[Sequence[str]]] = msgspec.json.decode((DATA / "described.json").read_bytes())[
+        "objects"
+    ]
+    return lines
+
+
+def _hubspots(group: str, name: str, label: str, kind: str, field: str, options: str | None = None) -> Definition:
+    """Build the definition of one of HubSpot's own properties; no options, where they live elsewhere."""
+    values = ["true", "false"] if kind == "bool" else [value for value in (options or "").split(";") if value]
+    raw = portal_defined(name, label, kind=kind, field=field, group=group, options=values)
+    for user in ("createdUserId", "updatedUserId", "archived"):
+        del raw[user]
+    metadata = {"archivable": True, "readOnlyDefinition": True, "readOnlyValue": False}
+    return raw | {
+        "externalOptions": options == "",
+        "hubspotDefined": True,
+        "modificationMetadata": metadata | ({"readOnlyOptions": False} if values else {}),
+    }
 
 
 def portal_defined(

@@ -68,6 +68,7 @@ def _crm_scopes(noun: str, *alternatives: str) -> tuple[tuple[frozenset[str], ..
 
 _CONTACT_SCOPES = _crm_scopes("contacts")
 _LINE_ITEM_SCOPES = _crm_scopes("line_items", "e-commerce")
+_DEAL_SPLIT_SCOPES = _crm_scopes("deals", "crm.dealsplits.read_write")
 
 
 def _plain(
@@ -76,8 +77,11 @@ def _plain(
     singular: str,
     scopes: tuple[tuple[frozenset[str], ...], tuple[frozenset[str], ...]],
     created_property: str = "hs_createdate",
+    *,
+    staged: bool = False,
     **rest: tuple[str, ...],
 ) -> ObjectType:
+    """Build a type; one that is `staged` has pipelines."""
     read, write = scopes
     return ObjectType(
         type_id=type_id,
@@ -89,6 +93,8 @@ def _plain(
         required=rest.get("required", ()),
         searched=rest.get("searched", ()),
         aliases=rest.get("aliases", ()),
+        pipeline_property="hs_pipeline" if staged else None,
+        stage_property="hs_pipeline_stage" if staged else None,
     )
 
 
@@ -198,6 +204,7 @@ STANDARD: tuple[ObjectType, ...] = (
     _plain("0-49", "emails", "email", _CONTACT_SCOPES, required=("hs_timestamp",), searched=("hs_email_subject",)),
     _plain("0-53", "invoices", "invoice", _crm_scopes("invoices"), "createdate"),
     _plain("0-54", "marketing_events", "marketing_event", _crm_scopes("marketing_events")),
+    _plain("0-64", "quote_templates", "quote_template", _crm_scopes("quotes"), searched=("hs_name",)),
     _plain("0-69", "subscriptions", "subscription", _crm_scopes("subscriptions")),
     _plain("0-74", "goal_targets", "goal_target", _crm_scopes("goals"), aliases=("goals", "goal")),
     _plain("0-84", "discounts", "discount", _LINE_ITEM_SCOPES, "createdate"),
@@ -206,14 +213,26 @@ STANDARD: tuple[ObjectType, ...] = (
     _plain("0-101", "commerce_payments", "commerce_payment", _crm_scopes("commercepayments"), "createdate"),
     _plain("0-115", "users", "user", _crm_scopes("users")),
     _plain("0-116", "postal_mail", "postal_mail", _CONTACT_SCOPES, required=("hs_timestamp",)),
-    _plain("0-123", "orders", "order", _crm_scopes("orders"), "createdate", searched=("hs_order_name",)),
-    _plain("0-136", "leads", "lead", _crm_scopes("leads"), "createdate", searched=("hs_lead_name",)),
+    _plain("0-123", "orders", "order", _crm_scopes("orders"), "createdate", staged=True, searched=("hs_order_name",)),
+    _plain("0-136", "leads", "lead", _crm_scopes("leads"), "createdate", staged=True, searched=("hs_lead_name",)),
     _plain("0-142", "carts", "cart", _crm_scopes("carts"), "createdate"),
-    _plain("0-162", "services", "service", _crm_scopes("services"), searched=("hs_name",)),
-    _plain("0-410", "courses", "course", _crm_scopes("courses"), searched=("hs_course_name",)),
-    _plain("0-420", "listings", "listing", _crm_scopes("listings"), searched=("hs_name",)),
-    _plain("0-421", "appointments", "appointment", _crm_scopes("appointments"), searched=("hs_appointment_name",)),
-    _plain("0-970", "projects", "project", _crm_scopes("projects"), searched=("hs_name",)),
+    _plain("0-162", "services", "service", _crm_scopes("services"), staged=True, searched=("hs_name",)),
+    _plain("0-410", "courses", "course", _crm_scopes("courses"), staged=True, searched=("hs_course_name",)),
+    _plain("0-420", "listings", "listing", _crm_scopes("listings"), staged=True, searched=("hs_name",)),
+    _plain(
+        "0-421",
+        "appointments",
+        "appointment",
+        _crm_scopes("appointments"),
+        staged=True,
+        searched=("hs_appointment_name",),
+    ),
+    _plain("0-970", "projects", "project", _crm_scopes("projects"), staged=True, searched=("hs_name",)),
+    # HS-71: HubSpot publishes the names of these in paths, but no type ids; the numbers are the emulator's own.
+    _plain("0-9001", "contracts", "contract", _crm_scopes("contracts")),
+    _plain("0-9002", "deal_splits", "deal_split", _DEAL_SPLIT_SCOPES),
+    _plain("0-9003", "partner_clients", "partner_client", _crm_scopes("partner-clients")),
+    _plain("0-9004", "partner_services", "partner_service", _crm_scopes("partner-services")),
 )
 
 

@@ -79,6 +79,13 @@ _LIFECYCLE = tuple(
     )
 )
 
+
+def _plain(pipeline_id: str, label: str, *stages: tuple[str, str, bool]) -> tuple[Pipeline, ...]:
+    """Build the one pipeline of a type from (id, label, whether it ends the way)."""
+    built = (Stage(stage_id=i, label=name, metadata={"isClosed": str(ends).lower()}) for i, name, ends in stages)
+    return (Pipeline(pipeline_id=pipeline_id, label=label, stages=tuple(built)),)
+
+
 BUILT_IN: dict[str, tuple[Pipeline, ...]] = {
     "0-1": (Pipeline(pipeline_id="contacts-lifecycle-pipeline", label="Lifecycle Stage Pipeline", stages=_LIFECYCLE),),
     "0-2": (Pipeline(pipeline_id="companies-lifecycle-pipeline", label="Lifecycle Stage Pipeline", stages=_LIFECYCLE),),
@@ -120,8 +127,61 @@ BUILT_IN: dict[str, tuple[Pipeline, ...]] = {
             ),
         ),
     ),
+    "0-123": _plain(
+        "14a2e10e-5471-408a-906e-c51f3b04369e",
+        "Order Pipeline",
+        ("4b27b500-f031-4927-9811-68a0b525cbae", "Open", False),
+        ("aa99e8d0-c1d5-4071-b915-d240bbb1aed9", "Shipped", False),
+        ("937ea84d-0a4f-4dcf-9028-3f9c2aafbf03", "Processed", True),
+        ("3725360f-519b-4b18-a593-494d60a29c9f", "Delivered", True),
+        ("3c85a297-e9ce-400b-b42e-9f16853d69d6", "Cancelled", True),
+    ),
+    "0-136": _plain(
+        "lead-pipeline-id",
+        "Lead pipeline",
+        ("new-stage-id", "New", False),
+        ("attempting-stage-id", "Attempting", False),
+        ("connected-stage-id", "Connected", False),
+        ("qualified-stage-id", "Qualified", True),
+        ("unqualified-stage-id", "Disqualified", True),
+    ),
+    "0-162": _plain(
+        "service-pipeline-id",
+        "Service Pipeline",
+        ("service-new-id", "New", False),
+        ("service-in-progress-id", "In progress", False),
+        ("service-closed-id", "Closed", True),
+    ),
+    "0-410": _plain(
+        "course-pipeline-id",
+        "Course Pipeline",
+        ("course-planned-id", "Planned", False),
+        ("course-running-id", "Running", False),
+        ("course-completed-id", "Completed", True),
+    ),
+    "0-420": _plain(
+        "listing-pipeline-id",
+        "Listing Pipeline",
+        ("listing-draft-id", "Draft", False),
+        ("listing-for-sale-id", "For sale", False),
+        ("listing-sold-id", "Sold", True),
+    ),
+    "0-421": _plain(
+        "appointment-pipeline-id",
+        "Appointment Pipeline",
+        ("appointment-requested-id", "Requested", False),
+        ("appointment-confirmed-id", "Confirmed", False),
+        ("appointment-completed-id", "Completed", True),
+    ),
+    "0-970": _plain(
+        "project-pipeline-id",
+        "Project Pipeline",
+        ("project-planned-id", "Planned", False),
+        ("project-in-progress-id", "In progress", False),
+        ("project-completed-id", "Completed", True),
+    ),
 }
-"""By object type; types that are not here have no pipelines."""
+"""By object type; types that are not here have no pipelines. Order ids are recorded, other types' assumed (HS-71)."""
 
 
 def read(portal: Portal, type_id: str) -> list[Json]:

@@ -151,7 +151,7 @@ def archive_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
 def list_groups(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer the groups that definitions stand in, and those made by hand."""
     parsing.known_parameters(request, ("locale",))
-    return json_response({"results": list(_groups(portal, _kind(portal, request)).values())})
+    return json_response({"results": list(groups_of(portal, _kind(portal, request)).values())})
 
 
 def fetch_group(portal: Portal, request: ApiRequest) -> ApiResponse:
@@ -166,7 +166,7 @@ def create_group(portal: Portal, request: ApiRequest) -> ApiResponse:
     kind = _kind(portal, request)
     body = parsing.fields(request.json(), {"name", "label", "displayOrder"})
     name = parsing.text(body.get("name"), where="name")
-    if name in _groups(portal, kind):
+    if name in groups_of(portal, kind):
         raise ApiError(409, f"A property group named '{name}' already exists.", category="OBJECT_ALREADY_EXISTS")
     group = {"name": name, "label": body.get("label") or name, "displayOrder": body.get("displayOrder", -1)}
     group["archived"] = False
@@ -194,13 +194,13 @@ def archive_group(portal: Portal, request: ApiRequest) -> ApiResponse:
             f"Property group {name} still has properties: move or archive them first",
             sub_category="PropertyGroupError.GROUP_WITH_ACTIVE_PROPERTIES",
         )
-    if name in _groups(portal, kind):
+    if name in groups_of(portal, kind):
         _store_group(portal, kind, _group(portal, kind, name) | {"archived": True})
     return ApiResponse(status=204)
 
 
 def _group(portal: Portal, kind: ObjectType, name: str) -> dict[str, Any]:
-    groups = _groups(portal, kind)
+    groups = groups_of(portal, kind)
     if name not in groups:
         raise ApiError(404, f"Property group {name} does not exist", category="OBJECT_NOT_FOUND")
     return groups[name]
@@ -240,7 +240,7 @@ def create(portal: Portal, kind: ObjectType, given: dict[str, Any]) -> dict[str,
             category="OBJECT_ALREADY_EXISTS",
             sub_category="Properties.PROPERTY_WITH_NAME_EXISTS",
         )
-    if given["groupName"] not in _groups(portal, kind):
+    if given["groupName"] not in groups_of(portal, kind):
         raise ApiError(400, f"Property group {given['groupName']} does not exist")
     _check_shape(given)
     _check_unique(portal, kind, given)
@@ -300,7 +300,8 @@ def _archive(portal: Portal, kind: ObjectType, name: str) -> None:
     portal.add_property(kind.type_id, {**known.raw, "archived": True, "archivedAt": now})
 
 
-def _groups(portal: Portal, kind: ObjectType) -> dict[str, dict[str, Any]]:
+def groups_of(portal: Portal, kind: ObjectType) -> dict[str, dict[str, Any]]:
+    """Give the groups that are not archived, by name: those that definitions stand in, and those made by hand."""
     found = definitions.groups([definition.raw for definition in portal.properties(kind.type_id).values()])
     by_name = {group["name"]: group for group in found if group["name"]}
     own = portal.db.execute("SELECT definition FROM property_groups WHERE type_id = ? ORDER BY name", (kind.type_id,))

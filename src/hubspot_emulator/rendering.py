@@ -101,8 +101,16 @@ def written(portal: Portal, kind: ObjectType, row: Row, values: Mapping[str, str
     )
 
 
-def history(portal: Portal, kind: ObjectType, row: Row, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """Give every value that these properties had, newest first; of a property without history, the value it has."""
+_SOURCES: Mapping[str, dict[str, Any]] = {
+    "CALCULATED": {"sourceId": "CalculatedPropertyComputer"},
+    "CRM_UI": {"sourceId": "userId:12282590", "updatedByUserId": 12_282_590},
+    "INTEGRATION": {"sourceId": "19083857"},
+}
+"""What a version tells beside its source type (recorded)."""
+
+
+def history(portal: Portal, kind: ObjectType, row: Row, names: Iterable[str] | None) -> dict[str, list[dict[str, Any]]]:
+    """Give every value that these properties (None: all) had, newest first; of one without history, the value it has."""
     known = portal.properties(kind.type_id)
     current = portal.values_of(kind.type_id, row.id)
     created = timestamps.render_ms(row.created_ms)
@@ -112,9 +120,11 @@ def history(portal: Portal, kind: ObjectType, row: Row, names: Iterable[str]) ->
         (kind.type_id, row.id),
     ).fetchall()
     writes = [(_texts(changes), _texts(before), at_ms, source) for changes, before, at_ms, source in written]
-    for name in sorted(set(names) & known.keys()):
+    wanted = {*current, *(name for changes, *_ in writes for name in changes)} if names is None else set(names)
+    for name in sorted(wanted & known.keys()):
         versions = [
             {"value": changes[name], "timestamp": timestamps.render_ms(at_ms), "sourceType": source}
+            | _SOURCES.get(source, {})
             for changes, _, at_ms, source in writes
             if name in changes
         ]

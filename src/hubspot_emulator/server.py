@@ -122,7 +122,7 @@ class Emulator:
     def _build_apps(self, portal: Portal) -> tuple[ASGIApp, ASGIApp]:
         registry = tokens.Tokens(self.settings.tokens)
         api = app.build_app(portal, self.limits, self.log, self.faults, registry, self.settings.latency_ms)
-        return api, Control(portal, self.log, self.faults).build_app()
+        return api, Control(portal, self.log, self.faults, self.limits).build_app()
 
 
 class _ServerThread:

@@ -23,7 +23,7 @@ def test_every_option_is_listed_and_no_other() -> None:
 
 
 def test_every_control_call_is_listed_and_no_other(emulator: Emulator) -> None:
-    app = Control(emulator.portal, emulator.log, Faults()).build_app()
+    app = Control(emulator.portal, emulator.log, Faults(), emulator.limits).build_app()
     calls = {
         f"{method} {route.path}"  # type: ignore[attr-defined]
         for route in app.routes

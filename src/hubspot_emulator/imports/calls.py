@@ -117,11 +117,6 @@ def truth(portal: Portal) -> Iterator[dict[str, Any]]:
         yield _render(job) | {"records": written}
 
 
-def truth_of_events(portal: Portal) -> Iterator[dict[str, Any]]:
-    """Give who took part in which marketing event, as imports said."""
-    return tables.participations(portal.db)
-
-
 def force(portal: Portal, import_id: str, state: str) -> None:
     """Bring an import of any app to a state, for the control server."""
     job = tables.find(portal.db, int(import_id)) if import_id.isdecimal() else None
@@ -286,7 +281,7 @@ FAMILY = Family(
         *versioned("imports", "POST", "/{importId}/cancel", cancel_import, scopes=_scope),
         *versioned("imports", "GET", "/{importId}/errors", list_errors, scopes=_scope),
     ),
-    truths={"event_participations": truth_of_events, "imports": truth},
+    truths={"imports": truth},
     chore=runs.advance,
     jobs={"imports": force},
 )

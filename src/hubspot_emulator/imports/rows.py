@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hubspot_emulator import values, writing
+from hubspot_emulator import event_participations, values, writing
 from hubspot_emulator.http import ApiError
 from hubspot_emulator.imports import cells, links, tables
 from hubspot_emulator.imports.request import Column
@@ -255,6 +255,8 @@ def _note_moment(work: Work, row: StoredRow, part: _Part, column: Column, contac
         work.refuse(row, "INVALID_EVENT_TIMESTAMP", error.message, type_id=type_id, column=column, value=text)
         return
     event_id = work.plan.event_id or 0
-    if not tables.note_participation(work.portal.db, event_id, contact_id, column.submission, moment):
+    if not event_participations.note(
+        work.portal.db, event_id, contact_id, column.submission, moment, work.portal.now_ms()
+    ):
         message = "the contact's part in the event is known already"
         work.refuse(row, "DUPLICATE_EVENT", message, type_id=part.kind.type_id, column=column, value=text)

@@ -29,9 +29,6 @@ CREATE INDEX IF NOT EXISTS import_errors_import ON import_errors (import_id, id)
 CREATE TABLE IF NOT EXISTS import_records (
     import_id INTEGER, type_id TEXT, record_id INTEGER, created INTEGER NOT NULL,
     PRIMARY KEY (import_id, type_id, record_id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS event_participations (
-    event_id INTEGER, contact_id INTEGER, kind TEXT, at_ms INTEGER, PRIMARY KEY (event_id, contact_id, kind, at_ms)
-) WITHOUT ROWID;
 """
 
 _encode = msgspec.json.encode
@@ -223,18 +220,6 @@ def written(db: sqlite3.Connection, import_id: int) -> list[tuple[str, int, bool
         (import_id,),
     )
     return [(type_id, record_id, bool(created)) for type_id, record_id, created in found]
-
-
-def note_participation(db: sqlite3.Connection, event_id: int, contact_id: int, kind: str, at_ms: int) -> bool:
-    """Remember that a contact registered for, joined or left an event; False where that is known."""
-    values = (event_id, contact_id, kind, at_ms)
-    return db.execute("INSERT OR IGNORE INTO event_participations VALUES (?, ?, ?, ?)", values).rowcount > 0
-
-
-def participations(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
-    """Give who took part in which marketing event, as far as imports said."""
-    for event_id, contact_id, kind, at_ms in db.execute("SELECT * FROM event_participations"):
-        yield {"eventId": str(event_id), "contactId": str(contact_id), "kind": kind, "atMs": at_ms}
 
 
 def _parse(row: Sequence[Any]) -> Import:
