@@ -142,7 +142,7 @@ class Control:
             return TRUTHS[name](self._portal)
         if name in PIPELINES:
             return pipelines.truth(self._portal, PIPELINES[name])
-        type_id = self._portal.types.resolve(name).type_id
+        type_id = self._portal.types.resolve(name.removeprefix("engagements_")).type_id
         return (
             row | {"associations": associations.links_of(self._portal, type_id, int(row["id"]))}
             for row in self._portal.truth(type_id)

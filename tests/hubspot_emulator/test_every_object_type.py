@@ -15,7 +15,52 @@ from hubspot_emulator.settings import Settings
 from hubspot_emulator.storage import State
 
 TYPES = [kind.name for kind in STANDARD]
-STREAMS = ["account_info", "api_usage", "association_labels", "associations", "campaigns", "companies", "contact_lists", "contacts", "custom_objects", "deal_pipelines", "deal_splits", "deals", "deals_archived", "email_campaigns", "email_events", "engagements", "form_submissions", "forms", "goals", "list_memberships", "lists", "line_items", "marketing_campaigns", "marketing_emails", "marketing_event_participants", "marketing_events", "owners", "pipeline_stages", "pipelines", "products", "properties", "property_groups", "property_history", "settings_users", "subscription_changes", "subscription_definitions", "subscription_statuses", "teams", "ticket_pipelines", "tickets", "users", "workflows", "cars"]
+STREAMS = [
+    "account_info",
+    "api_usage",
+    "association_labels",
+    "associations",
+    "campaigns",
+    "companies",
+    "contact_lists",
+    "contacts",
+    "custom_objects",
+    "deal_pipelines",
+    "deal_splits",
+    "deals",
+    "deals_archived",
+    "email_campaigns",
+    "email_events",
+    "engagements",
+    "engagements_calls",
+    "form_submissions",
+    "forms",
+    "goals",
+    "list_memberships",
+    "lists",
+    "line_items",
+    "marketing_campaigns",
+    "marketing_emails",
+    "marketing_event_participants",
+    "marketing_events",
+    "owners",
+    "pipeline_stages",
+    "pipelines",
+    "products",
+    "properties",
+    "property_groups",
+    "property_history",
+    "settings_users",
+    "subscription_changes",
+    "subscription_definitions",
+    "subscription_statuses",
+    "teams",
+    "ticket_pipelines",
+    "tickets",
+    "users",
+    "workflows",
+    "cars",
+]
 
 
 @pytest.fixture(scope="module")
