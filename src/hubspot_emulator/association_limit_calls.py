@@ -48,7 +48,7 @@ def _render(found: LinkType, most: int | None) -> dict[str, Any]:
 
 def create_limits(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Set limits."""
-    return _set(portal, request, status=201 if request.version == "v4" else 200)
+    return _set(portal, request, status=200 if request.version == "2026-09" else 201)
 
 
 def update_limits(portal: Portal, request: ApiRequest) -> ApiResponse:

@@ -83,7 +83,9 @@ def update_schema(portal: Portal, request: ApiRequest) -> ApiResponse:
     changed = schema | changes | {"updatedAt": now, "updatedByUserId": USER_ID}
     _check_named(changed, portal.properties(schema["objectTypeId"]))
     custom_objects.store(portal, changed)
-    shown = {name: value for name, value in changed.items() if not name.endswith("UserId")}
+    hidden = {"createdByUserId", "metaType", "restorable", "updatedByUserId"}  # an answer to a change lacks them
+    hidden |= {"description"} if changed["description"] is None else set()
+    shown = {name: value for name, value in changed.items() if name not in hidden}
     return json_response(shown | {"portalId": portal.portal_id})
 
 

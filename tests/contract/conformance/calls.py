@@ -1,16 +1,19 @@
-"""One call to every route of the emulator, with placeholders and bodies that a generated portal can answer."""
+"""One call to every route of the emulator, as `recipes` says, and what stands for the placeholders of its path."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import urllib3
 
+from conformance import recipes
+from conformance.evidence import ALIASES
 from conformance.openapi import Operation, find_operations
+from conformance.recipes import Form, Upload, Values
 from hubspot_emulator.app import all_routes
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.http import Route
@@ -18,10 +21,6 @@ from hubspot_emulator.limits import Limits
 from hubspot_emulator.routing import DATED_VERSIONS
 from hubspot_emulator.server import Emulator
 from hubspot_emulator.tokens import Tokens
-
-TYPES = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 279}]
-NEW = {"properties": {"firstname": "Ada"}}
-Values = Mapping[str, str]
 
 
 def list_routes() -> tuple[Route, ...]:
@@ -37,25 +36,71 @@ def concrete_paths(route: Route) -> list[str]:
     return [each for each in made if find_operations(route.method, each)] or [made[-2]]
 
 
+def specified(method: str, template: str) -> list[Operation]:
+    """Give the operations of HubSpot's files that a path is checked against: its own, or those it is an alias of."""
+    for prefix, other in ALIASES.items():
+        if template.startswith(prefix) and not find_operations(method, template):
+            return find_operations(method, other + template.removeprefix(prefix))
+    return find_operations(method, template)
+
+
+@dataclass
+class Call:
+    """A call that is ready to be sent."""
+
+    method: str
+    path: str
+    body: object = None
+    query: dict[str, str] = field(default_factory=dict)
+
+
 class Caller:
-    """Calls a portal, and finds in it what stands for a placeholder."""
+    """Calls a portal, and finds in it or makes what stands for a placeholder."""
 
     def __init__(self, emulator: Emulator, pool: urllib3.PoolManager) -> None:
         self._base, self._pool, self._made = emulator.base_url, pool, 0
 
     def send(self, method: str, path: str, body: object = None, *, token: str = "pat-test") -> urllib3.BaseHTTPResponse:
         """Send one call."""
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        return self._pool.request(method, self._base + path, body=data, headers=headers)
+        data, kind = body.encode() if isinstance(body, Form | Upload) else (json.dumps(body).encode(), "application/json")
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
+        return self._pool.request(method, self._base + path, body=None if body is None else data, headers=headers)
 
-    def fill(self, template: str) -> tuple[str, Values] | str:
+    def make(self, path: str, body: object) -> Any:
+        """Send a write that must succeed and give its answer: a POST, unless the path begins with its method."""
+        method, _, rest = path.partition(" ")
+        return self._must("POST" if not rest else method, rest or path, body)
+
+    def read(self, path: str) -> Any:
+        """Send a GET that must succeed and give its answer."""
+        return self._must("GET", path, None)
+
+    def unique(self) -> str:
+        """Give a number that was not given before."""
+        self._made += 1
+        return str(self._made)
+
+    def prepare(self, method: str, template: str) -> Call | str:
+        """Make a call ready; a text says which placeholder nothing stands for."""
+        call = f"{method} {template}"
+        need = recipes.choose(recipes.NEEDS, call)
+        needed = dict(need(self)) if need is not None else {}
+        filled = self.fill(template, needed)
+        if isinstance(filled, str):
+            return filled
+        path, values = filled
+        build, query = recipes.choose(recipes.BODIES, call), recipes.choose(recipes.QUERIES, call)
+        first = {"contact": self._first("contacts"), "company": self._first("companies")} if build or query else {}
+        known = {**first, **needed, **values, "n": self.unique()}
+        return Call(method, path, build and build(known), dict(query(known)) if query else {})
+
+    def fill(self, template: str, needed: Values | None = None) -> tuple[str, Values] | str:
         """Put values into a template, left to right; a text says which placeholder has none."""
         path, values = "", {}
         for step in template.strip("/").split("/"):
             if step.startswith("{"):
                 name = step[1:-1]
-                found = self._fixed(name, template) or self._listed(name, path)
+                found = (needed or {}).get(name) or self._fixed(name, template) or self._listed(name, path)
                 if found is None:
                     return f"nothing in the portal stands for {{{name}}}"
                 values[name] = found
@@ -64,26 +109,21 @@ class Caller:
                 path += f"/{step}"
         return path, values
 
-    def body(self, method: str, template: str, values: Values) -> object:
-        """Give a body for a call that writes; None where the table has none."""
-        self._made += 1
-        for pattern, build in BODIES:
-            if re.search(pattern, f"{method} {template}"):
-                return build(
-                    values
-                    | {"n": str(self._made), "contact": self._first("contacts"), "company": self._first("companies")}
-                )
-        return None
+    def _must(self, method: str, path: str, body: object) -> Any:
+        answer = self.send(method, path, body)
+        if answer.status >= 300:
+            raise AssertionError(f"{method} {path} was to be there for another call: {answer.status} {answer.data!r}")
+        return json.loads(answer.data) if answer.data else None
 
     def _first(self, kind: str) -> str:
-        return str(json.loads(self.send("GET", f"/crm/v3/objects/{kind}?limit=1").data)["results"][0]["id"])
+        return str(self.read(f"/crm/v3/objects/{kind}?limit=1")["results"][0]["id"])
 
     def _fixed(self, name: str, template: str) -> str | None:
         if name in {"objectType", "fromObjectType"}:
             return "deals" if "pipelines" in template else "contacts"
         if name in {"objectId", "fromObjectId", "recordId", "toObjectId"}:
             return self._first("companies" if name == "toObjectId" else "contacts")
-        return FIXED.get(name)
+        return recipes.FIXED.get(name)
 
     def _listed(self, name: str, prefix: str) -> str | None:
         if name == "listId":
@@ -105,89 +145,6 @@ def _rows(body: Any) -> Iterator[Mapping[str, Any]]:
     yield from (each for each in body if isinstance(each, dict))
 
 
-FIXED: Values = {
-    "toObjectType": "companies",
-    "objectTypeId": "0-1",
-    "groupName": "contactinformation",
-    "name": "email",
-    "assetType": "FORM",
-    "emailAddress": "a@example.com",
-    "subscriber": "a@example.com",
-    "ruleType": "MAX_LENGTH",
-}
-
-
-def _pair(values: Values) -> dict[str, Any]:
-    return {"from": {"id": values["contact"]}, "to": {"id": values["company"]}}
-
-
-def _property(values: Values) -> dict[str, Any]:
-    name = f"made_{values['n']}"
-    return {"name": name, "label": name, "type": "string", "fieldType": "text", "groupName": "contactinformation"}
-
-
-def _inputs(*each: object) -> dict[str, Any]:
-    return {"inputs": list(each)}
-
-
-def _list(values: Values) -> dict[str, Any]:
-    return {"name": f"List {values['n']}", "objectTypeId": "0-1", "processingType": "MANUAL"}
-
-
-def _label(values: Values) -> dict[str, Any]:
-    return {"name": f"label_{values['n']}", "label": f"Label {values['n']}"}
-
-
-BODIES: tuple[tuple[str, Any], ...] = (
-    (r"POST .*associations/.*batch/associate/default$", lambda v: _inputs(_pair(v))),
-    (r"POST .*associations/.*batch/(create|labels/archive)$", lambda v: _inputs(_pair(v) | {"types": TYPES})),
-    (r"POST .*associations/.*batch/read$", lambda v: _inputs({"id": v["contact"]})),
-    (
-        r"POST .*associations/.*batch/archive$",
-        lambda v: _inputs({"from": {"id": v["contact"]}, "to": [{"id": v["company"]}]}),
-    ),
-    (r"PUT .*objects/.*/associations/(?!default)", lambda v: TYPES),
-    (r"POST .*associations/.*labels$", _label),
-    (r"POST .*objects/.*batch/(read|archive)$", lambda v: _inputs({"id": v["contact"]})),
-    (r"POST .*objects/.*batch/create$", lambda v: _inputs(NEW)),
-    (r"POST .*objects/.*batch/update$", lambda v: _inputs(NEW | {"id": v["contact"]})),
-    (
-        r"POST .*objects/.*batch/upsert$",
-        lambda v: _inputs(NEW | {"id": f"u{v['n']}@example.com", "idProperty": "email"}),
-    ),
-    (r"(POST|PATCH) /crm/(v3/)?objects/[^/]*(/[^/]*)?(/\{objectId\})?$", lambda v: NEW),
-    (r"POST .*objects/.*/search$", lambda v: {"limit": 2}),
-    (r"POST .*objects/.*/gdpr-delete$", lambda v: {"objectId": v["contact"]}),
-    (r"POST .*/properties/.*batch/read$", lambda v: _inputs({"name": "email"}) | {"archived": False}),
-    (r"POST .*/properties/.*batch/create$", lambda v: _inputs(_property(v))),
-    (r"POST .*/properties/.*batch/archive$", lambda v: _inputs({"name": "remarks"})),
-    (r"POST .*/properties/.*groups$", _label),
-    (r"PATCH .*/properties/.*groups/", lambda v: {"label": "Other"}),
-    (r"POST .*/properties/", _property),
-    (r"PATCH .*/properties/", lambda v: {"label": "Other"}),
-    (r"POST .*/schemas/batch/read$", lambda v: _inputs("contacts")),
-    (
-        r"POST .*/export/async$",
-        lambda v: {
-            "exportType": "VIEW",
-            "exportName": "n",
-            "format": "CSV",
-            "language": "EN",
-            "objectType": "CONTACT",
-            "objectProperties": ["email"],
-        },
-    ),
-    (r"POST .*/lists/(.*/)?(search|all)$", lambda v: {"processingTypes": ["MANUAL"]}),
-    (r"POST .*/lists/.*idmapping$", lambda v: ["1"]),
-    (r"POST .*/lists(/[\d-]*(-beta)?)?$", _list),
-    (r"PUT .*/memberships/(add|remove)$", lambda v: [v["contact"]]),
-    (r"PUT .*/memberships/add-and-remove$", lambda v: {"recordIdsToAdd": [v["contact"]], "recordIdsToRemove": []}),
-    (r"POST .*records/memberships/batch/read$", lambda v: _inputs({"objectTypeId": "0-1", "recordId": v["contact"]})),
-    (r"POST .*/(campaigns|statuses)/.*batch/read$", lambda v: _inputs({"id": "00000000-0000-0000-0000-000000000000"})),
-    (r"PATCH .*forms/", lambda v: {"name": f"Form {v['n']}"}),
-)
-
-
 def build_query(operation: Operation) -> list[tuple[str, str]]:
     """Give an example of every query parameter of an operation: what it is matters, not what it finds."""
     return [(each["name"], _example(each["schema"])) for each in operation.query]
@@ -200,6 +157,6 @@ def _example(schema: Mapping[str, Any]) -> str:
     return str(chosen or {"boolean": "false", "integer": "1"}.get(schema.get("type", ""), "1"))
 
 
-def with_query(path: str, pairs: list[tuple[str, str]]) -> str:
+def with_query(path: str, pairs: Mapping[str, str]) -> str:
     """Add query parameters to a path."""
     return f"{path}?{urlencode(pairs)}" if pairs else path

@@ -39,36 +39,33 @@ def check_routes(caller: calls.Caller) -> list[Outcome]:
 
 def _check(caller: calls.Caller, route: Route, template: str) -> Outcome:
     outcome = Outcome(name_family(route), route.method, template)
-    known = find_operations(route.method, template)
-    filled = caller.fill(template)
+    known = calls.specified(route.method, template)
+    call = caller.prepare(route.method, template)
     if not known:
         outcome.reason = "not in HubSpot's OpenAPI files"
-    elif isinstance(filled, str):
-        outcome.reason = filled
+    elif isinstance(call, str):
+        outcome.reason = call
     else:
-        path, values = filled
-        body = caller.body(route.method, template, values)
-        _find_refused(caller, outcome, known, path, body)
-        _validate(caller, outcome, known, path, body)
+        _find_refused(caller, outcome, known, call)
+        _validate(caller, outcome, known, call)
     return outcome
 
 
-def _find_refused(caller: calls.Caller, outcome: Outcome, known: list[Operation], path: str, body: object) -> None:
+def _find_refused(caller: calls.Caller, outcome: Outcome, known: list[Operation], call: calls.Call) -> None:
     """Try the parameters one by one on reads: a writing call would be done once for each."""
     if outcome.method != "GET":
         return
     for operation in known:
-        for pair in calls.build_query(operation):
-            answer = caller.send(outcome.method, calls.with_query(path, [pair]), body)
+        for name, value in calls.build_query(operation):
+            answer = caller.send(outcome.method, calls.with_query(call.path, {name: value}), call.body)
             if b"Unknown query parameter" in answer.data:
-                outcome.refused.add(pair[0])
+                outcome.refused.add(name)
 
 
-def _validate(caller: calls.Caller, outcome: Outcome, known: list[Operation], path: str, body: object) -> None:
-    required = [
-        pair for pair, each in zip(calls.build_query(known[0]), known[0].query, strict=True) if each.get("required")
-    ]
-    answer = caller.send(outcome.method, calls.with_query(path, required), body)
+def _validate(caller: calls.Caller, outcome: Outcome, known: list[Operation], call: calls.Call) -> None:
+    pairs = zip(calls.build_query(known[0]), known[0].query, strict=True)
+    required = {name: value for (name, value), each in pairs if each.get("required")}
+    answer = caller.send(outcome.method, calls.with_query(call.path, required | call.query), call.body)
     if not 200 <= answer.status < 300:
         outcome.reason = f"the call was answered {answer.status}: {answer.data[:110].decode(errors='replace')}"
         return
