@@ -62,7 +62,9 @@ class Caller:
 
     def send(self, method: str, path: str, body: object = None, *, token: str = "pat-test") -> urllib3.BaseHTTPResponse:
         """Send one call."""
-        data, kind = body.encode() if isinstance(body, Form | Upload) else (json.dumps(body).encode(), "application/json")
+        data, kind = (
+            body.encode() if isinstance(body, Form | Upload) else (json.dumps(body).encode(), "application/json")
+        )
         headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
         return self._pool.request(method, self._base + path, body=None if body is None else data, headers=headers)
 

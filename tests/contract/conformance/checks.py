@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 from conformance import calls
-from conformance.openapi import Operation, find_operations, find_violations
+from conformance.openapi import Operation, find_violations
 from hubspot_emulator.http import Route
 
 ORDER = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -179,7 +179,10 @@ def _limit(_: Values) -> Json:
 
 BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
     (r"POST .*definitions/configurations/.*batch/(create|update)$", _limit),
-    (r"POST .*definitions/configurations/.*batch/purge$", lambda v: inputs({"category": "HUBSPOT_DEFINED", "typeId": 279})),
+    (
+        r"POST .*definitions/configurations/.*batch/purge$",
+        lambda v: inputs({"category": "HUBSPOT_DEFINED", "typeId": 279}),
+    ),
     (r"POST /crm/v3/associations/.*batch/(create|archive)$", _typed),
     (r"POST .*associations/.*batch/associate/default$", lambda v: inputs(_pair(v))),
     (r"POST .*associations/.*batch/(create|labels/archive)$", lambda v: inputs(_pair(v) | {"types": TYPES})),
@@ -245,9 +248,14 @@ BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
     (r"PATCH .*/pipelines/", lambda v: {"label": f"Renamed {v['n']}"}),
     (
         r"POST /oauth/.*/token$",
-        lambda v: Form(CLIENT | {"grant_type": "authorization_code", "code": v["n"], "redirect_uri": "http://localhost"}),
+        lambda v: Form(
+            CLIENT | {"grant_type": "authorization_code", "code": v["n"], "redirect_uri": "http://localhost"}
+        ),
     ),
-    (r"POST /oauth/.*(introspect|revoke)$", lambda v: Form(CLIENT | {"token": v["token"], "token_type_hint": "access_token"})),
+    (
+        r"POST /oauth/.*(introspect|revoke)$",
+        lambda v: Form(CLIENT | {"token": v["token"], "token_type_hint": "access_token"}),
+    ),
     (r"POST /oauth/v2/private-apps", lambda v: {"tokenKey": "pat-test"}),
 )
 
@@ -338,7 +346,9 @@ def _limited(send: Sender) -> Values:
 
 def _own_pipeline(send: Sender) -> Values:
     body = _pipeline({"n": f"m{send.unique()}"})
-    made = send.make("/crm/v3/pipelines/deals", body | {"stages": [*body["stages"], body["stages"][0] | {"label": "Last"}]})
+    made = send.make(
+        "/crm/v3/pipelines/deals", body | {"stages": [*body["stages"], body["stages"][0] | {"label": "Last"}]}
+    )
     return {"objectType": "deals", "pipelineId": made["id"], "stageId": made["stages"][0]["id"]}
 
 
