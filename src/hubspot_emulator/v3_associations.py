@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hubspot_emulator import association_calls as calls
-from hubspot_emulator import associations, parsing
+from hubspot_emulator import associations, parsing, reading
 from hubspot_emulator.association_calls import Ends, Outcome, Pair, Problem
 from hubspot_emulator.association_routes import read_both, write_both
 from hubspot_emulator.association_types import USER_DEFINED, LinkType
 from hubspot_emulator.family import Family
 from hubspot_emulator.http import ApiRequest, ApiResponse, Route, json_response
+from hubspot_emulator.reading import Shown
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
@@ -73,13 +74,17 @@ def archive_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 
 def put_one(portal: Portal, request: ApiRequest) -> ApiResponse:
-    """Write one link."""
+    """Write one link and answer the record that it starts at, as HubSpot's SDKs of v3 have it."""
     parsing.known_parameters(request, ())
     ends, outcome = calls.ends_of(portal, request), Outcome()
-    _create(ends, outcome, (request.params["fromObjectId"], request.params["toObjectId"]), request.params["type"])
+    from_id, to_id = request.params["fromObjectId"], request.params["toObjectId"]
+    _create(ends, outcome, (from_id, to_id), request.params["type"])
     if outcome.errors:
         raise calls.as_error(outcome.errors[0])
-    return json_response(outcome.results[0])
+    row = portal.table(ends.from_kind.type_id).row(int(from_id))
+    assert row is not None
+    shown = Shown(association_types=(ends.to_kind.name,), granted=request.granted)
+    return json_response(reading.records(portal, ends.from_kind, [row], shown)[0])
 
 
 def delete_one(portal: Portal, request: ApiRequest) -> ApiResponse:

@@ -59,6 +59,7 @@ class Caller:
 
     def __init__(self, emulator: Emulator, pool: urllib3.PoolManager) -> None:
         self._base, self._pool, self._made = emulator.base_url, pool, 0
+        self._clock = emulator.clock
 
     def send(self, method: str, path: str, body: object = None, *, token: str = "pat-test") -> urllib3.BaseHTTPResponse:
         """Send one call."""
@@ -76,6 +77,10 @@ class Caller:
     def read(self, path: str) -> Any:
         """Send a GET that must succeed and give its answer."""
         return self._must("GET", path, None)
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the portal's clock."""
+        self._clock.sleep(seconds)
 
     def unique(self) -> str:
         """Give a number that was not given before."""

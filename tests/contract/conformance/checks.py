@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from conformance import calls
+from conformance import calls, documented
+from conformance.answers import parse_body
+from conformance.documented import Example
 from conformance.openapi import Operation, find_violations
 from hubspot_emulator.http import Route
 
@@ -21,6 +23,8 @@ class Outcome:
     path: str
     reason: str = ""
     """Why it is not checked; empty: it is."""
+    example: Example | None = None
+    """What it is compared with, where HubSpot's files do not have it."""
     violations: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     """Query parameters of HubSpot's file that the emulator does not know."""
@@ -41,14 +45,25 @@ def _check(caller: calls.Caller, route: Route, template: str) -> Outcome:
     outcome = Outcome(name_family(route), route.method, template)
     known = calls.specified(route.method, template)
     call = caller.prepare(route.method, template)
-    if not known:
-        outcome.reason = "not in HubSpot's OpenAPI files"
+    outcome.example = None if known else documented.find_example(f"{route.method} {template}")
+    if not known and outcome.example is None:
+        outcome.reason = "neither in HubSpot's OpenAPI files nor anywhere else"
     elif isinstance(call, str):
         outcome.reason = call
+    elif outcome.example is not None:
+        _compare(caller, outcome, outcome.example, call)
     else:
         _find_refused(caller, outcome, known, call)
         _validate(caller, outcome, known, call)
     return outcome
+
+
+def _compare(caller: calls.Caller, outcome: Outcome, example: Example, call: calls.Call) -> None:
+    answer = caller.send(outcome.method, calls.with_query(call.path, call.query), call.body)
+    if not 200 <= answer.status < 300:
+        outcome.reason = f"the call was answered {answer.status}: {answer.data[:110].decode(errors='replace')}"
+        return
+    outcome.violations |= set(documented.find_departures(example.body, parse_body(answer.data)))
 
 
 def _find_refused(caller: calls.Caller, outcome: Outcome, known: list[Operation], call: calls.Call) -> None:

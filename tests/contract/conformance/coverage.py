@@ -6,47 +6,66 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from conformance.checks import Outcome
 from conformance.recordings import Replay
 
 PAGE = Path(__file__).parents[3] / "docs/reference/emulator.md"
 BEGIN, END = "<!-- conformance: written by the suite of tests/contract -->", "<!-- conformance: end -->"
-_ROW = re.compile(r"^\| `([\w.]+)` \| (\d+) \| (\d+) \| (\d+) of (\d+) \|$", flags=re.MULTILINE)
-Row = tuple[int, int, int, int]
-"""Operations served, checked; recordings matched, held."""
+_ROW = re.compile(r"^\| `([\w.]+)` \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) of (\d+) \|$", flags=re.MULTILINE)
+
+
+class Row(NamedTuple):
+    """One family's figures."""
+
+    served: int = 0
+    """Operations: a method and path of one version."""
+    checked: int = 0
+    """Called, parameters tried and answer valid, by HubSpot's OpenAPI files."""
+    compared: int = 0
+    """Not in the files: the answer has the shape that HubSpot's pages or recordings show."""
+    assumed: int = 0
+    """Not in the files: the answer has the shape that connectors expect."""
+    matched: int = 0
+    held: int = 0
+    """Recordings."""
 
 
 def count(outcomes: Iterable[Outcome], replays: Iterable[Replay]) -> dict[str, Row]:
     """Count by family."""
-    served, checked, matched, held = (Counter[str]() for _ in range(4))
+    rows: dict[str, Row] = defaultdict(Row)
     for each in outcomes:
-        served[each.family] += 1
-        checked[each.family] += not each.reason
+        column = "checked" if each.example is None else "assumed" if each.example.is_assumed else "compared"
+        _add(rows, each.family, "served", *([] if each.reason else [column]))
     for replay in replays:
-        held[replay.family] += 1
-        matched[replay.family] += not replay.reason
-    names = sorted(served)
-    return {name: (served[name], checked[name], matched[name], held[name]) for name in names}
+        _add(rows, replay.family, "held", *([] if replay.reason else ["matched"]))
+    return dict(sorted(rows.items()))
+
+
+def _add(rows: dict[str, Row], family: str, *columns: str) -> None:
+    row = rows[family]
+    rows[family] = row._replace(**{column: getattr(row, column) + 1 for column in columns})
 
 
 def render(rows: Mapping[str, Row]) -> str:
     """Render the section between its markers."""
-    lines = [BEGIN, "| family | operations served | checked | recordings matched |", "|---|---|---|---|"]
-    lines += [f"| `{name}` | {row[0]} | {row[1]} | {row[2]} of {row[3]} |" for name, row in rows.items()]
+    names = ("family", "operations served", "checked by the files", "compared with pages or recordings")
+    lines = [BEGIN, f"| {' | '.join((*names, 'shape assumed', 'recordings matched'))} |", f"|{'---|' * 6}"]
+    total = Row(*(sum(column) for column in zip(*rows.values(), strict=True)))
+    for name, row in (*((f"`{name}`", row) for name, row in rows.items()), ("all", total)):
+        figures = (row.served, row.checked, row.compared, row.assumed)
+        lines.append(f"| {name} | {' | '.join(map(str, figures))} | {row.matched} of {row.held} |")
     return "\n".join([*lines, END])
 
 
 def read_page() -> dict[str, Row]:
     """Read the figures that the page claims."""
     section = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
-    found = _ROW.findall(section)
-    return {
-        name: (int(served), int(checked), int(matched), int(held)) for name, served, checked, matched, held in found
-    }
+    return {name: Row(*map(int, figures)) for name, *figures in _ROW.findall(section)}
 
 
 def write_page(rows: Mapping[str, Row]) -> None:

@@ -62,26 +62,6 @@ OPEN_DEVIATIONS: Mapping[str, str] = {
 }
 """Violation -> why it is taken for the emulator's own; each is to be mended or proven, and then struck here."""
 
-UNSPECIFIED: Mapping[str, str] = {
-    "/crm/v3/objects/{fromObjectType}/": "associations v3, read by HubSpot's own SDKs",
-    "/crm/v3/limits": "the v3 path of the dated call /crm/limits/2026-09",
-    "/crm/v3/property-validations": "alias of the dated call",
-    "/crm/v3/schemas": "alias of /crm-object-schemas/v3/schemas; recorded",
-    "/crm/lists/2026-09/all": "HubSpot's page on lists; the file of 2026-09-beta has it",
-    "/automation/2027-03-beta": "HubSpot's page of versions; the shape is that of 2026-09-beta",
-    "/automation/v3/workflows": "legacy; recorded",
-    "/engagements/v1": "legacy; recorded",
-    "/email/public/v1": "legacy; HubSpot's pages on email events and subscriptions",
-    "/forms/v2": "legacy; HubSpot's page on forms",
-    "/form-integrations/v1": "legacy; HubSpot's page on form submissions",
-    "/oauth/v2/private-apps": "HubSpot's page on private apps",
-    "/exports/download": "the emulator's own: where an export's file is",
-    "/integrations/v1": "legacy; recorded, and HubSpot's page on usage limits",
-    "/settings/v3/users": "legacy paths of /settings/users",
-    "/settings/users/v3": "legacy paths of /settings/users",
-}
-"""Start of a path that no OpenAPI file has -> why the emulator serves it."""
-
 ALIASES: Mapping[str, str] = {
     "/automation/2027-03-beta": "/automation/2026-09-beta",
     "/crm/lists/2026-09/all": "/crm/lists/2026-09-beta/all",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from hubspot_emulator import lists
 
@@ -26,6 +26,9 @@ class Sender(Protocol):
 
     def read(self, path: str) -> Any:
         """Send a GET that must succeed and give its answer."""
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the portal's clock."""
 
     def unique(self) -> str:
         """Give a number that was not given before."""
@@ -263,6 +266,8 @@ BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
 
 QUERIES: tuple[tuple[str, Callable[[Values], Values]], ...] = (
     (r"GET .*/lists/.*idmapping$", lambda v: {"legacyListId": v["legacyListId"]}),
+    (r"GET /contacts/v1/contact/vids/batch$", lambda v: {"vid": v["contact"]}),
+    (r"GET /exports/download/", lambda v: {name: v[name] for name in ("expires", "signature")}),
     (r"PUT .*/update-list-name$", lambda v: {"listName": f"Renamed {v['n']}"}),
 )
 
@@ -378,6 +383,34 @@ def _team_member(send: Sender) -> Values:
     return found
 
 
+def _first_id(send: Sender, kind: str) -> str:
+    return str(send.read(f"/crm/v3/objects/{kind}?limit=1")["results"][0]["id"])
+
+
+def _engagement(send: Sender) -> Values:
+    return {"engagementId": _first_id(send, "notes")}
+
+
+def _company_with_engagement(send: Sender) -> Values:
+    found = send.read("/engagements/v1/engagements/paged")["results"]
+    linked = next(each["associations"]["companyIds"] for each in found if each["associations"]["companyIds"])
+    return {"objectType": "COMPANY", "objectId": str(linked[0])}
+
+
+def _event(send: Sender) -> Values:
+    found = send.read("/email/public/v1/events")["events"][0]
+    return {"created": str(found["created"]), "eventId": found["id"]}
+
+
+def _file_of_export(send: Sender) -> Values:
+    task = _done_export(send)["taskId"]
+    send.pass_time(60)
+    address = send.read(f"/crm/v3/exports/export/async/tasks/{task}/status")["result"]
+    path, _, query = address.partition("?")
+    *_, export_id, name = path.split("/")
+    return {"exportId": export_id, "fileName": name, **dict(parse_qsl(query))}
+
+
 NEEDS: tuple[tuple[str, Callable[[Sender], Values]], ...] = (
     (r"PUT .*/lists/.*/restore$", _deleted_list),
     (r"/lists/.*/add-from/", _two_lists),
@@ -397,8 +430,18 @@ NEEDS: tuple[tuple[str, Callable[[Sender], Values]], ...] = (
     (r"definitions/configurations/.*batch/(update|purge)$", _limited),
     (r"(PUT|PATCH|DELETE) .*/pipelines/|POST .*/pipelines/.*/stages", _own_pipeline),
     (r"/imports/.*\{importId\}", _running_import),
+    (r"/exports/download/", _file_of_export),
     (r"/exports/.*\{(taskId|exportId)\}", _done_export),
     (r"POST .*/(statuses|(un|re)?subscribe)", _subscription),
+    (r"/engagements/v1/.*\{engagementId\}", _engagement),
+    (r"/engagements/v1/.*\{objectId\}", _company_with_engagement),
+    (r"/(forms/v2|form-integrations)/.*\{formId\}", lambda send: {"formId": send.read("/forms/v2/forms")[0]["guid"]}),
+    (r"/email/public/v1/events/\{created\}", _event),
+    (r"/contacts/v1/contact/vid/", lambda send: {"vid": _first_id(send, "contacts")}),
+    (r"/companies/v2/companies/\{id\}", lambda send: {"id": _first_id(send, "companies")}),
+    (r"/deals/v1/deal/\{id\}", lambda send: {"id": _first_id(send, "deals")}),
+    (r"/(companies|deals)/.*properties/named/", lambda send: {"name": "createdate"}),
+    (r"/crm/v3/objects/\{fromObjectType\}/.*\{type\}", lambda send: {"type": "contact_to_company"}),
     (r"DELETE .*/members/", _team_member),
     (r"/settings/.*(members|\{userId\})", _user),
 )

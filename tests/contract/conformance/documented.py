@@ -1,0 +1,550 @@
+"""What the answers of calls look like that no OpenAPI file has: HubSpot's pages, recordings, or nothing but connectors.
+
+An example stands for all answers of a call: `name?` is a key that an answer may lack, a list holds what its elements
+may be, a text of the form `<kind>` any value of that kind, `{"*": ..}` any key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "<any>": (object,),
+    "<flag>": (bool,),
+    "<list>": (list,),
+    "<null>": (type(None),),
+    "<number>": (int, float),
+    "<object>": (dict,),
+    "<text>": (str,),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """What one kind of call answers, and where that is written."""
+
+    calls: str
+    """A pattern over `METHOD path`."""
+    source: str
+    body: Any
+    is_assumed: bool = False
+    """Whether nothing better than the code of connectors is known."""
+
+
+def find_example(call: str) -> Example | None:
+    """Give the example of a call."""
+    return next((each for each in EXAMPLES if re.fullmatch(each.calls, call)), None)
+
+
+def find_departures(example: Any, value: Any, where: str = "the body") -> Iterator[str]:
+    """Say where an answer is not as its example."""
+    if isinstance(example, tuple):
+        tries = [list(find_departures(each, value, where)) for each in example]
+        yield from min(tries, key=len)
+    elif isinstance(example, str):
+        kinds = _KINDS[example]
+        if not isinstance(value, kinds) or (isinstance(value, bool) and example == "<number>"):
+            yield f"{where}: {type(value).__name__} instead of {example}"
+    elif isinstance(example, list):
+        if not isinstance(value, list):
+            yield f"{where}: {type(value).__name__} instead of a list"
+            return
+        for each in value:
+            yield from find_departures(example[0], each, f"{where}[]")
+    elif not isinstance(value, dict):
+        yield f"{where}: {type(value).__name__} instead of an object"
+    elif "*" in example:
+        for each in value.values():
+            yield from find_departures(example["*"], each, f"{where}.*")
+    else:
+        yield from _keys(example, value, where)
+
+
+def _keys(example: Json, value: Json, where: str) -> Iterator[str]:
+    known = {name.removesuffix("?"): inner for name, inner in example.items()}
+    yield from (f"{where}: no {name}" for name in example if not name.endswith("?") and name not in value)
+    for name, inner in value.items():
+        if name in known:
+            yield from find_departures(known[name], inner, f"{where}.{name}")
+        else:
+            yield f"{where}: {name} is not in the example"
+
+
+TEXT, NUMBER, FLAG, ANY = "<text>", "<number>", "<flag>", "<any>"
+MAYBE_NUMBER, MAYBE_TEXT = (NUMBER, "<null>"), (TEXT, "<null>")
+
+ENGAGEMENT: Json = {
+    "engagement": {
+        "id": NUMBER,
+        "portalId": NUMBER,
+        "active": FLAG,
+        "createdAt": NUMBER,
+        "lastUpdated": NUMBER,
+        "createdBy?": NUMBER,
+        "modifiedBy?": NUMBER,
+        "ownerId?": NUMBER,
+        "type": TEXT,
+        "uid?": TEXT,
+        "timestamp?": NUMBER,
+        "source?": TEXT,
+        "sourceId?": TEXT,
+        "allAccessibleTeamIds": [NUMBER],
+        "bodyPreview?": TEXT,
+        "bodyPreviewHtml?": TEXT,
+        "bodyPreviewIsTruncated": FLAG,
+        "queueMembershipIds": [NUMBER],
+        "gdprDeleted": FLAG,
+    },
+    "associations": {
+        f"{name}Ids": [NUMBER]
+        for name in ("contact", "company", "deal", "owner", "workflow", "ticket", "content", "quote", "marketingEvent")
+    },
+    "attachments": [{"id": NUMBER}],
+    "scheduledTasks?": [
+        {
+            "engagementId": NUMBER,
+            "portalId": NUMBER,
+            "engagementType": TEXT,
+            "taskType": TEXT,
+            "timestamp": NUMBER,
+            "uuid": TEXT,
+        }
+    ],
+    "metadata": {"*": ANY},
+}
+OPTION: Json = {
+    "description": TEXT,
+    "value": TEXT,
+    "readOnly": ("<null>", FLAG),
+    "label": TEXT,
+    "displayOrder": NUMBER,
+    "hidden": FLAG,
+    "doubleData": MAYBE_NUMBER,
+}
+PROPERTY: Json = {
+    **dict.fromkeys(("name", "label", "description", "groupName", "type", "fieldType", "displayMode"), TEXT),
+    **dict.fromkeys(("createdAt", "updatedAt", "createdUserId", "updatedUserId"), MAYBE_NUMBER),
+    **dict.fromkeys(
+        ("textDisplayHint", "numberDisplayHint", "referencedObjectType", "currencyPropertyName"), MAYBE_TEXT
+    ),
+    **dict.fromkeys(("optionsAreMutable", "deleted", "showCurrencySymbol"), ("<null>", FLAG)),
+    **dict.fromkeys(("readOnlyDefinition", "hubspotDefined", "isCustomizedDefault", "searchableInGlobalSearch"), FLAG),
+    **dict.fromkeys(("hasUniqueValue", "formField", "readOnlyValue", "hidden", "mutableDefinitionNotDeletable"), FLAG),
+    **dict.fromkeys(("favorited", "calculated", "externalOptions"), FLAG),
+    **dict.fromkeys(("displayOrder", "favoritedOrder"), NUMBER),
+    "options": [OPTION],
+}
+VERSION: Json = {
+    "value": TEXT,
+    "source-type": TEXT,
+    "source-id": MAYBE_TEXT,
+    "source-label": MAYBE_TEXT,
+    "source-vids?": [NUMBER],
+    "updated-by-user-id?": MAYBE_NUMBER,
+    "timestamp": NUMBER,
+    "selected": FLAG,
+}
+CONTACT: Json = {
+    "vid": NUMBER,
+    "canonical-vid": NUMBER,
+    "merged-vids": [NUMBER],
+    "portal-id": NUMBER,
+    "is-contact": FLAG,
+    "addedAt?": NUMBER,
+    "properties": {"*": {"value": TEXT, "versions?": [VERSION]}},
+    "form-submissions": [
+        {
+            "conversion-id": TEXT,
+            "timestamp": NUMBER,
+            "form-id": TEXT,
+            "portal-id": NUMBER,
+            "title": TEXT,
+            "form-type?": TEXT,
+            "page-url?": TEXT,
+            "page-title?": TEXT,
+            "page-id?": TEXT,
+            "contact-associated-by": [TEXT],
+            "meta-data": "<list>",
+        }
+    ],
+    "list-memberships?": [
+        {"static-list-id": NUMBER, "internal-list-id": NUMBER, "timestamp": NUMBER, "vid": NUMBER, "is-member": FLAG}
+    ],
+    "identity-profiles": [
+        {
+            "vid": NUMBER,
+            "saved-at-timestamp": NUMBER,
+            "deleted-changed-timestamp": NUMBER,
+            "identities": [
+                {"type": TEXT, "value": TEXT, "timestamp": NUMBER, "is-primary?": FLAG, "is-secondary?": FLAG}
+            ],
+        }
+    ],
+    "merge-audits": [
+        {
+            "canonical-vid": NUMBER,
+            "vid-to-merge": NUMBER,
+            "timestamp": NUMBER,
+            "entity-id": TEXT,
+            "user-id": NUMBER,
+            "num-properties-moved": NUMBER,
+            "merged_from_email?": VERSION,
+            "merged_to_email?": VERSION,
+            "first-name?": TEXT,
+            "last-name?": TEXT,
+        }
+    ],
+}
+OLD_PROPERTIES: Json = {
+    "*": {
+        "value": TEXT,
+        "timestamp": NUMBER,
+        "source": TEXT,
+        "sourceId": TEXT,
+        "versions": [
+            {"name": TEXT, "value": TEXT, "timestamp": NUMBER, "source": TEXT, "sourceId": TEXT, "sourceVid": [NUMBER]}
+        ],
+    }
+}
+COMPANY: Json = {
+    "portalId": NUMBER,
+    "companyId": NUMBER,
+    "isDeleted": FLAG,
+    "properties": OLD_PROPERTIES,
+    "additionalDomains": "<list>",
+    "stateChanges": "<list>",
+    "mergeAudits": "<list>",
+}
+DEAL: Json = {
+    "portalId": NUMBER,
+    "dealId": NUMBER,
+    "isDeleted": FLAG,
+    "associations": {f"associated{name}": [NUMBER] for name in ("Vids", "CompanyIds", "DealIds", "TicketIds")},
+    "properties": OLD_PROPERTIES,
+    "imports": "<list>",
+    "stateChanges": "<list>",
+}
+EVENT: Json = {
+    "id": TEXT,
+    "created": NUMBER,
+    "type?": TEXT,
+    "recipient?": TEXT,
+    "portalId": NUMBER,
+    "appId": NUMBER,
+    "appName?": TEXT,
+    "emailCampaignId": NUMBER,
+    **dict.fromkeys(("dropReason?", "dropMessage?", "from?", "subject?", "response?", "category?", "status?"), TEXT),
+    **dict.fromkeys(("source?", "sourceId?", "url?", "referer?", "userAgent?", "deviceType?", "ipAddress?"), TEXT),
+    **dict.fromkeys(("requestedBy?", "portalSubscriptionStatus?", "hmid?", "sendId?"), TEXT),
+    **{key: [TEXT] for key in ("replyTo?", "cc?", "bcc?")},
+    **{key: {"id": TEXT, "created": NUMBER} for key in ("sentBy?", "causedBy?", "obsoletedBy?")},
+    **dict.fromkeys(("attempt?", "duration?", "linkId?", "emailCampaignGroupId?", "requestedByUserId?"), NUMBER),
+    **dict.fromkeys(("filteredEvent?", "bounced?"), FLAG),
+    "smtpId?": MAYBE_TEXT,
+    "browser?": {
+        **dict.fromkeys(("name", "family", "producer", "producerUrl", "type", "url"), TEXT),
+        "version": [TEXT],
+    },
+    "location?": {
+        **dict.fromkeys(("city", "state", "country"), TEXT),
+        **dict.fromkeys(("latitude?", "longitude?"), NUMBER),
+        "zipcode?": TEXT,
+    },
+    "subscriptions?": [
+        {
+            "id": NUMBER,
+            "status": TEXT,
+            "legalBasisChange?": {"legalBasisType": TEXT, "legalBasisExplanation?": TEXT, "optState": TEXT},
+        }
+    ],
+}
+CAMPAIGN: Json = {"id": NUMBER, "lastUpdatedTime": NUMBER, "appId": NUMBER, "appName": TEXT}
+FORM: Json = {
+    **dict.fromkeys(
+        ("guid", "name", "action", "method", "cssClass", "redirect", "submitText", "notifyRecipients"), TEXT
+    ),
+    **dict.fromkeys(("inlineMessage", "formType"), TEXT),
+    **dict.fromkeys(("portalId", "createdAt", "updatedAt"), NUMBER),
+    **dict.fromkeys(("deletable", "captchaEnabled", "cloneable", "editable"), FLAG),
+    "formFieldGroups": [{"fields": [{"*": ANY}], "default": FLAG}],
+}
+USER: Json = {"userId": NUMBER, "userEmail": TEXT}
+SOURCE: Json = {"source": TEXT, "serviceName": TEXT}
+WORKFLOW: Json = {
+    "id": NUMBER,
+    "name": TEXT,
+    "type": TEXT,
+    "description": TEXT,
+    "enabled": FLAG,
+    "portalId": NUMBER,
+    "insertedAt": NUMBER,
+    "updatedAt": NUMBER,
+    "originalAuthorUserId": NUMBER,
+    "lastUpdatedByUserId": NUMBER,
+    "personaTagIds": "<list>",
+    "contactListIds": dict.fromkeys(("enrolled", "active", "completed", "succeeded"), NUMBER),
+    "contactCounts": dict.fromkeys(("active", "enrolled"), NUMBER),
+    "creationSource": {
+        "sourceApplication": SOURCE,
+        "createdByUser": USER,
+        "createdAt": NUMBER,
+        "clonedFromWorkflowId?": NUMBER,
+    },
+    "updateSource": {"sourceApplication": SOURCE, "updatedByUser": USER, "updatedAt": NUMBER},
+    "migrationStatus?": {
+        **dict.fromkeys(("portalId", "workflowId", "flowId"), NUMBER),
+        **dict.fromkeys(("migrationStatus", "enrollmentMigrationStatus"), TEXT),
+        **dict.fromkeys(("lastSuccessfulMigrationTimestamp", "enrollmentMigrationTimestamp"), MAYBE_NUMBER),
+        "platformOwnsActions": FLAG,
+    },
+}
+STAGE_V1 = {"label": TEXT, "displayOrder": NUMBER, "active": FLAG, "createdAt": NUMBER, "updatedAt": NUMBER}
+
+EXAMPLES: tuple[Example, ...] = (
+    Example(
+        calls=r"GET /exports/download/.*", source="HubSpot's page on exports: a CSV file", body={"_raw_body": TEXT}
+    ),
+    Example(
+        calls=r"GET /integrations/v1/me",
+        source="account/integrations_v1_me__grouparoo.json",
+        body={
+            **dict.fromkeys(("timeZone", "accountType", "currency", "utcOffset"), TEXT),
+            **dict.fromkeys(("portalId", "utcOffsetMilliseconds"), NUMBER),
+        },
+    ),
+    Example(
+        calls=r"GET /integrations/v1/limit/daily",
+        source="account/integrations_v1_limit_daily__thread.json",
+        body=[
+            {
+                **dict.fromkeys(("name", "fetchStatus"), TEXT),
+                **dict.fromkeys(("usageLimit", "currentUsage", "collectedAt", "resetsAt"), NUMBER),
+            }
+        ],
+    ),
+    Example(
+        calls=r"GET /crm/v3/objects/\{fromObjectType\}/.*",
+        source="HubSpot's own SDKs of v3: CollectionResponseAssociatedId",
+        body={"results": [{"id": TEXT, "type": TEXT}], "paging?": {"next": {"after": TEXT, "link?": TEXT}}},
+    ),
+    Example(
+        calls=r"PUT /crm/v3/objects/\{fromObjectType\}/.*",
+        source="HubSpot's own SDKs of v3: the record that the link starts at",
+        body={
+            "id": TEXT,
+            "properties": {"*": MAYBE_TEXT},
+            "createdAt": TEXT,
+            "updatedAt": TEXT,
+            "archived": FLAG,
+            "url?": TEXT,
+            "associations?": {"*": ANY},
+        },
+    ),
+    Example(
+        calls=r"DELETE /crm/v3/objects/\{fromObjectType\}/.*", source="HubSpot's own SDKs of v3: 204", body="<null>"
+    ),
+    Example(
+        calls=r"POST /oauth/v2/private-apps/.*",
+        source="HubSpot's page on private apps",
+        body={"userId": NUMBER, "hubId": NUMBER, "appId": NUMBER, "scopes": [TEXT]},
+    ),
+    Example(
+        calls=r"GET /engagements/v1/engagements/(paged|recent/modified|modified/after|associated/.*)",
+        source="engagements/v1_task__airbyte.json, HubSpot's legacy page on engagements",
+        body={
+            "results": [ENGAGEMENT],
+            "hasMore": FLAG,
+            "offset?": NUMBER,
+            "after?": TEXT,
+            "total?": NUMBER,
+        },
+    ),
+    Example(
+        calls=r"GET /engagements/v1/engagements/\{engagementId\}",
+        source="engagements/v1_task__airbyte.json",
+        body=ENGAGEMENT,
+    ),
+    Example(calls=r"GET /forms/v2/forms", source="HubSpot's legacy page on forms", body=[FORM]),
+    Example(calls=r"GET /forms/v2/forms/.*", source="HubSpot's legacy page on forms", body=FORM),
+    Example(
+        calls=r"GET /form-integrations/v1/.*",
+        source="HubSpot's page on form submissions",
+        body={
+            "results": [
+                {
+                    "conversionId": TEXT,
+                    "submittedAt": NUMBER,
+                    "values": [{"name": TEXT, "value": TEXT, "objectTypeId": TEXT}],
+                    "pageUrl?": TEXT,
+                }
+            ],
+            "paging?": {"next": {"after": TEXT, "link": TEXT}},
+        },
+    ),
+    Example(
+        calls=r"GET /email/public/v1/campaigns(/by-id)?",
+        source="HubSpot's legacy page on email campaigns",
+        body={"hasMore": FLAG, "offset": TEXT, "campaigns": [CAMPAIGN]},
+    ),
+    Example(
+        calls=r"GET /email/public/v1/campaigns/\{campaignId\}",
+        source="campaigns/email_v1_get__airbyte.json",
+        body={
+            **dict.fromkeys(("appName", "name", "subject?", "processingState", "type", "subType?"), TEXT),
+            **dict.fromkeys(("id", "appId", "contentId?", "numIncluded", "numQueued?"), NUMBER),
+            **dict.fromkeys(
+                ("lastProcessingFinishedAt", "lastProcessingStartedAt", "lastProcessingStateChangeAt"), NUMBER
+            ),
+            "counters": {"*": NUMBER},
+        },
+    ),
+    Example(
+        calls=r"GET /email/public/v1/events",
+        source="email_events/v1_dropped__airbyte.json, HubSpot's legacy page on email events",
+        body={"hasMore": FLAG, "offset": TEXT, "events": [EVENT]},
+    ),
+    Example(calls=r"GET /email/public/v1/events/.*", source="email_events/v1_dropped__airbyte.json", body=EVENT),
+    Example(
+        calls=r"GET /email/public/v1/subscriptions/timeline",
+        source="subscriptions/v1_timeline__airbyte.json",
+        body={
+            "hasMore": FLAG,
+            "offset": TEXT,
+            "timeline": [
+                {
+                    "timestamp": NUMBER,
+                    "portalId": NUMBER,
+                    "recipient": TEXT,
+                    "normalizedEmailId": TEXT,
+                    "changes": [
+                        {
+                            **dict.fromkeys(("change", "source", "changeType"), TEXT),
+                            **dict.fromkeys(("timestamp", "portalId", "subscriptionId?"), NUMBER),
+                            "causedByEvent": {"id": TEXT, "created": NUMBER},
+                        }
+                    ],
+                }
+            ],
+        },
+    ),
+    Example(
+        calls=r"GET /email/public/v1/subscriptions",
+        source="subscriptions/v1_definitions__airbyte.json",
+        body={
+            "subscriptionDefinitions": [
+                {
+                    **dict.fromkeys(("id", "portalId", "businessUnitId", "order?"), NUMBER),
+                    **dict.fromkeys(("name", "description", "category", "channel", "internalName?"), TEXT),
+                    **dict.fromkeys(("active", "internal"), FLAG),
+                }
+            ]
+        },
+    ),
+    Example(
+        calls=r"GET /automation/v3/workflows",
+        source="workflows/v3_item__airbyte.json",
+        body={"workflows": [WORKFLOW]},
+    ),
+    Example(
+        calls=r"GET /contacts/v1/lists/.*",
+        source="form_submissions/contacts_v1_form_submissions__airbyte.json",
+        body={"contacts": [CONTACT], "has-more": FLAG, "vid-offset": NUMBER, "time-offset?": NUMBER},
+    ),
+    Example(
+        calls=r"GET /contacts/v1/contact/vid/.*",
+        source="objects/v1_contact_profile_after_merge__hubspot_ruby.json",
+        body=CONTACT,
+    ),
+    Example(
+        calls=r"GET /contacts/v1/contact/vids/batch",
+        source="objects/v1_contact_profile_after_merge__hubspot_ruby.json",
+        body={"*": CONTACT},
+    ),
+    Example(
+        calls=r"GET /companies/v2/companies/paged",
+        source="the schemas of tap-hubspot",
+        body={"companies": [COMPANY], "has-more": FLAG, "offset": NUMBER},
+        is_assumed=True,
+    ),
+    Example(
+        calls=r"GET /companies/v2/companies/recent/modified",
+        source="the schemas of tap-hubspot",
+        body={"results": [COMPANY], "hasMore": FLAG, "offset": NUMBER, "total": NUMBER},
+        is_assumed=True,
+    ),
+    Example(
+        calls=r"GET /companies/v2/companies/\{id\}", source="the schemas of tap-hubspot", body=COMPANY, is_assumed=True
+    ),
+    Example(
+        calls=r"GET /companies/v2/companies/\{id\}/vids",
+        source="the code of connectors",
+        body={"vids": [NUMBER], "vidOffset": NUMBER, "hasMore": FLAG},
+        is_assumed=True,
+    ),
+    Example(
+        calls=r"GET /deals/v1/deal/paged",
+        source="the schemas of tap-hubspot",
+        body={"deals": [DEAL], "hasMore": FLAG, "offset": NUMBER},
+        is_assumed=True,
+    ),
+    Example(
+        calls=r"GET /deals/v1/deal/recent/modified",
+        source="the schemas of tap-hubspot",
+        body={"results": [DEAL], "hasMore": FLAG, "offset": NUMBER, "total": NUMBER},
+        is_assumed=True,
+    ),
+    Example(calls=r"GET /deals/v1/deal/\{id\}", source="the schemas of tap-hubspot", body=DEAL, is_assumed=True),
+    Example(
+        calls=r"GET /(properties|contacts|companies|deals)/.*properties/named/.*",
+        source="properties/v1_deals_list__cluedin.json",
+        body=PROPERTY,
+    ),
+    Example(
+        calls=r"GET /(properties|contacts|companies|deals)/.*properties",
+        source="properties/v1_deals_list__cluedin.json",
+        body=[PROPERTY],
+    ),
+    Example(
+        calls=r"GET /crm-pipelines/v1/.*",
+        source="HubSpot's legacy page on pipelines",
+        body={
+            "results": [
+                {
+                    "pipelineId": TEXT,
+                    "objectType": TEXT,
+                    "objectTypeId": TEXT,
+                    "default": FLAG,
+                    **STAGE_V1,
+                    "stages": [{"stageId": TEXT, "metadata": {"*": TEXT}, **STAGE_V1}],
+                }
+            ]
+        },
+    ),
+    Example(
+        calls=r"GET /deals/v1/pipelines",
+        source="pipelines/v1_deal_pipeline__hubspot_ruby.json",
+        body=[
+            {
+                "pipelineId": TEXT,
+                "label": TEXT,
+                "active": FLAG,
+                "displayOrder": NUMBER,
+                "staticDefault": FLAG,
+                "stages": [
+                    {
+                        "stageId": TEXT,
+                        "label": TEXT,
+                        "probability": NUMBER,
+                        "active": FLAG,
+                        "displayOrder": NUMBER,
+                        "closedWon": FLAG,
+                    }
+                ],
+            }
+        ],
+    ),
+)
