@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
-from collections.abc import Callable
+import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,13 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engines import ENGINES
 from hubferry.errors import SourceError, WarehouseError
 from hubferry.types import Column, Table
 from hubferry.warehouse.arrow import arrow_schema, table_from_rows
-from hubferry.warehouse.duckdb import DuckDBWarehouse
 from hubferry.warehouse.interface import MergeCounts, Warehouse
 
-ENGINES: dict[str, Callable[[Path], Warehouse]] = {"duckdb": lambda folder: DuckDBWarehouse(folder / "contract.duckdb")}
 PEOPLE = Table(
     "crm",
     "people",
@@ -48,8 +47,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(params=ENGINES)
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
-    return ENGINES[request.param](tmp_path)
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    with ENGINES[request.param](tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -76,6 +76,11 @@ def stored(warehouse: Warehouse, table: Table = PEOPLE) -> list[dict[str, Any]]:
     return warehouse.query(
         f"SELECT {columns} FROM {warehouse.name(table.schema, table.name)} ORDER BY {columns}"
     ).to_pylist()
+
+
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Give a row of EVERY_TYPE with its JSON as a value: its text may come back with other blanks."""
+    return {**row, "tree": json.loads(row["tree"] or "null")}
 
 
 def test_a_block_that_raises_leaves_nothing_behind(people: Warehouse) -> None:
@@ -223,25 +228,23 @@ ROWS = st.fixed_dictionaries(
 CHUNKS = st.lists(st.lists(ROWS, max_size=6, unique_by=lambda row: row["id"]), max_size=6)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(chunks=CHUNKS, newest=st.sampled_from([None, "updated_at"]))
 def test_any_sequence_of_chunks_equals_a_dict_by_key(
-    engine: str, chunks: list[list[dict[str, Any]]], newest: str | None
+    people: Warehouse, chunks: list[list[dict[str, Any]]], newest: str | None
 ) -> None:
     expected: dict[str, dict[str, Any]] = {}
     counts = expected_counts = MergeCounts()
-    with tempfile.TemporaryDirectory() as folder:
-        warehouse = ENGINES[engine](Path(folder))
-        with warehouse.session():
-            warehouse.ensure_table(PEOPLE)
-            for rows in chunks:
-                counts += merge(warehouse, chunk(*rows), newest=newest)
-                expected_counts += merge_into_dict(expected, rows, newest)
+    with people.session():
+        with people.transaction() as tx:
+            tx.execute(f"DELETE FROM {people.name('crm', 'people')}")
+        for rows in chunks:
+            counts += merge(people, chunk(*rows), newest=newest)
+            expected_counts += merge_into_dict(expected, rows, newest)
 
-            assert {row["id"]: row for row in stored(warehouse)} == expected
-            assert len(stored(warehouse)) == len(expected)
-            assert counts == expected_counts
+        assert {row["id"]: row for row in stored(people)} == expected
+        assert len(stored(people)) == len(expected)
+        assert counts == expected_counts
 
 
 def merge_into_dict(rows: dict[str, dict[str, Any]], fresh: list[dict[str, Any]], newest: str | None) -> MergeCounts:
@@ -261,11 +264,14 @@ def merge_into_dict(rows: dict[str, dict[str, Any]], fresh: list[dict[str, Any]]
     return counts
 
 
-def test_append_keeps_every_row(people: Warehouse) -> None:
-    with people.transaction() as tx:
-        assert tx.append(PEOPLE, chunk(person(1), person(1))) == 2
+def test_append_keeps_every_row_of_a_table_without_a_key(warehouse: Warehouse) -> None:
+    versions = Table("crm", "versions", PEOPLE.columns)
+    warehouse.ensure_table(versions)
 
-    assert stored(people) == [person(1), person(1)]
+    with warehouse.transaction() as tx:
+        assert tx.append(versions, chunk(person(1), person(1))) == 2
+
+    assert stored(warehouse, versions) == [person(1), person(1)]
 
 
 def test_delete_takes_the_rows_of_the_keys_and_counts_them(people: Warehouse) -> None:
@@ -296,11 +302,14 @@ def test_a_query_in_a_transaction_sees_its_writes_and_one_outside_does_not(peopl
 
 
 def test_registered_rows_are_gone_after_their_block(people: Warehouse) -> None:
-    with people.transaction() as tx:
-        with tx.register("wanted", pa.table({"n": [1, 2]})) as rows:
-            assert tx.query(f"SELECT sum(n) AS n FROM {rows}").to_pylist() == [{"n": 3}]
-        with pytest.raises(WarehouseError):
-            tx.query(f"SELECT * FROM {rows}")
+    def register_and_look_again() -> None:
+        with people.transaction() as tx:
+            with tx.register("wanted", pa.table({"n": [1, 2]})) as rows:
+                assert tx.query(f"SELECT sum(n) AS n FROM {rows} AS wanted").to_pylist() == [{"n": 3}]
+            tx.query(f"SELECT * FROM {rows} AS wanted")
+
+    with pytest.raises(WarehouseError):
+        register_and_look_again()
 
 
 def test_a_query_cannot_write(people: Warehouse) -> None:
@@ -331,7 +340,7 @@ def test_every_type_comes_back_as_it_went_in(warehouse: Warehouse) -> None:
 
     merge(warehouse, chunk(full, empty, nothing, table=EVERY_TYPE), EVERY_TYPE)
 
-    assert stored(warehouse, EVERY_TYPE) == [nothing, empty, full]
+    assert [plain(row) for row in stored(warehouse, EVERY_TYPE)] == [plain(row) for row in (nothing, empty, full)]
     assert merge(warehouse, chunk(full, empty, nothing, table=EVERY_TYPE), EVERY_TYPE) == MergeCounts(unchanged=3)
     assert warehouse.query_columns("crm", "every_type") == EVERY_TYPE.columns
 
@@ -433,7 +442,8 @@ def test_writing_goes_on_while_batches_are_read(people: Warehouse) -> None:
 
 
 def test_a_source_is_described_without_being_run(people: Warehouse) -> None:
-    columns = people.describe_source(f"SELECT *, CAST('x' AS INTEGER) AS fails FROM {people.name('crm', 'people')};")
+    merge(people, chunk(person(1, name="no number")))
+    columns = people.describe_source(f"SELECT *, CAST(name AS INTEGER) AS fails FROM {people.name('crm', 'people')};")
 
     assert columns == (*PEOPLE.columns, Column("fails", "integer"))
 

@@ -199,8 +199,8 @@ def _check_schema(project: ProjectFile, where: Mapping[str, int]) -> None:
             file=PROJECT_FILE,
             line=line,
         )
-    line = where.get("warehouse.duckdb.path")
-    check_duckdb_name(project.warehouse.duckdb.path, schema, file=PROJECT_FILE, line=line)
+    if (duckdb := project.warehouse.duckdb) is not None:
+        check_duckdb_name(duckdb.path, schema, file=PROJECT_FILE, line=where.get("warehouse.duckdb.path"))
 
 
 def _check_order(project: ProjectFile, syncs: Mapping[str, Sync], where: Mapping[str, int]) -> None:

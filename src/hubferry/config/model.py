@@ -79,10 +79,41 @@ class DuckDBBlock(Block):
     """How much memory DuckDB may take before it uses the disk."""
 
 
-class WarehouseBlock(Block):
-    """Which warehouse; exactly one."""
+class PostgresBlock(Block):
+    """PostgreSQL: a database of a server. What is left out is libpq's to find: PGHOST, PGPASSWORD, .pgpass, a service."""
 
-    duckdb: DuckDBBlock = DuckDBBlock()
+    url: SecretReference = ""
+    """`${NAME}`: a connection string that says everything, in place of the settings below."""
+    host: str | None = None
+    """The server's name or address, or the folder of its socket."""
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """The server's port."""
+    database: str | None = None
+    """The database; hubferry makes its schemas in it."""
+    user: str | None = None
+    """The role to connect as."""
+    password: SecretReference = ""
+    """`${NAME}`: the environment variable that holds the role's password."""
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = None
+    """How much the connection must be encrypted and the server proven."""
+
+
+class WarehouseBlock(Block):
+    """Which warehouse; at most one, and a DuckDB file without one."""
+
+    duckdb: DuckDBBlock | None = None
+    """A file on this machine."""
+    postgres: PostgresBlock | None = None
+    """A PostgreSQL server."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose(cls, data: Any) -> Any:
+        """Take the DuckDB file where no warehouse is named."""
+        named = [name for name in cls.model_fields if isinstance(data, Mapping) and name in data]
+        if len(named) > 1:
+            raise ValueError(f"write one warehouse, not {' and '.join(named)}")
+        return data if named or not isinstance(data, Mapping) else {**data, "duckdb": {}}
 
 
 class StreamBlock(Block):

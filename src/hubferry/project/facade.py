@@ -77,7 +77,11 @@ class Project:
     @cached_property
     def warehouse(self) -> Warehouse:
         """The project's warehouse; its file is opened for the length of a transaction or query."""
-        return open_warehouse(self.files.file.warehouse, self.folder)
+
+        def resolve(path: str, reference: str) -> Secret:
+            return load.resolve_secret(self.files, path, reference, self._environ)
+
+        return open_warehouse(self.files.file.warehouse, self.folder, resolve=resolve)
 
     @cached_property
     def state(self) -> StateStore:

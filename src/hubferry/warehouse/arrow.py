@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -50,6 +51,46 @@ def clean_chunk(table: Table, chunk: pa.Table) -> pa.Table:
         raise ValueError(f"table {table.name!r} has no column {', '.join(map(repr, sorted(strangers)))}")
     fields = [(column.name, arrow_type(column.type)) for column in table.columns if column.name in chunk.column_names]
     return pa.table({name: _clean(name, chunk.column(name), wanted) for name, wanted in fields})
+
+
+def refuse_bad_keys(table: Table, chunk: pa.Table, newest: str | None = None) -> None:
+    """Raise ValueError where a chunk cannot be merged: a column of the key is missing, a key is NULL or there twice."""
+    for name in (*table.key, *((newest,) if newest else ())):
+        if name not in chunk.column_names:
+            raise ValueError(f"merge into {table.name!r}: the chunk lacks the column {name!r}")
+    if not table.key:
+        raise ValueError(f"merge into {table.name!r}: the table has no key")
+    keys = chunk.select(list(table.key))
+    nulls = keys.num_rows - keys.drop_null().num_rows
+    counts = keys.group_by(list(table.key)).aggregate([([], "count_all")])["count_all"]
+    repeated = pc.sum(pc.greater(counts, 1)).as_py() or 0
+    for problem, count in (("nulls", nulls), ("repeated", repeated)):
+        if count:
+            raise ValueError(
+                f"merge into {table.name!r}: {count} keys of the chunk are {problem} ({', '.join(table.key)})"
+            )
+
+
+_ESCAPES = re.compile(r"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|\\u\w{4}|\\.", re.DOTALL)
+"""One escape of JSON text; the two halves of a character outside the first 65,536 are one."""
+_UNFIT = re.compile(r"\\u(?:0000|[dD][89a-fA-F]\w\w)")
+
+
+def clean_json(table: Table, chunk: pa.Table) -> pa.Table:
+    """Give the chunk with JSON that PostgreSQL can hold: escapes of NUL and of lone surrogates become U+FFFD, as they do in text."""
+    for column in table.columns:
+        if column.type != "json" or column.name not in chunk.column_names:
+            continue
+        values = chunk.column(column.name)
+        if pc.any(pc.match_substring(values, "\\u")).as_py():
+            cleaned = [None if each is None else _ESCAPES.sub(_fit_escape, each) for each in values.to_pylist()]
+            at = chunk.column_names.index(column.name)
+            chunk = chunk.set_column(at, column.name, pa.array(cleaned, pa.string()))
+    return chunk
+
+
+def _fit_escape(found: re.Match[str]) -> str:
+    return r"\ufffd" if _UNFIT.fullmatch(found[0]) else found[0]
 
 
 def _clean(name: str, values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:

@@ -45,3 +45,9 @@ def missing_columns(table: Table, existing: Iterable[Column]) -> list[Column]:
     """Give the columns of `table` that a stored table lacks."""
     known = {column.name.casefold() for column in existing}
     return [column for column in table.columns if column.name.casefold() not in known]
+
+
+def missing_exactly(table: Table, existing: Iterable[Column]) -> list[Column]:
+    """Give the columns of `table` that a stored table lacks, where names that differ by case are two names."""
+    known = {column.name for column in existing}
+    return [column for column in table.columns if column.name not in known]

@@ -1,0 +1,249 @@
+"""What is PostgreSQL's own: names and columns it cannot hold, types of sources, lost connections, what its errors say."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from datetime import UTC, date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engines import postgres_database
+from hubferry.config.model import PostgresBlock, WarehouseBlock
+from hubferry.errors import SourceError, WarehouseError
+from hubferry.types import Column, Secret, Table
+from hubferry.warehouse.arrow import clean_json, table_from_rows
+from hubferry.warehouse.interface import MergeCounts
+from hubferry.warehouse.open import open_warehouse
+from hubferry.warehouse.postgres import binary
+from hubferry.warehouse.postgres.layout import COLUMN_LIMIT
+from hubferry.warehouse.postgres.names import shorten
+from hubferry.warehouse.postgres.server import Settings
+from hubferry.warehouse.postgres.warehouse import PostgresWarehouse
+
+THINGS = Table("shop", "things", (Column("id", "integer"), Column("text", "string"), Column("tree", "json")), ("id",))
+LONG = ["x" * 300, "x" * 299 + "y", "🦄" * 75, "x" * 63, shorten("x" * 300) + "!"]
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    with postgres_database() as made:
+        yield made
+
+
+@pytest.fixture
+def warehouse(address: str) -> Iterator[PostgresWarehouse]:
+    opened = PostgresWarehouse(Settings(url=Secret(address)))
+    with opened.busy():
+        yield opened
+
+
+def write(warehouse: PostgresWarehouse, table: Table, *rows: dict[str, Any]) -> MergeCounts:
+    with warehouse.transaction() as tx:
+        return tx.merge(table, table_from_rows(table, rows).select(list(rows[0])))
+
+
+@settings(max_examples=200)
+@given(name=st.text(min_size=1).filter(lambda name: "\0" not in name))
+def test_a_shortened_name_fits_and_a_short_one_is_kept(name: str) -> None:
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError:
+        return
+
+    assert len(shorten(name).encode()) <= 63
+    assert (shorten(name) == name) == (len(encoded) <= 63)
+
+
+def test_names_longer_than_the_server_allows_stay_apart_and_come_back_whole(
+    warehouse: PostgresWarehouse, address: str
+) -> None:
+    table = Table("s" * 80, "t" * 80, (Column("id", "string"), *(Column(name, "string") for name in LONG)), ("id",))
+    row = {"id": "1"} | {name: str(number) for number, name in enumerate(LONG)}
+    warehouse.ensure_table(table)
+
+    write(warehouse, table, row)
+
+    again = PostgresWarehouse(Settings(url=Secret(address)))
+    assert again.query_columns(table.schema, table.name) == table.columns
+    assert again.query(f"SELECT * FROM {again.name(table.schema, table.name)}").to_pylist() == [row]
+    assert write(again, table, row) == MergeCounts(unchanged=1)
+    full = again.query("SELECT column_name FROM hubferry.postgres_names ORDER BY 1")["column_name"].to_pylist()
+    assert set(full) == {"", *(name for name in LONG if len(name.encode()) > 63)}
+
+
+def test_columns_beyond_the_servers_limit_are_in_one_of_json_and_behave_alike(warehouse: PostgresWarehouse) -> None:
+    properties = [Column(f"p{number}", "integer") for number in range(COLUMN_LIMIT + 20)]
+    table = Table("crm", "wide", (Column("id", "string"), *properties, Column("_hubferry_run_id", "string")), ("id",))
+    last = properties[-1].name
+    narrow = Table("crm", "wide", (Column("id", "string"), properties[0]), ("id",))
+    warehouse.ensure_table(narrow)
+    warehouse.ensure_table(table)
+
+    assert write(warehouse, table, {"id": "1", "p0": 1, last: 7, "_hubferry_run_id": "a"}) == MergeCounts(inserted=1)
+    assert write(warehouse, table, {"id": "1", last: 7}) == MergeCounts(unchanged=1)
+    assert write(warehouse, table, {"id": "1", properties[-2].name: 8}) == MergeCounts(updated=1)
+    assert write(warehouse, table, {"id": "1", last: None}) == MergeCounts(updated=1)
+
+    [found] = warehouse.query("SELECT p0, _hubferry_run_id, _hubferry_more FROM crm.wide").to_pylist()
+    assert {column.name for column in warehouse.query_columns("crm", "wide")} == {each.name for each in table.columns}
+    assert (found["p0"], found["_hubferry_run_id"]) == (1, "a")
+    assert json.loads(found["_hubferry_more"]) == {properties[-2].name: 8}
+
+
+def test_json_that_the_server_refuses_is_made_fit_by_the_rule_for_text(warehouse: PostgresWarehouse) -> None:
+    warehouse.ensure_table(THINGS)
+
+    write(warehouse, THINGS, {"id": 1, "tree": r'{"a":"\u0000 \ud800 \ud83e\udd84 \\u0000 \n"}'})
+
+    [found] = warehouse.query("SELECT tree FROM shop.things").to_pylist()
+    assert json.loads(found["tree"]) == {"a": "\ufffd \ufffd \U0001f984 \\u0000 \n"}
+
+
+def test_json_without_unfit_escapes_is_not_touched() -> None:
+    rows = table_from_rows(THINGS, [{"id": 1, "tree": r'{"a":"\\u0000 \u00e9 \ud83e\udd84"}'}])
+
+    assert clean_json(THINGS, rows) == rows
+
+
+NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value=-(10**28), max_value=10**28)
+
+
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries(
+            {
+                "text": st.none()
+                | st.text().map(lambda text: text.replace("\0", "")).filter(lambda text: text.isprintable()),
+                "number": st.none() | st.floats(allow_nan=False),
+                "yes": st.none() | st.booleans(),
+                "at": st.none() | st.datetimes(timezones=st.just(UTC)),
+                "day": st.none() | st.dates(date(1, 1, 1)),
+                "list": st.none() | st.lists(st.none() | st.sampled_from(["", "a", '"', "{,}", "NULL", "\\"])),
+                "money": st.none() | NUMBERS,
+                "whole": st.none() | st.integers(-(2**63), 2**63 - 1),
+            }
+        ),
+        max_size=4,
+    )
+)
+def test_any_value_comes_back_from_binary_copy(warehouse: PostgresWarehouse, rows: list[dict[str, Any]]) -> None:
+    kinds = {
+        "text": "string",
+        "number": "double",
+        "yes": "boolean",
+        "at": "timestamp",
+        "day": "date",
+        "list": "strings",
+    }
+    columns = (Column("n", "integer"), *(Column(*each) for each in kinds.items()), Column("money", "decimal(38,9)"))
+    table = Table("crm", "any_value", (*columns, Column("whole", "integer")))
+    warehouse.ensure_table(table)
+    numbered = [{"n": number, **row} for number, row in enumerate(rows)]
+
+    with warehouse.transaction() as tx:
+        tx.execute("DELETE FROM crm.any_value")
+        tx.append(table, table_from_rows(table, numbered))
+
+    assert warehouse.query("SELECT * FROM crm.any_value ORDER BY n").to_pylist() == numbered
+
+
+def test_a_block_without_rows_is_header_and_trailer() -> None:
+    assert b"".join(binary.encode(pa.table({"a": pa.array([], pa.int64())}))) == binary.HEADER + struct.pack(">h", -1)
+
+
+def test_a_source_of_every_postgres_type_comes_in_our_types(warehouse: PostgresWarehouse) -> None:
+    sql = """
+        SELECT 1::smallint AS small, 1.50::numeric AS anynum, 1.5::numeric(10,2) AS price, 1.5::real AS f,
+        ROW(1, 'a') AS composite, '{"b":2}'::json AS json, '{"k": null}'::jsonb AS jsonb, ARRAY[1, 2] AS numbers,
+        ARRAY['x', NULL] AS texts, timestamp '2026-01-01 10:00' AS naive, timestamptz '2026-01-01 10:00+02' AS zoned,
+        date '2026-01-01' AS day, time '10:00' AS time, '550e8400-e29b-41d4-a716-446655440000'::uuid AS uuid,
+        interval '1 day' AS span, NULL AS nothing, 'x'::varchar(3) AS short, '1.2.3.4'::inet AS inet, true AS yes
+    """
+
+    [batch] = list(warehouse.query_batches(sql))
+    row = {name: str(value) if "datetime" in repr(value) else value for name, value in batch.to_pylist()[0].items()}
+    types = {column.name: column.type for column in warehouse.describe_source(sql)}
+
+    assert (types["anynum"], types["price"], types["composite"], types["texts"]) == (
+        "string",
+        "decimal(10,2)",
+        "json",
+        "strings",
+    )
+    assert (row["small"], row["anynum"], row["price"], row["f"]) == (1, "1.50", Decimal("1.50"), 1.5)
+    assert (json.loads(row["composite"]), row["json"], row["jsonb"]) == ({"f1": 1, "f2": "a"}, '{"b":2}', '{"k": null}')
+    assert (json.loads(row["numbers"]), row["texts"]) == ([1, 2], ["x", None])
+    assert (row["naive"], row["zoned"]) == ("2026-01-01 10:00:00+00:00", "2026-01-01 08:00:00+00:00")
+    assert (row["time"], row["span"], row["nothing"], row["short"], row["inet"], row["yes"]) == (
+        "10:00:00",
+        "1 day",
+        None,
+        "x",
+        "1.2.3.4/32",
+        True,
+    )
+
+
+def test_a_question_mark_of_the_users_sql_is_an_operator(warehouse: PostgresWarehouse) -> None:
+    sql = """SELECT '{"a": 1}'::jsonb ? 'a' AS has, '%s ?' AS text"""
+
+    assert [batch.to_pylist() for batch in warehouse.query_batches(sql)] == [[{"has": True, "text": "%s ?"}]]
+
+
+def test_a_source_cannot_write(warehouse: PostgresWarehouse) -> None:
+    warehouse.ensure_table(THINGS)
+
+    with pytest.raises(SourceError):
+        list(warehouse.query_batches("WITH gone AS (DELETE FROM shop.things RETURNING id) SELECT * FROM gone"))
+    with warehouse.transaction() as tx:
+        tx.execute("CREATE FUNCTION shop.write() RETURNS bigint LANGUAGE sql AS 'DELETE FROM shop.things RETURNING id'")
+    with pytest.raises(SourceError, match="read-only"):
+        list(warehouse.query_batches("SELECT shop.write() AS n"))
+
+
+def test_a_key_that_is_there_twice_is_refused_by_the_table_itself(warehouse: PostgresWarehouse) -> None:
+    warehouse.ensure_table(THINGS)
+    row = table_from_rows(THINGS, [{"id": 1}])
+
+    def append_twice() -> None:
+        with warehouse.transaction() as tx:
+            tx.append(THINGS, row)
+            tx.append(THINGS, row)
+
+    with pytest.raises(WarehouseError, match="duplicate key"):
+        append_twice()
+
+
+def test_a_lost_connection_loses_the_transaction_and_says_so(warehouse: PostgresWarehouse) -> None:
+    warehouse.ensure_table(THINGS)
+
+    def write_on_a_lost_connection() -> None:
+        with warehouse.transaction() as tx:
+            tx.append(THINGS, table_from_rows(THINGS, [{"id": 1}]))
+            pid = tx.query("SELECT pg_backend_pid() AS pid")["pid"][0].as_py()
+            warehouse.query("SELECT pg_terminate_backend(?)", (pid,))
+            tx.append(THINGS, table_from_rows(THINGS, [{"id": 2}]))
+
+    with pytest.raises(WarehouseError, match="run again"):
+        write_on_a_lost_connection()
+
+    assert warehouse.query("SELECT count(*) AS n FROM shop.things").to_pylist() == [{"n": 0}]
+
+
+def test_no_server_is_a_warehouse_error_without_the_password() -> None:
+    block = WarehouseBlock(postgres=PostgresBlock(host="127.0.0.1", port=1, user="u", password="${PW}"))
+    warehouse = open_warehouse(block, Path(), resolve=lambda path, reference: Secret("canary-7f3a"))
+
+    with pytest.raises(WarehouseError, match=r"127\.0\.0\.1") as caught:
+        warehouse.query("SELECT 1")
+
+    assert "canary" not in str(caught.value)
