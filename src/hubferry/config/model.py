@@ -6,7 +6,7 @@ Defaults live here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 from urllib.parse import urlsplit
@@ -129,6 +129,10 @@ class StreamBlock(Block):
     """Which properties become columns."""
     types: Mapping[str, str] = {}
     """Column types of single properties, e.g. `{amount: decimal(38,9)}`."""
+    start: date | None = None
+    """Streams of events: the first day that is read; without it, everything that HubSpot has."""
+    objects: tuple[str, ...] | None = None
+    """property_history: whose; without it, companies, contacts and deals."""
     sweep: Literal["auto", "every_run", "daily", "weekly"] = "auto"
     """How often archived records, merges and links are looked at; auto: every run while it costs at most 200 calls, else daily."""
 

@@ -21,6 +21,8 @@ class Record(msgspec.Struct, gc=False):
     archived: bool = False
     archivedAt: str | None = None  # noqa: N815
     properties: Any = None
+    associations: dict[str, Any] | None = None
+    """Links as a list shows them where it is asked to: some of them, by object."""
 
 
 class MappingRecord(Record, gc=False):

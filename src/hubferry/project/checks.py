@@ -8,25 +8,30 @@ from hubferry import objects
 from hubferry.config.load import PROJECT_FILE
 from hubferry.config.model import Project as ProjectFiles
 from hubferry.config.model import Sync
-from hubferry.errors import HubferryError, UnknownNameError
+from hubferry.errors import HubferryError, ScopeError, UnknownNameError
 from hubferry.hubspot import account
 from hubferry.hubspot.client import Client
+from hubferry.objects import build_custom
 from hubferry.project.values import CheckItem, CheckReport, StreamInfo
+from hubferry.pull.catalog import fetch_custom_streams, is_custom
+from hubferry.streams.crm import ALL_CUSTOM
 from hubferry.streams.definition import Stream
-from hubferry.streams.registry import STREAMS
+from hubferry.streams.registry import BY_NAME, STREAMS
 from hubferry.warehouse.interface import Warehouse
 
 Granted = frozenset[str] | None
 """The token's scopes; None: this kind of token cannot be asked."""
 
+_CUSTOM_SCOPES = build_custom("", "").read_scopes
+_SCHEMAS = BY_NAME["object_schemas"]
 _UNASKABLE = "this kind of token does not tell its scopes; the first call that lacks one will name it"
 
 
 def check_stream_names(files: ProjectFiles) -> None:
     """Refuse a stream of hubferry.yml that does not exist, with its line."""
-    known = [stream.name for stream in STREAMS]
+    known = [*(stream.name for stream in STREAMS), ALL_CUSTOM]
     for name in files.file.pull.streams:
-        if name not in known:
+        if name not in known and not is_custom(name):  # which custom objects there are only the portal knows
             line = files.lines.get(f"pull.streams.{name}")
             raise UnknownNameError("stream", name, known=known, file=PROJECT_FILE, line=line)
 
@@ -34,7 +39,8 @@ def check_stream_names(files: ProjectFiles) -> None:
 def check_selection(files: ProjectFiles, names: Sequence[str]) -> None:
     """Refuse a stream that the command names and the project did not choose."""
     for name in names:
-        if name not in files.file.pull.streams:
+        of_all = is_custom(name) and ALL_CUSTOM in files.file.pull.streams
+        if name not in files.file.pull.streams and not of_all:
             raise UnknownNameError("stream of this project", name, known=list(files.file.pull.streams))
 
 
@@ -43,18 +49,29 @@ def fetch_granted(client: Client) -> Granted:
     return account.fetch_scopes(client)
 
 
-def build_streams(files: ProjectFiles, granted: Granted) -> tuple[StreamInfo, ...]:
-    """Describe every stream as this project would read it."""
-    return tuple(_describe(stream, files, granted) for stream in STREAMS)
+def fetch_streams(client: Client, granted: Granted) -> tuple[Stream, ...]:
+    """Give every stream of the portal; its custom objects' only where the token may see them."""
+    if granted is not None and not any(each <= granted for each in _SCHEMAS.scopes):
+        return STREAMS
+    try:
+        return (*STREAMS, *fetch_custom_streams(client))
+    except ScopeError:
+        return STREAMS
+
+
+def build_streams(files: ProjectFiles, granted: Granted, streams: Sequence[Stream] = STREAMS) -> tuple[StreamInfo, ...]:
+    """Describe streams as this project would read them."""
+    return tuple(_describe(stream, files, granted) for stream in streams)
 
 
 def _describe(stream: Stream, files: ProjectFiles, granted: Granted) -> StreamInfo:
     pull = files.file.pull
-    block = pull.streams.get(stream.name)
+    named = [name for name in (stream.name, *([ALL_CUSTOM] if is_custom(stream.name) else [])) if name in pull.streams]
+    block = pull.streams[named[0]] if named else None
     return StreamInfo(
         name=stream.name,
         table=f"{pull.schema_}.{stream.name}",
-        chosen=stream.name in pull.streams,
+        chosen=bool(named),
         strategy=(block.strategy if block else None) or stream.strategy,
         key=stream.key,
         cursor=stream.cursor,
@@ -104,7 +121,8 @@ def _check_quota(client: Client, files: ProjectFiles) -> CheckItem:
 def _check_scopes(files: ProjectFiles, granted: Granted) -> Iterator[CheckItem]:
     streams = {stream.name: stream for stream in STREAMS}
     for name in files.file.pull.streams:
-        yield _check_need(f"stream {name}", (streams[name].scopes,), granted)
+        scopes = _CUSTOM_SCOPES if is_custom(name) else streams[name].scopes
+        yield _check_need(f"stream {name}", (scopes,), granted)
     for sync in files.syncs.values():
         yield _check_need(f"sync {sync.name}", _sync_needs(sync), granted)
 

@@ -122,7 +122,10 @@ class Project:
 
     def streams(self, *, ask_portal: bool = True) -> tuple[StreamInfo, ...]:
         """Give every stream; with `ask_portal`, whether the token may read it."""
-        return checks.build_streams(self.files, checks.fetch_granted(self.client) if ask_portal else None)
+        if not ask_portal:
+            return checks.build_streams(self.files, None)
+        granted = checks.fetch_granted(self.client)
+        return checks.build_streams(self.files, granted, checks.fetch_streams(self.client, granted))
 
     def status(self) -> Status:
         """Give the latest run of each kind, how far each stream has been read, and what could not be done."""

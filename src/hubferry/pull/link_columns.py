@@ -9,7 +9,6 @@ import pyarrow as pa
 from hubferry.pull.chunks import stamp_columns
 from hubferry.pull.pulling import Pulling
 from hubferry.streams.definition import VOLATILE, Stream
-from hubferry.streams.registry import BY_NAME
 from hubferry.types import Table
 from hubferry.warehouse.interface import Transaction
 
@@ -27,8 +26,8 @@ def merge_link_columns(
     Records that are not live keep the ids that they had while they were.
     """
     for name, target in (pair, pair[::-1]):
-        stream = BY_NAME.get(name)
-        if stream is None or name not in pulling.block.streams:
+        stream = pulling.catalog.by_object.get(name)
+        if stream is None or pulling.table_of(name) is None:
             continue
         for column, linked in stream.link_columns.items():
             if linked == target:
@@ -60,10 +59,11 @@ def _merge_column(
                 f"SELECT from_id FROM {links} WHERE from_object = ? AND to_object = ? AND {end} IN (SELECT id FROM {rows})"
                 f" AND {quote('_hubferry_run_id')} = ?"
             )
-            ids = tx.query(f"{live} AND id IN ({touched})", (stream.name, target, pulling.run_id))["id"].to_pylist()
+            way = (_object(stream), target, pulling.run_id)
+            ids = tx.query(f"{live} AND id IN ({touched})", way)["id"].to_pylist()
     if ids:
         table = Table(pulling.schema, stream.name, columns, stream.key)
-        tx.merge(table, _build_lists(tx, pulling, links, (stream.name, target), column, ids), volatile=VOLATILE)
+        tx.merge(table, _build_lists(tx, pulling, links, (_object(stream), target), column, ids), volatile=VOLATILE)
 
 
 def _build_lists(
@@ -82,3 +82,8 @@ def _build_lists(
     values = [sorted(each, key=lambda to_id: (len(to_id), to_id)) for each in lists.values()]
     made = {"id": pa.array(ids, pa.string()), column: pa.array(values, pa.list_(pa.string()))}
     return pa.table({**made, **stamp_columns(stamp, len(ids))})
+
+
+def _object(stream: Stream) -> str:
+    assert stream.object is not None
+    return stream.object.name

@@ -120,7 +120,16 @@ class LinkPull:
 
     def _live(self, side: str) -> str:
         deleted = self._warehouse.quote("_hubferry_deleted_at")
-        return f"{self._warehouse.name(self._pulling.schema, side)} WHERE {deleted} IS NULL"
+        return f"{self._records(side)} WHERE {deleted} IS NULL"
+
+    def _records(self, side: str) -> str:
+        """Give the quoted name of the table of an object's records."""
+        table = self._pulling.table_of(side)
+        assert table is not None
+        return self._warehouse.name(self._pulling.schema, table)
+
+    def _path(self, object_name: str) -> str:
+        return self._pulling.catalog.path_name(object_name)
 
     def _query_count(self, side: str) -> int:
         return int(self._warehouse.query(f"SELECT count(*) AS n FROM {self._live(side)}")["n"][0].as_py())
@@ -152,7 +161,8 @@ class LinkPull:
         self._read(side, ids)
 
     def _fetch(self, side: str, other: str, ids: Iterable[str]) -> list[Link]:
-        found = [link for part in fetch_links(self._client, side, other, ids) for link in part]
+        ends = self._path(side), self._path(other)
+        found = [link for part in fetch_links(self._client, *ends, ids) for link in part]
         crashpoint("pull.page_fetched")
         return found
 
@@ -160,7 +170,8 @@ class LinkPull:
         """Derive the other direction; read it where a type's inverse cannot be known."""
         other = self._other(side)
         if side not in self._inverses:
-            self._inverses[side] = Inverses(fetch_labels(self._client, other, side), self._learned.get(side))
+            labels = fetch_labels(self._client, self._path(other), self._path(side))
+            self._inverses[side] = Inverses(labels, self._learned.get(side))
         inverses = self._inverses[side]
         if inverses.unknown(links):
             inverses = self._inverses[side] = self._derive(inverses, side)
@@ -179,8 +190,8 @@ class LinkPull:
 
     def _derive(self, inverses: Inverses, side: str) -> Inverses:
         """Pair the types of both directions, but not where labels changed between the looks at the two."""
-        other = self._other(side)
-        there, back = fetch_labels(self._client, side, other), fetch_labels(self._client, other, side)
+        here, other = self._path(side), self._path(self._other(side))
+        there, back = fetch_labels(self._client, here, other), fetch_labels(self._client, other, here)
         if set(back) != set(inverses.back):
             return Inverses(back, inverses.known)
         inverses.derive(there)
@@ -217,7 +228,7 @@ class LinkPull:
         """Mark links of records that are no longer live: HubSpot does not show them any more."""
         stamp, deleted = self._pulling.stamp(), self._warehouse.quote("_hubferry_deleted_at")
         for side in sides:
-            dead = f"(SELECT id FROM {self._warehouse.name(self._pulling.schema, side)} WHERE {deleted} IS NOT NULL)"
+            dead = f"(SELECT id FROM {self._records(side)} WHERE {deleted} IS NOT NULL)"
             other = self._other(side)
             self._tally.deleted += self._mark(tx, (side, other), f"a.from_id IN {dead}", stamp)
             self._tally.deleted += self._mark(tx, (other, side), f"a.to_id IN {dead}", stamp)

@@ -1,62 +1,198 @@
-"""Pulls one stream that is read whole each time: owners, pipelines. Its tables are written in one transaction."""
+"""Pulls one stream that is a list: everything, or only what changed where that takes fewer calls.
+
+Reading everything writes new and changed rows and marks those that HubSpot no longer lists.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
+from urllib.parse import quote
 
+from hubferry.errors import RefusedError
 from hubferry.hubspot.readers.pages import fetch_pages
-from hubferry.pull import snapshots
-from hubferry.pull.pulling import Pulling
-from hubferry.pull.records import Tally
+from hubferry.pull.cadence import AUTO_CALLS, is_due
+from hubferry.pull.listing import Listing
+from hubferry.pull.pulling import Pulling, Tally
+from hubferry.pull.results import build_rows, read_moment
+from hubferry.pull.snapshots import count_live
 from hubferry.state.crash import crashpoint
 from hubferry.state.cursors import Cursor, save_cursor
-from hubferry.streams.definition import RUN_COLUMNS, TOMBSTONE_COLUMNS, Raw, Stream, build_side_table
-from hubferry.types import Column, Table
+from hubferry.streams.definition import Raw, Request, Stream, build_side_table, build_table
+from hubferry.warehouse.interface import Transaction
+
+FEW_PAGES = 5
+"""A list of so few pages is read whole in every run."""
+_WHOLE = "whole"
 
 
-def build_table(schema: str, stream: Stream) -> Table:
-    """Build the table of a stream of pages."""
-    columns = {**stream.columns, **TOMBSTONE_COLUMNS, **RUN_COLUMNS}
-    return Table(schema, stream.name, tuple(Column(*each) for each in columns.items()), stream.key)
+class PagePull:
+    """One list in one run. `tally` is up to date at every moment."""
+
+    def __init__(self, pulling: Pulling, stream: Stream, tally: Tally) -> None:
+        self._pulling, self._stream, self._tally = pulling, stream, tally
+        self._client, self._warehouse = pulling.client, pulling.warehouse
+        self._table = build_table(pulling.schema, stream)
+        self._sides = [(side, build_side_table(pulling.schema, side)) for side in stream.side_tables]
+        self._tally.reader = "pages"
+
+    def run(self) -> None:
+        """Read what is to be read and write it."""
+        for table in (self._table, *(table for _, table in self._sides)):
+            self._warehouse.ensure_table(table)
+        self._cursor = self._pulling.state.cursor(self._pulling.portal_id, self._stream.name) or Cursor()
+        started, calls = self._client.now(), self._pulling.calls()
+        if self._is_whole(started):
+            self._read_all(started)
+        else:
+            self._read_recent(started)
+        self._tally.floor_calls = self._pulling.calls() - calls
+
+    def _is_whole(self, now: datetime) -> bool:
+        recent = self._stream.recent
+        if recent is None or self._pulling.wants_everything(self._stream, self._cursor):
+            return True
+        rows = count_live(self._warehouse, self._warehouse, self._table, {})
+        few = ceil(rows / recent.page) <= FEW_PAGES
+        sweep = self._pulling.block_of(self._stream).sweep
+        return is_due(sweep, self._cursor.swept.get(_WHOLE), now, calls=0 if few else AUTO_CALLS + 1)
+
+    def _read_all(self, started: datetime) -> None:
+        """Read every pass of the list; what is not in it is gone."""
+        listing = Listing(self._pulling, self._table, self._tally)
+        sides = [Listing(self._pulling, table, Tally(), scope=side.scope, guarded=False) for side, table in self._sides]
+        known = self._query_known()
+        for params in self._stream.passes:
+            for raws in self._fetch(replace(self._stream.request, params=(*self._stream.params, *params))):
+                self._take(listing, known, raws)
+                for side, into in zip(self._stream.side_tables, sides, strict=True):
+                    into.add(row for raw in raws for row in side.unfold(raw))
+        listing.finish(_nothing, sweep=self._stream.deletes)
+        for into in sides:
+            into.finish(_nothing, sweep=self._stream.deletes)
+        with self._pulling.lease.transaction() as tx:
+            self._save(tx, Cursor(started, swept={_WHOLE: started}))
+
+    def _read_recent(self, started: datetime) -> None:
+        """Read what changed since the last look, and a little before it."""
+        recent, since = self._stream.recent, self._cursor.value
+        assert recent is not None
+        assert since is not None
+        since -= timedelta(minutes=self._pulling.block.lookback_minutes)
+        listing = Listing(self._pulling, self._table, self._tally)
+        params = ((recent.since, str(int(since.timestamp() * 1000))),) if recent.since else ()
+        for raws in self._fetch(replace(recent.request, params=(*recent.request.params, *params))):
+            rows = self._unfold(raws)
+            listing.add(rows)
+            if recent.since is None and is_known(rows, recent.column, since):
+                break
+        if recent.silent and not self._tally.read:
+            next(self._fetch(self._stream.request), None)  # a missing scope shows here
+            self._tally.read = 0
+        listing.finish(lambda tx: self._save(tx, replace(self._cursor, value=started)), sweep=False)
+
+    def _fetch(self, request: Request) -> Iterator[Sequence[Raw]]:
+        for raws in fetch_request(self._pulling, request):
+            self._tally.read += len(raws)
+            self._pulling.tell(self._stream.name, done=self._tally.read)
+            yield raws
+
+    def _unfold(self, raws: Iterable[Raw]) -> list[Raw]:
+        return unfold(self._stream, raws)
+
+    def _save(self, tx: Transaction, cursor: Cursor) -> None:
+        pulling = self._pulling
+        moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
+        save_cursor(tx, pulling.portal_id, self._stream.name, moved)
+
+    # Details
+
+    def _query_known(self) -> dict[str, Any]:
+        """Give what the rows that need not be read again say of their last change."""
+        detail = self._stream.detail
+        if detail is None or self._pulling.wants_everything(self._stream, self._cursor):
+            return {}
+        name, quoted = self._warehouse.name(self._table.schema, self._table.name), self._warehouse.quote
+        rows = self._warehouse.query(
+            f"SELECT {quoted(self._table.key[0])} AS id, {quoted(detail.moved)} AS moved FROM {name}"
+            f" WHERE {quoted('_hubferry_deleted_at')} IS NULL"
+        )
+        return dict(zip(rows["id"].to_pylist(), rows["moved"].to_pylist(), strict=True))
+
+    def _take(self, listing: Listing, known: dict[str, Any], raws: Sequence[Raw]) -> None:
+        detail, rows = self._stream.detail, self._unfold(raws)
+        if detail is None:
+            listing.add(rows)
+            return
+        listed = build_rows(self._table, rows, {}, self._pulling.stamp()).rows
+        ids, moved = listed[self._table.key[0]].to_pylist(), listed[detail.moved].to_pylist()
+        same = {each for each, at in zip(ids, moved, strict=True) if at is not None and known.get(each) == at}
+        wanted = [raw for raw in rows if str(raw[_key_of(self._stream)]) not in same]
+        listing.add(row for row in self._client.map(self._fetch_detail, wanted) if row is not None)
+        places = [place for place, each in enumerate(ids) if each in same]
+        if places:
+            listing.keep(listed.select(list(self._table.key)).take(places))
+
+    def _fetch_detail(self, raw: Raw) -> Raw | None:
+        """Join a result with its details; None where it is gone meanwhile."""
+        detail = self._stream.detail
+        assert detail is not None
+        params = [(name, _fill(value, raw)) for name, value in detail.params]
+        try:
+            found = self._client.fetch(_fill(detail.path, raw, escape=True), type=dict[str, Any], params=params).value
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            return None
+        return {**raw, **found}
 
 
-def pull_pages(pulling: Pulling, stream: Stream, tally: Tally) -> None:
-    """Read every pass of the list, then make the tables equal to it."""
-    assert stream.parse is not None
-    table = build_table(pulling.schema, stream)
-    for each in (table, *(build_side_table(pulling.schema, side) for side in stream.side_tables)):
-        pulling.warehouse.ensure_table(each)
-    started = pulling.client.now()
-    results = _fetch_all(pulling, stream, tally)
-    stamp = pulling.stamp()
-    with pulling.lease.transaction() as tx:
-        rows = [stream.parse(each) for each in results]
-        live = tx.query(
-            f"SELECT count(*) AS n FROM {pulling.warehouse.name(table.schema, table.name)}"
-            f" WHERE {pulling.warehouse.quote('_hubferry_deleted_at')} IS NULL"
-        )["n"][0].as_py()
-        counts, gone = snapshots.merge_snapshot(tx, pulling.warehouse, table, rows, {}, stamp)
-        snapshots.check_vanished(stream.name, gone, live, allowed=pulling.allow_deletes)
-        for side in stream.side_tables:
-            side_rows = [row for each in results for row in side.parse(each)]
-            side_table = build_side_table(pulling.schema, side)
-            snapshots.merge_snapshot(tx, pulling.warehouse, side_table, side_rows, side.scope, stamp)
-        crashpoint("pull.chunk_merged")
-        cursor = Cursor(value=started, run_id=pulling.run_id, updated_at=stamp.now)
-        save_cursor(tx, pulling.portal_id, stream.name, cursor)
-    tally.merged, tally.deleted = counts, gone
+def fetch_request(pulling: Pulling, request: Request) -> Iterator[Sequence[Raw]]:
+    """Give the results of each page of a request."""
+    for raws in fetch_pages(
+        pulling.client,
+        request.path,
+        params=request.params,
+        body=request.body,
+        results=request.results,
+        paging=request.paging,
+    ):
+        crashpoint("pull.page_fetched")
+        pulling.stop.check()
+        yield raws
 
 
-def _fetch_all(pulling: Pulling, stream: Stream, tally: Tally) -> list[Raw]:
-    """Read every pass; these lists are short."""
-    tally.reader, calls = "pages", pulling.calls()
-    results: list[Raw] = []
-    for params in stream.passes:
-        for page in fetch_pages(pulling.client, stream.path, type=dict[str, Any], params=params):
-            crashpoint("pull.page_fetched")
-            pulling.stop.check()
-            results += page
-            tally.read = len(results)
-            pulling.tell(stream.name, done=tally.read)
-    tally.floor_calls = pulling.calls() - calls
-    return results
+def unfold(stream: Stream, raws: Iterable[Raw]) -> list[Raw]:
+    """Give the rows that results hold."""
+    return list(raws) if stream.unfold is None else [row for raw in raws for row in stream.unfold(raw)]
+
+
+def is_known(rows: Sequence[Raw], column: str, since: datetime) -> bool:
+    """Say whether rows that come newest first reach back to where everything is known."""
+    moments = [moment for row in rows if (moment := read_moment(row, column)) is not None]
+    return bool(moments) and min(moments) < since
+
+
+def _nothing(tx: Transaction) -> None:
+    """Add nothing to a transaction."""
+
+
+def _key_of(stream: Stream) -> str:
+    """Give the key of a result; streams with details have one of one word."""
+    return stream.key[0]
+
+
+def _fill(text: str, raw: Raw, *, escape: bool = False) -> str:
+    """Put a result's own values in the place of their names."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in raw:
+            return match[0]
+        return quote(str(raw[name]), safe="") if escape else str(raw[name])
+
+    return re.sub(r"\{(\w+)\}", value, text)

@@ -7,17 +7,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import FrameType
 
 from hubferry.config.model import PullBlock, StreamBlock
 from hubferry.errors import InterruptedRunError
 from hubferry.hubspot.client import Client
+from hubferry.pull.catalog import Catalog
 from hubferry.pull.chunks import Stamp
+from hubferry.state.cursors import Cursor
 from hubferry.state.leases import Lease
 from hubferry.state.store import StateStore
 from hubferry.streams.definition import Stream
 from hubferry.types import Progress
-from hubferry.warehouse.interface import Warehouse
+from hubferry.warehouse.interface import MergeCounts, Warehouse
+
+RESTORABLE = timedelta(days=91)
+"""HubSpot restores for 90 days."""
+SURELY_KEPT = timedelta(days=89)
+"""A record archived so recently and found nowhere was erased, not dropped for its age."""
+DATE_PRECISION = timedelta(milliseconds=999)
+"""HubSpot's `Date` is cut to seconds: it is up to this much later there. The cursor stays at the date itself."""
 
 
 class Stop:
@@ -54,6 +64,19 @@ class Stop:
         self._wanted.set()
 
 
+@dataclass
+class Tally:
+    """What was done to a stream so far."""
+
+    reader: str | None = None
+    choice: str | None = None
+    read: int = 0
+    merged: MergeCounts = field(default_factory=MergeCounts)
+    deleted: int = 0
+    unparsed: int = 0
+    floor_calls: int = 0
+
+
 @dataclass(frozen=True)
 class Pulling:
     """One pull under way."""
@@ -66,6 +89,7 @@ class Pulling:
     run_id: str
     portal_id: int
     progress: Progress
+    catalog: Catalog
     full_refresh: bool = False
     allow_deletes: bool = False
     stop: Stop = field(default_factory=Stop)
@@ -97,3 +121,13 @@ class Pulling:
     def block_of(self, stream: Stream) -> StreamBlock:
         """Give the project's settings of a stream."""
         return self.block.streams.get(stream.name) or StreamBlock()
+
+    def wants_everything(self, stream: Stream, cursor: Cursor) -> bool:
+        """Say whether the whole of a stream is to be read, whatever is known of it."""
+        strategy = self.block_of(stream).strategy or stream.strategy
+        return cursor.value is None or self.full_refresh or strategy == "full_refresh"
+
+    def table_of(self, object_name: str) -> str | None:
+        """Give the table of an object's live records; None where the project does not pull them."""
+        stream = self.catalog.by_object.get(object_name)
+        return stream.name if stream is not None and stream.name in self.block.streams else None

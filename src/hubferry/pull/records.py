@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ from hubferry.hubspot.records import Record, RecordShape
 from hubferry.pull import chunks, definitions, planner, refresh, schema, snapshots, tombstones
 from hubferry.pull.cadence import is_due
 from hubferry.pull.chunks import Stamp
-from hubferry.pull.pulling import Pulling
+from hubferry.pull.pulling import DATE_PRECISION, RESTORABLE, SURELY_KEPT, Pulling, Tally
 from hubferry.pull.refresh import Refresh
 from hubferry.pull.schema import RecordTable
 from hubferry.pull.tombstones import Tombstone
@@ -25,29 +25,10 @@ from hubferry.state.crash import crashpoint
 from hubferry.state.cursors import Cursor, save_cursor
 from hubferry.state.ledger import follow_merges
 from hubferry.streams.definition import VOLATILE, Stream
-from hubferry.warehouse.interface import MergeCounts, Transaction
+from hubferry.warehouse.interface import Transaction
 
 CALLS_PER_SECOND = 19.0
-RESTORABLE = timedelta(days=91)
-"""HubSpot restores for 90 days."""
-SURELY_KEPT = timedelta(days=89)
-"""A record archived so recently and found nowhere was erased, not dropped for its age."""
 ARCHIVED = "archived"
-_DATE_PRECISION = timedelta(milliseconds=999)
-"""HubSpot's `Date` is cut to seconds: it is up to this much later there. The cursor stays at the date itself."""
-
-
-@dataclass
-class Tally:
-    """What was done to a stream so far."""
-
-    reader: str | None = None
-    choice: str | None = None
-    read: int = 0
-    merged: MergeCounts = field(default_factory=MergeCounts)
-    deleted: int = 0
-    unparsed: int = 0
-    floor_calls: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,14 +48,14 @@ class RecordPull:
         assert stream.object is not None
         self._pulling, self._stream, self._tally = pulling, stream, tally
         self._client, self._warehouse = pulling.client, pulling.warehouse
-        self._object = stream.object.name
+        self._object, self._path = stream.object.name, stream.object.path_name
         self._block = pulling.block_of(stream)
         self._cursor = Cursor()
         self._tombstones: dict[str, Tombstone] = {}
 
     def run(self) -> None:
         """Read what changed and write it; each transaction leaves rows and cursor in agreement."""
-        properties = fetch_properties(self._client, self._object)
+        properties = fetch_properties(self._client, self._path)
         with self._warehouse.session():
             self._cursor = self._pulling.state.cursor(self._pulling.portal_id, self._stream.name) or Cursor()
             self._prepare(properties)
@@ -111,8 +92,7 @@ class RecordPull:
                 self._begin_refresh(tx)
 
     def _wants_everything(self) -> bool:
-        strategy = self._block.strategy or self._stream.strategy
-        return self._cursor.value is None or self._pulling.full_refresh or strategy == "full_refresh"
+        return self._pulling.wants_everything(self._stream, self._cursor)
 
     def _begin_refresh(self, tx: Transaction) -> None:
         begun = Refresh(uuid4().hex, self._client.now(), sweeps=self._live_rows > 0)
@@ -135,11 +115,11 @@ class RecordPull:
         self._until = self._client.now()
         return Changes(
             self._client,
-            self._object,
+            self._path,
             self._shape,
             cursor_property=self._stream.cursor,
             since=self._cursor.value - lookback,
-            until=self._until + _DATE_PRECISION,
+            until=self._until + DATE_PRECISION,
         )
 
     def _read_least(self) -> None:
@@ -177,7 +157,7 @@ class RecordPull:
     def _read_all(self, begun: Refresh) -> None:
         """Scan the ranges that are left, each chunk with the ranges that are left after it; then deal with what vanished."""
         self._tally.reader, read_before = "scan", self._tally.read
-        scan = Scan(self._client, self._object, self._shape, remaining=begun.remaining)
+        scan = Scan(self._client, self._path, self._shape, remaining=begun.remaining)
         batch: list[Record] = []
         current = begun
         with closing(scan.pages()) as pages:  # type: ignore[type-var]
@@ -233,7 +213,7 @@ class RecordPull:
         doubtful = [each.id for each in records if each.id in self._tombstones]
         if not doubtful:
             return records
-        found = fetch_by_ids(self._client, self._object, doubtful, self._shape).found
+        found = fetch_by_ids(self._client, self._path, doubtful, self._shape).found
         confirmed = [record for asked, record in found.items() if record.id == asked and not record.archived]
         return [each for each in records if each.id not in self._tombstones] + confirmed
 
@@ -304,12 +284,12 @@ class RecordPull:
         """Ask by id where records are: live, archived, merged into another, or nowhere."""
         if not ids:
             return Whereabouts([], [], {}, [])
-        live = fetch_by_ids(self._client, self._object, ids, self._shape)
+        live = fetch_by_ids(self._client, self._path, ids, self._shape)
         merged = {asked: record.id for asked, record in live.found.items() if record.id != asked}
         records = [record for asked, record in live.found.items() if record.id == asked]
         if not live.missing:
             return Whereabouts(records, [], merged, [])
-        archived = fetch_by_ids(self._client, self._object, live.missing, self._shape, archived=True)
+        archived = fetch_by_ids(self._client, self._path, live.missing, self._shape, archived=True)
         merged |= {asked: record.id for asked, record in archived.found.items() if record.id != asked}
         return Whereabouts(records, list(archived.found.values()), merged, list(archived.missing))
 
@@ -341,7 +321,7 @@ class RecordPull:
         if not is_due(self._block.sweep, self._cursor.swept.get(ARCHIVED), stamp.now, calls=1 + len(recent) // 100):
             return
         listed: set[str] = set()
-        scan = Scan(self._client, self._object, self._shape, archived=True)
+        scan = Scan(self._client, self._path, self._shape, archived=True)
         with closing(scan.pages()) as pages:  # type: ignore[type-var]
             for records in _group((page.records for page in pages), chunks.chunk_size(self._made)):
                 self._pulling.stop.check()

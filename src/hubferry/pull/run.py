@@ -6,11 +6,10 @@ a run that is killed anywhere is resumed by the next one and no cursor is ever a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 
-from hubferry import objects
 from hubferry.config.model import PullBlock, StreamBlock
 from hubferry.errors import (
     ConfigError,
@@ -25,14 +24,20 @@ from hubferry.errors import (
 )
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
+from hubferry.pull.archived import ArchivedPull
+from hubferry.pull.catalog import Catalog, fetch_catalog, is_custom
+from hubferry.pull.children import ChildrenPull
+from hubferry.pull.history import HistoryPull
 from hubferry.pull.links import LinkPull, LinkTally, Pair
-from hubferry.pull.pages import pull_pages
-from hubferry.pull.pulling import Pulling
-from hubferry.pull.records import RecordPull, Tally
+from hubferry.pull.pages import PagePull
+from hubferry.pull.pulling import Pulling, Tally
+from hubferry.pull.records import RecordPull
 from hubferry.pull.report import AssociationReport, PullReport, State, StreamReport
+from hubferry.pull.windows import WindowPull
+from hubferry.state.cursors import Cursor
 from hubferry.state.store import StateStore, StreamRun
-from hubferry.streams.definition import Stream
-from hubferry.streams.registry import BY_NAME
+from hubferry.streams.crm import ALL_CUSTOM
+from hubferry.streams.definition import Reader, Stream
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
 
@@ -42,6 +47,8 @@ _QUIET = Quiet()
 _PAUSES = (QuotaError, TokenError, UnreachableError)
 """Errors that every further call would meet, too: the run ends, its state is kept."""
 _ENDS = (FencedError, InterruptedRunError)
+_LAST: tuple[Reader, ...] = ("archived", "history")
+"""Readers that use what the others wrote in the same run."""
 
 
 def run_pull(
@@ -62,10 +69,12 @@ def run_pull(
     A stream that fails or is blocked does not stop the others; its report says why. Raises PortalBusyError where another
     run holds the portal, InterruptedRunError after SIGINT or SIGTERM.
     """
-    streams = choose_streams(pull, select, exclude)
+    choose_streams(pull, select, exclude)
     started = monotonic()
     calls, searches = client.usage.counted + client.usage.searches, client.usage.searches
     portal_id = fetch_account(client).portal_id
+    catalog = fetch_catalog(client, pull)
+    streams = choose_streams(pull, select, exclude, catalog)
     state.migrate()
     run_id = state.start_run("pull", portal_id, {"streams": [each.name for each in streams], "full": full_refresh})
     try:
@@ -75,17 +84,18 @@ def run_pull(
                 warehouse=warehouse,
                 state=state,
                 lease=lease,
-                block=pull,
+                block=catalog.expand(pull),
                 run_id=run_id,
                 portal_id=portal_id,
                 progress=progress,
+                catalog=catalog,
                 full_refresh=full_refresh,
                 allow_deletes=allow_deletes,
             )
             with lease.transaction() as tx:
                 state.claim_schema(tx, pull.schema_, portal_id, client.now())
             with pulling.stop.on_signals(client):
-                reports = tuple(_pull_streams(pulling, streams))
+                reports = (*_pull_streams(pulling, streams), *_report_unread(catalog, pull, select, exclude))
                 links = tuple(_pull_links(pulling, streams, reports))
     except BaseException as error:
         interrupted = isinstance(error, (InterruptedRunError, KeyboardInterrupt))
@@ -103,21 +113,48 @@ def run_pull(
     return report
 
 
-def choose_streams(pull: PullBlock, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> tuple[Stream, ...]:
-    """Give the streams of this run, in the order of the project; raise UnknownNameError for one that is not in it."""
+def choose_streams(
+    pull: PullBlock, select: Sequence[str] = (), exclude: Sequence[str] = (), catalog: Catalog | None = None
+) -> tuple[Stream, ...]:
+    """Give the streams of this run, in the order of the project but for those that use what others wrote.
+
+    Raises UnknownNameError for one that does not exist or is not in the project; without a catalog, custom objects are
+    left out, because only the portal knows them.
+    """
     if not pull.streams:
         raise ConfigError("hubferry.yml names no stream. Add some under pull.streams; `hubferry streams` lists them.")
-    for name in (*pull.streams, *select, *exclude):
-        if name not in BY_NAME:
-            raise UnknownNameError("stream", name, known=tuple(BY_NAME))
-        if name not in pull.streams:
-            raise UnknownNameError("stream of this project", name, known=tuple(pull.streams))
-    names = [name for name in pull.streams if (not select or name in select) and name not in exclude]
+    known = catalog or Catalog()
+    chosen = known.expand(pull).streams
+    hidden = catalog is None or catalog.unread is not None
+    for name in (*chosen, *select, *exclude):
+        if name == ALL_CUSTOM or (is_custom(name) and hidden):
+            continue
+        if name not in known.by_name:
+            raise UnknownNameError("stream", name, known=tuple(known.by_name))
+        if name not in chosen:
+            raise UnknownNameError("stream of this project", name, known=tuple(chosen))
+    names = [name for name in chosen if name in known.by_name and _is_wanted(name, select, exclude)]
     for name in names:
-        block = pull.streams[name]
+        block = chosen[name]
         if block is not None and block.storage == "append":
             raise ConfigError(f"stream {name!r}: `storage: append` is not possible yet. Leave it out, or write merge.")
-    return tuple(BY_NAME[name] for name in names)
+    return tuple(sorted((known.by_name[name] for name in names), key=lambda stream: stream.reader in _LAST))
+
+
+def _is_wanted(name: str, select: Sequence[str], exclude: Sequence[str]) -> bool:
+    """Say whether a stream is part of the run; the wildcard stands for every custom object."""
+    names = {name, ALL_CUSTOM} if is_custom(name) else {name}
+    return (not select or bool(names & set(select))) and not names & set(exclude)
+
+
+def _report_unread(
+    catalog: Catalog, pull: PullBlock, select: Sequence[str], exclude: Sequence[str]
+) -> Iterator[StreamReport]:
+    """Report the streams of custom objects that cannot be pulled because the portal does not tell which there are."""
+    if catalog.unread is not None:
+        for name in pull.streams:
+            if is_custom(name) and _is_wanted(name, select, exclude):
+                yield StreamReport(name=name, state="blocked", error=catalog.unread)
 
 
 def _pull_streams(pulling: Pulling, streams: Sequence[Stream]) -> Iterator[StreamReport]:
@@ -138,10 +175,7 @@ def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
     state: State = "done"
     error: HubferryError | None = None
     try:
-        if stream.reader == "records":
-            RecordPull(pulling, stream, tally).run()
-        else:
-            pull_pages(pulling, stream, tally)
+        _READERS[stream.reader](pulling, stream, tally).run()
     except _ENDS:
         raise
     except HubferryError as caught:
@@ -166,17 +200,31 @@ def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
     return report
 
 
-def choose_pairs(pull: PullBlock, streams: Sequence[Stream]) -> tuple[Pair, ...]:
+_READERS: Mapping[Reader, type[RecordPull | PagePull | ChildrenPull | WindowPull | HistoryPull | ArchivedPull]] = {
+    "records": RecordPull,
+    "pages": PagePull,
+    "children": ChildrenPull,
+    "windows": WindowPull,
+    "history": HistoryPull,
+    "archived": ArchivedPull,
+}
+
+
+def choose_pairs(pull: PullBlock, streams: Sequence[Stream], catalog: Catalog | None = None) -> tuple[Pair, ...]:
     """Give the pairs of objects whose links belong to these streams: named in the project, or both ends being pulled."""
+    known = catalog or Catalog()
+    pulled = {each.object.name for each in known.by_object.values() if each.object and each.name in pull.streams}
     pairs: dict[tuple[str, str], Pair] = {}
-    for stream in (each for each in streams if each.object is not None):
+    for stream in (each for each in streams if each.object is not None and each.reader == "records"):
+        assert stream.object is not None
         block = pull.streams[stream.name] or StreamBlock()
         named = block.associations
         for other in stream.associations if named is None else named:
-            if objects.find(other) is None:
-                raise UnknownNameError("object in associations", other, known=tuple(objects.BY_NAME))
-            if named is not None or other in pull.streams:
-                ends = min(stream.name, other), max(stream.name, other)
+            if known.find_object(other) is None:
+                names = tuple(known.by_object)
+                raise UnknownNameError("object in associations", other, known=names)
+            if named is not None or other in pulled:
+                ends = min(stream.object.name, other), max(stream.object.name, other)
                 pairs.setdefault(ends, Pair(*ends, sweep=block.sweep))
     return tuple(pairs.values())
 
@@ -187,15 +235,19 @@ def _pull_links(
     """Pull the links of one pair after the other, from those ends whose records have been read."""
     paused = next((each.error for each in reports if each.state == "paused"), None)
     cursors = pulling.state.cursors(pulling.portal_id)
-    for pair in choose_pairs(pulling.block, streams):
-        ends = dict.fromkeys((pair.one, pair.other))
-        sides = [each for each in ends if each in pulling.block.streams and each in cursors and cursors[each].value]
+    for pair in choose_pairs(pulling.block, streams, pulling.catalog):
+        tables = {each: pulling.table_of(each) for each in (pair.one, pair.other)}
+        sides = [each for each, table in tables.items() if table is not None and _was_read(cursors, table)]
         if paused is None and sides:
             report = _pull_pair(pulling, pair, sides)
             paused = report.error if report.state == "paused" else None
             yield report
         elif paused is not None:
             yield AssociationReport(name=pair.name, state="paused", error=paused)
+
+
+def _was_read(cursors: Mapping[str, Cursor], stream: str) -> bool:
+    return stream in cursors and cursors[stream].value is not None
 
 
 def _pull_pair(pulling: Pulling, pair: Pair, sides: Sequence[str]) -> AssociationReport:

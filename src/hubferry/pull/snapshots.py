@@ -1,4 +1,4 @@
-"""Lists that are read whole each time: new and changed rows are written, rows no longer listed become tombstones."""
+"""Tables that are made equal to a list: new and changed rows are written, rows no longer listed become tombstones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def merge_snapshot(
     by_key = {tuple(row.get(name, scope.get(name)) for name in table.key): {**row, **marks} for row in rows}
     chunk = table_from_rows(table, by_key.values())
     counts = tx.merge(table, chunk, volatile=VOLATILE)
-    return counts, _mark_gone(tx, warehouse, table, chunk.select(list(table.key)), scope, stamp)
+    return counts, mark_gone(tx, warehouse, table, chunk.select(list(table.key)), scope, stamp)
 
 
 def check_vanished(what: str, vanished: int, rows: int, *, allowed: bool) -> None:
@@ -48,18 +48,50 @@ def check_vanished(what: str, vanished: int, rows: int, *, allowed: bool) -> Non
         )
 
 
-def _mark_gone(
+def count_live(source: Transaction | Warehouse, warehouse: Warehouse, table: Table, scope: Mapping[str, str]) -> int:
+    """Count the rows of `scope` that are live."""
+    where = _live(warehouse, scope)
+    name = warehouse.name(table.schema, table.name)
+    found = source.query(f"SELECT count(*) AS n FROM {name} AS t WHERE {where}", _given(scope))
+    return int(found["n"][0].as_py())
+
+
+def count_gone(tx: Transaction, warehouse: Warehouse, table: Table, keys: pa.Table, scope: Mapping[str, str]) -> int:
+    """Count the live rows of `scope` that are not among these keys."""
+    with tx.register("listed", keys) as listed:
+        found = tx.query(
+            f"SELECT count(*) AS n FROM {warehouse.name(table.schema, table.name)} AS t"
+            f" WHERE {_live(warehouse, scope)} AND {_unlisted(warehouse, keys, listed)}",
+            _given(scope),
+        )
+    return int(found["n"][0].as_py())
+
+
+def mark_gone(
     tx: Transaction, warehouse: Warehouse, table: Table, keys: pa.Table, scope: Mapping[str, str], stamp: Stamp
 ) -> int:
-    quote, name = warehouse.quote, warehouse.name(table.schema, table.name)
-    within = "".join(f" AND t.{quote(column)} = ?" for column in scope)
+    """Mark the live rows of `scope` that are not among these keys; give how many."""
+    columns = set_columns(warehouse, ("_hubferry_deleted_at", "_hubferry_deleted_reason", *VOLATILE))
     with tx.register("listed", keys) as listed:
-        same = " AND ".join(f"k.{quote(column)} = t.{quote(column)}" for column in table.key)
         return tx.execute(
-            f"UPDATE {name} AS t SET {set_columns(warehouse, ('_hubferry_deleted_at', '_hubferry_deleted_reason', *VOLATILE))}"
-            f" WHERE t.{quote('_hubferry_deleted_at')} IS NULL{within} AND NOT EXISTS (SELECT 1 FROM {listed} AS k WHERE {same})",
-            (stamp.now, "gone", stamp.now, stamp.run_id, *scope.values()),
+            f"UPDATE {warehouse.name(table.schema, table.name)} AS t SET {columns}"
+            f" WHERE {_live(warehouse, scope)} AND {_unlisted(warehouse, keys, listed)}",
+            (stamp.now, "gone", stamp.now, stamp.run_id, *_given(scope)),
         )
+
+
+def _live(warehouse: Warehouse, scope: Mapping[str, str]) -> str:
+    within = "".join(f" AND t.{warehouse.quote(column)} = ?" for column in scope)
+    return f"t.{warehouse.quote('_hubferry_deleted_at')} IS NULL{within}"
+
+
+def _given(scope: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(scope.values())
+
+
+def _unlisted(warehouse: Warehouse, keys: pa.Table, listed: str) -> str:
+    same = " AND ".join(f"k.{warehouse.quote(name)} = t.{warehouse.quote(name)}" for name in keys.column_names)
+    return f"NOT EXISTS (SELECT 1 FROM {listed} AS k WHERE {same})"
 
 
 def set_columns(warehouse: Warehouse, columns: Sequence[str]) -> str:

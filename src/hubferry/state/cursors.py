@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from hubferry.state.tables import CURSORS
+from hubferry.state.tables import CURSORS, PARENTS
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Transaction
 
@@ -41,6 +41,28 @@ def save_cursor(tx: Transaction, portal_id: int, stream: str, cursor: Cursor) ->
         "updated_at": cursor.updated_at,
     }
     tx.merge(CURSORS.table, table_from_rows(CURSORS.table, [row]))
+
+
+@dataclass(frozen=True)
+class ParentCursor:
+    """How far a stream has been read for one parent."""
+
+    mark: str | None
+    """What HubSpot said of the parent then."""
+    value: datetime
+    """Everything of it up to this time is in the table; HubSpot's own clock."""
+
+
+def save_parent(tx: Transaction, portal_id: int, stream: str, parent: str, cursor: ParentCursor, run_id: str) -> None:
+    """Save how far one parent has been read, inside the transaction that wrote its rows."""
+    row = {"portal_id": portal_id, "stream": stream, "parent": parent, "mark": cursor.mark, "value": cursor.value}
+    tx.merge(PARENTS.table, table_from_rows(PARENTS.table, [{**row, "run_id": run_id}]))
+
+
+def delete_parents(tx: Transaction, name: str, portal_id: int, stream: str, parents: Iterable[str]) -> None:
+    """Forget parents that are gone; `name` is the quoted name of their table."""
+    for parent in parents:
+        tx.execute(f"DELETE FROM {name} WHERE portal_id = ? AND stream = ? AND parent = ?", (portal_id, stream, parent))
 
 
 def parse_cursor(row: Mapping[str, Any]) -> Cursor:

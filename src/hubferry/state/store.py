@@ -14,11 +14,22 @@ import msgspec
 from hubferry.errors import ConfigError, WarehouseError
 from hubferry.state import push_tables
 from hubferry.state.crash import crashpoint
-from hubferry.state.cursors import Cursor, parse_cursors
+from hubferry.state.cursors import Cursor, ParentCursor, parse_cursors
 from hubferry.state.jobs import JOBS
 from hubferry.state.leases import Holder, Lease, acquire_lease, query_holder
 from hubferry.state.process import Process
-from hubferry.state.tables import CURSORS, META, RUNS, SCHEMA, SCHEMAS, STREAM_RUNS, TABLES, VERSION, StateTable
+from hubferry.state.tables import (
+    CURSORS,
+    META,
+    PARENTS,
+    RUNS,
+    SCHEMA,
+    SCHEMAS,
+    STREAM_RUNS,
+    TABLES,
+    VERSION,
+    StateTable,
+)
 from hubferry.types import Clock
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Transaction, Warehouse
@@ -101,6 +112,11 @@ class StateReader:
     def cursors(self, portal_id: int) -> dict[str, Cursor]:
         """Give every cursor of a portal, by stream."""
         return parse_cursors(self._query(CURSORS, "WHERE portal_id = ?", (portal_id,)))
+
+    def parents(self, portal_id: int, stream: str) -> dict[str, ParentCursor]:
+        """Give how far each parent of a stream has been read."""
+        rows = self._query(PARENTS, "WHERE portal_id = ? AND stream = ?", (portal_id, stream))
+        return {row["parent"]: ParentCursor(row["mark"], row["value"]) for row in rows}
 
     def holder(self, portal_id: int) -> Holder | None:
         """Give who holds, or held last, a portal."""

@@ -87,6 +87,20 @@ META = StateTable(
     key=("name",),
 )
 
+PARENTS = StateTable(
+    "parents",
+    "How far streams that are read for each of something (the members of each list) have been read.",
+    (
+        StateColumn("portal_id", "integer", "the HubSpot account"),
+        StateColumn("stream", "string", "the stream"),
+        StateColumn("parent", "string", "what it was read for: a list, a form, an event"),
+        StateColumn("mark", "string", "what HubSpot said of it then: while that stays, nothing of it changed"),
+        StateColumn("value", "timestamp", "everything of it up to this time is in the table"),
+        StateColumn("run_id", "string", "the run that read it"),
+    ),
+    key=("portal_id", "stream", "parent"),
+)
+
 REFRESH_KEYS = StateTable(
     "refresh_keys",
     "Which records an unfinished full refresh has seen; emptied when it ends, after rows that it did not see are dealt with.",
@@ -156,7 +170,7 @@ STREAM_RUNS = StateTable(
     key=("run_id", "stream"),
 )
 
-TABLES = (CURSORS, LEASES, META, REFRESH_KEYS, RUNS, SCHEMAS, STREAM_RUNS)
+TABLES = (CURSORS, LEASES, META, PARENTS, REFRESH_KEYS, RUNS, SCHEMAS, STREAM_RUNS)
 
 
 def render_tables(tables: Iterable[StateTable] = TABLES) -> str:

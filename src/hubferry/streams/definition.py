@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from hubferry.objects import CrmObject
@@ -26,7 +27,86 @@ RECORD_COLUMNS: Mapping[str, ColumnType] = {
     "updated_at": "timestamp",
     "archived": "boolean",
 }
+OTHER = "other"
+"""The column of what a result holds beside the stream's columns, as JSON: what HubSpot adds is not lost."""
+Reader = Literal["records", "pages", "children", "windows", "history", "archived"]
+"""records: a CRM object by scan or changes, whichever is less. pages: a list, whole, or what of it changed. children: a
+list for each of something. windows: a feed of events, by slices of time. history: versions of properties. archived:
+records that HubSpot keeps for 90 days after they were deleted."""
 OWN_COLUMNS: Mapping[str, ColumnType] = {**TOMBSTONE_COLUMNS, **RUN_COLUMNS, "_hubferry_unparsed": "json"}
+
+
+Paging = Literal["after", "offset", "more", "none"]
+"""How an answer names the next page: `paging.next.after`; `offset` or `after` beside `hasMore`; or it is the only one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One list of HubSpot's."""
+
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    body: Mapping[str, Any] | None = None
+    """Sent by POST, with the next page's place in it; None: GET."""
+    results: str | None = "results"
+    """The key of the results; None: the answer is the only result."""
+    paging: Paging = "after"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recent:
+    """How only what changed is read, where that takes fewer calls than everything."""
+
+    request: Request
+    column: str
+    """When a row changed last."""
+    since: str | None = None
+    """The parameter that takes a time in milliseconds; None: results come newest first and are read until they are known."""
+    page: int
+    """Results of a page."""
+    silent: bool = False
+    """Without a scope HubSpot answers nothing instead of refusing: an empty answer is not believed unless the list itself may be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """A call for each result, joined to what the list says of it."""
+
+    path: str
+    """With the result's own keys in braces."""
+    params: tuple[tuple[str, str], ...] = ()
+    moved: str
+    """The column that changes when details do: only then they are read again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parents:
+    """What a list is read for, once each: `{parent}` in its path."""
+
+    requests: tuple[Request, ...]
+    key: str
+    """The parent's key in its own list."""
+    column: str
+    """The column of a row that names its parent."""
+    mark: tuple[str, ...] = ()
+    """Keys of a parent, with dots, that change when its children do; none: each is read each time."""
+    newest_first: str | None = None
+    """The column by which children come newest first: reading stops where they are known."""
+    refused: tuple[str, ...] = ()
+    """What HubSpot says (category or part of a message) of parents that have no such list."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """How a feed of events is read in slices of time."""
+
+    start: str = "startTimestamp"
+    end: str = "endTimestamp"
+    """The parameters of a slice, both ends included, in milliseconds."""
+    moment: str
+    """The key of an event that says when it was."""
+    overlap_hours: float
+    """Events may be told late by so much."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +118,8 @@ class SideTable:
     key: tuple[str, ...]
     scope: Mapping[str, str]
     """The column values that tell this stream's rows from other streams' in the same table."""
-    parse: Callable[[Raw], Iterable[Raw]]
-    """The rows that one result gives, without the columns of `scope`."""
+    unfold: Callable[[Raw], Iterable[Raw]]
+    """What one result holds of this table, without the columns of `scope`."""
 
     def __post_init__(self) -> None:
         _check_key(f"table {self.name!r}", self.key, self.columns)
@@ -47,57 +127,78 @@ class SideTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """One warehouse table, read from one HubSpot endpoint. Either of a CRM object's records, or of the results of pages."""
+    """One warehouse table, read from one HubSpot endpoint. Either of a CRM object's records, or of the results of lists."""
 
     name: str
     doc: str
     """The page of HubSpot's documentation."""
-    reader: Literal["records", "pages"]
-    """records: a CRM object by scan or changes, whichever is less; pages: everything, each time."""
+    reader: Reader
     path: str
     scopes: tuple[frozenset[str], ...]
-    """Any one of these sets suffices."""
+    """Any one of these sets suffices; none: any token may."""
     strategy: Literal["incremental", "full_refresh"] = "incremental"
     key: tuple[str, ...] = ("id",)
     object: CrmObject | None = None
     cursor: str | None = None
-    """The property that dates a record's last change."""
+    """The property or column that dates a row's last change."""
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
-    """Fixed columns; an object's properties come besides, from the portal."""
+    """Fixed columns, each under HubSpot's key in snake case; an object's properties come besides, from the portal."""
     associations: tuple[str, ...] = ()
     """Objects whose links to this one are kept where the project says nothing."""
     link_columns: Mapping[str, str] = field(default_factory=dict)
     """Columns that list the ids of linked records: column -> object at the other end."""
+    params: tuple[tuple[str, str], ...] = ()
+    body: Mapping[str, Any] | None = None
+    results: str | None = "results"
+    paging: Paging = "after"
+    """As of a Request."""
     passes: tuple[tuple[tuple[str, str], ...], ...] = ((),)
-    """pages: the query parameters of each time that the list is read."""
-    parse: Callable[[Raw], Raw] | None = None
-    """pages: the row that a result gives; must be pure."""
+    """Query parameters of each time that the list is read; of a result that comes twice the last one holds."""
+    unfold: Callable[[Raw], Iterable[Raw]] | None = None
+    """What rows a result holds; must be pure. None: it is one itself."""
+    recent: Recent | None = None
+    detail: Detail | None = None
+    parents: Parents | None = None
+    window: Window | None = None
+    deletes: bool = True
+    """Rows that HubSpot no longer lists become tombstones. False: it forgets what stays true."""
     side_tables: tuple[SideTable, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_key(f"stream {self.name!r}", self.key, self.columns)
-        if (self.reader == "records") != (self.object is not None):
-            raise ValueError(f"stream {self.name!r}: an object is named by a stream of records, and by no other")
-        if (self.reader == "pages") != (self.parse is not None):
-            raise ValueError(f"stream {self.name!r}: a stream of pages has a parse function, and no other has")
-        if clash := set(self.columns) & set(OWN_COLUMNS):
-            raise ValueError(f"stream {self.name!r}: columns {sorted(clash)} are hubferry's own")
+        what = f"stream {self.name!r}"
+        _check_key(what, self.key, self.columns)
+        if (self.reader in {"records", "archived"}) != (self.object is not None):
+            raise ValueError(f"{what}: an object is named by a stream of records, and by no other")
+        if (self.reader == "children") != (self.parents is not None):
+            raise ValueError(f"{what}: a stream of children names their parents, and no other does")
+        if (self.reader == "windows") != (self.window is not None):
+            raise ValueError(f"{what}: a stream of windows says how they are asked for, and no other does")
+        if clash := set(self.columns) & {*OWN_COLUMNS, OTHER}:
+            raise ValueError(f"{what}: columns {sorted(clash)} are hubferry's own")
+        for column in (each for each in _named_columns(self) if each not in self.columns):
+            raise ValueError(f"{what}: {column!r} is not among its columns")
+
+    @cached_property
+    def request(self) -> Request:
+        """Give its own list as a request."""
+        return Request(path=self.path, params=self.params, body=self.body, results=self.results, paging=self.paging)
 
 
 def crm_object(
     found: CrmObject,
     *,
     doc: str,
+    name: str | None = None,
     associations: tuple[str, ...] = (),
     link_columns: Mapping[str, str] | None = None,
 ) -> Stream:
     """Build the stream of a CRM object's records."""
     links = link_columns or {}
     return Stream(
-        name=found.name,
+        name=name or found.name,
         doc=doc,
         reader="records",
-        path=f"/crm/objects/{{version}}/{found.name}",
+        path=f"/crm/objects/{{version}}/{found.path_name}",
         scopes=found.read_scopes,
         object=found,
         cursor=found.cursor,
@@ -107,12 +208,30 @@ def crm_object(
     )
 
 
+def build_table(schema: str, stream: Stream) -> Table:
+    """Build the warehouse table of a stream that is not of records."""
+    columns = {**stream.columns, OTHER: "json", **OWN_COLUMNS}
+    return Table(schema, stream.name, tuple(Column(*each) for each in columns.items()), stream.key)
+
+
 def build_side_table(schema: str, side: SideTable) -> Table:
     """Build the warehouse table of a side table."""
-    columns = {**dict.fromkeys(side.scope, "string"), **side.columns, **TOMBSTONE_COLUMNS, **RUN_COLUMNS}
+    columns = {**dict.fromkeys(side.scope, "string"), **side.columns, OTHER: "json", **OWN_COLUMNS}
     return Table(schema, side.name, tuple(Column(*each) for each in columns.items()), (*side.scope, *side.key))
 
 
 def _check_key(what: str, key: tuple[str, ...], columns: Mapping[str, ColumnType]) -> None:
     if missing := set(key) - set(columns):
         raise ValueError(f"{what}: key not among its columns: {sorted(missing)}")
+
+
+def _named_columns(stream: Stream) -> Iterator[str]:
+    """Give the columns that parts of a definition speak of."""
+    if stream.recent:
+        yield stream.recent.column
+    if stream.detail:
+        yield stream.detail.moved
+    if stream.parents:
+        yield stream.parents.column
+        if stream.parents.newest_first:
+            yield stream.parents.newest_first

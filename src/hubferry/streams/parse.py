@@ -1,78 +1,87 @@
-"""Rows from HubSpot's results, where a result is not a record with properties. Pure."""
+"""What rows a result holds, where that is not one row of the result's own keys. Pure."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
 from hubferry.streams.definition import Raw
 
 
-def parse_time(text: str | None) -> datetime | None:
-    """Read HubSpot's ISO time; None where there is none."""
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
-
-
-def parse_owner(raw: Raw) -> Raw:
-    """Give the row of an owner."""
-    return {
-        "id": str(raw["id"]),
-        "created_at": parse_time(raw.get("createdAt")),
-        "updated_at": parse_time(raw.get("updatedAt")),
-        "archived": bool(raw.get("archived", False)),
-        "email": raw.get("email"),
-        "type": raw.get("type"),
-        "first_name": raw.get("firstName"),
-        "last_name": raw.get("lastName"),
-        "user_id": _integer(raw.get("userId")),
-        "user_id_including_inactive": _integer(raw.get("userIdIncludingInactive")),
-        "teams": _json(raw.get("teams")),
-    }
-
-
-def parse_pipeline(raw: Raw) -> Raw:
-    """Give the row of a pipeline. Its date is the newest of it and its stages: HubSpot need not move it with them."""
+def unfold_pipeline(raw: Raw) -> Iterator[Raw]:
+    """Give a pipeline. Its date is the newest of it and its stages: HubSpot need not move it with them."""
     stages = raw.get("stages", ())
-    dates = [date for each in (raw, *stages) if (date := parse_time(each.get("updatedAt")))]
-    return {
-        "id": str(raw["id"]),
-        "created_at": parse_time(raw.get("createdAt")),
-        "updated_at": max(dates, default=None),
-        "archived": bool(raw.get("archived", False)),
-        "label": raw.get("label"),
-        "display_order": _integer(raw.get("displayOrder")),
-        "stages": _json(sorted(stages, key=lambda stage: (stage.get("displayOrder", 0), str(stage["id"])))),
-    }
+    dates = [date for each in (raw, *stages) if (date := each.get("updatedAt"))]
+    ordered = sorted(stages, key=lambda stage: (stage.get("displayOrder", 0), str(stage["id"])))
+    yield {**raw, "stages": ordered, "updatedAt": max(dates, default=None, key=datetime.fromisoformat)}
 
 
-def parse_pipeline_alone(raw: Raw) -> Iterator[Raw]:
-    """Give the row of a pipeline in the table of all objects' pipelines."""
-    row = parse_pipeline(raw)
-    yield {name: value for name, value in row.items() if name != "stages"}
+def unfold_pipeline_alone(raw: Raw) -> Iterator[Raw]:
+    """Give a pipeline for the table of all objects' pipelines, without its stages."""
+    for each in unfold_pipeline(raw):
+        yield {name: value for name, value in each.items() if name != "stages"}
 
 
-def parse_stages(raw: Raw) -> Iterator[Raw]:
-    """Give the rows of a pipeline's stages."""
+def unfold_stages(raw: Raw) -> Iterator[Raw]:
+    """Give a pipeline's stages."""
     for stage in raw.get("stages", ()):
-        metadata = stage.get("metadata") or {}
-        closed = metadata.get("isClosed")
-        yield {
-            "pipeline_id": str(raw["id"]),
-            "id": str(stage["id"]),
-            "created_at": parse_time(stage.get("createdAt")),
-            "updated_at": parse_time(stage.get("updatedAt")),
-            "archived": bool(stage.get("archived", False)),
-            "label": stage.get("label"),
-            "display_order": _integer(stage.get("displayOrder")),
-            "is_closed": None if closed is None else str(closed).lower() == "true",
-            "metadata": _json(metadata),
-        }
+        closed = (stage.get("metadata") or {}).get("isClosed")
+        yield {**stage, "pipelineId": raw["id"], "isClosed": None if closed is None else str(closed).lower()}
 
 
-def _integer(value: object) -> int | None:
-    return None if value is None else int(str(value))
+def unfold_list(raw: Raw) -> Iterator[Raw]:
+    """Give a list with its additional properties beside its own keys."""
+    own = {name: value for name, value in raw.items() if name != "additionalProperties"}
+    yield {**(raw.get("additionalProperties") or {}), **own}
 
 
-def _json(value: object) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+def unfold_engagement(raw: Raw) -> Iterator[Raw]:
+    """Give an engagement with its own keys beside what it is joined to."""
+    own = {name: value for name, value in raw.items() if name != "engagement"}
+    yield {**own, **raw["engagement"]}
+
+
+_CHANGE_IDENTITY = ("recipient", "timestamp", "changeType", "change", "subscriptionId", "source", "causedByEvent")
+
+
+def unfold_changes(raw: Raw) -> Iterator[Raw]:
+    """Give each change of a timeline's entry. HubSpot gives none an id: it is a hash of whom, when, what and why."""
+    entry = {name: raw.get(name) for name in ("recipient", "normalizedEmailId", "portalId", "timestamp")}
+    for change in raw.get("changes", ()):
+        row = {**entry, **change}
+        yield {"id": hash_of([row.get(name) for name in _CHANGE_IDENTITY]), **row}
+
+
+def unfold_versions(raw: Raw) -> Iterator[Raw]:
+    """Give each version of each property of a record read with its history.
+
+    HubSpot gives none an id, and two may be of one millisecond: it is a hash of which property, when, what and whence.
+    """
+    for name, versions in (raw.get("propertiesWithHistory") or {}).items():
+        for each in versions:
+            identity = [raw["id"], name, *(each.get(key) for key in ("timestamp", "value", "sourceType", "sourceId"))]
+            yield {"id": hash_of(identity), "recordId": raw["id"], "property": name, **each}
+
+
+def unfold_participation(raw: Raw) -> Iterator[Raw]:
+    """Give who took part in a marketing event, with what is known of it beside the ids."""
+    own = {name: value for name, value in raw.items() if name not in {"associations", "properties"}}
+    ends = raw.get("associations") or {}
+    contact = ends.get("contact") or {}
+    named = {"contactId": contact.get("contactId"), "email": contact.get("email")}
+    yield {**(raw.get("properties") or {}), **own, **named, "associations": ends}
+
+
+def unfold_campaign(raw: Raw) -> Iterator[Raw]:
+    """Give a marketing campaign with its properties beside its own keys."""
+    own = {name: value for name, value in raw.items() if name != "properties"}
+    yield {**(raw.get("properties") or {}), **own}
+
+
+def hash_of(value: Any) -> str:
+    """Give a short text that stands for a value: 128 bits of SHA-256."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

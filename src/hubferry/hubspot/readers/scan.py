@@ -61,9 +61,10 @@ class Scan:
         *,
         archived: bool = False,
         remaining: Sequence[IdRange] | None = None,
+        associations: Sequence[str] = (),
     ) -> None:
         self._client, self._object, self._shape = client, object_name, shape
-        self._archived = archived
+        self._archived, self._associations = archived, associations
         self._ranges = tuple(remaining) if remaining is not None else (IdRange(),)
         self._wide = sum(len(name) + 1 for name in shape.properties) > LONGEST_NAMES
         self._stopped = threading.Event()
@@ -155,6 +156,8 @@ class Scan:
             params.append(("after", after))
         if shape.properties:
             params.append(("properties", ",".join(shape.properties)))
+        if self._associations:
+            params.append(("associations", ",".join(self._associations)))
         page = self._client.fetch(f"/crm/objects/{{version}}/{self._object}", type=shape.pages, params=params).value
         return page.results, page.after
 
@@ -164,6 +167,9 @@ class Scan:
             return records
         ids = [record.id for record in records]
         found = fetch_by_ids(self._client, self._object, ids, self._shape, archived=self._archived).found
+        for record in records:
+            if record.id in found:
+                found[record.id].associations = record.associations
         return list(found.values())
 
     def _cut(self, partition: Partition, part: Part) -> None:

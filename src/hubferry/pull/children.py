@@ -1,0 +1,164 @@
+"""Pulls one stream that is a list for each of something: the members of each list, the submissions of each form.
+
+A parent's rows are written with its own cursor in one transaction. A parent of which HubSpot says the same as at the last
+look is left alone; where children come newest first, reading stops at those that are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from hubferry.errors import RefusedError
+from hubferry.pull import snapshots
+from hubferry.pull.listing import Listing
+from hubferry.pull.pages import fetch_request, is_known, unfold
+from hubferry.pull.pulling import Pulling, Tally
+from hubferry.pull.results import render_json
+from hubferry.state.cursors import Cursor, ParentCursor, delete_parents, save_cursor, save_parent
+from hubferry.state.tables import PARENTS
+from hubferry.streams.definition import Raw, Stream, build_table
+from hubferry.warehouse.interface import Transaction
+
+_GONE = 404
+
+
+@dataclass(frozen=True)
+class _Parent:
+    """One parent as HubSpot lists it."""
+
+    id: str
+    mark: str | None
+
+
+@dataclass
+class _Opened:
+    """A parent with the first page of its children; `rest` is read by whoever writes them."""
+
+    parent: _Parent
+    first: Sequence[Raw] = ()
+    rest: Iterable[Sequence[Raw]] = ()
+    gone: bool = False
+    refused: bool = False
+
+
+class ChildrenPull:
+    """One stream of children in one run."""
+
+    def __init__(self, pulling: Pulling, stream: Stream, tally: Tally) -> None:
+        assert stream.parents is not None
+        self._pulling, self._stream, self._tally = pulling, stream, tally
+        self._parents = stream.parents
+        self._table = build_table(pulling.schema, stream)
+        self._tally.reader = "children"
+
+    def run(self) -> None:
+        """Read the parents, then the children of those where something may have changed."""
+        pulling, stream = self._pulling, self._stream
+        pulling.warehouse.ensure_table(self._table)
+        cursor = pulling.state.cursor(pulling.portal_id, stream.name) or Cursor()
+        started, calls = pulling.client.now(), pulling.calls()
+        known = (
+            {} if pulling.wants_everything(stream, cursor) else pulling.state.parents(pulling.portal_id, stream.name)
+        )
+        listed = self._fetch_parents()
+        wanted = [each for each in listed.values() if not _is_same(each, known.get(each.id))]
+        for opened in pulling.client.map(self._open, wanted):
+            pulling.stop.check()
+            if opened.gone:
+                del listed[opened.parent.id]
+            elif not opened.refused:
+                self._write(opened, known.get(opened.parent.id), started)
+        self._tally.floor_calls = pulling.calls() - calls
+        self._finish(listed, started)
+
+    def _fetch_parents(self) -> dict[str, _Parent]:
+        found: dict[str, _Parent] = {}
+        for request in self._parents.requests:
+            for raws in fetch_request(self._pulling, request):
+                for raw in raws:
+                    key = str(raw[self._parents.key])
+                    found[key] = _Parent(key, _mark(raw, self._parents.mark))
+        return found
+
+    def _open(self, parent: _Parent) -> _Opened:
+        """Read the first page of a parent's children: most have no other, so that many are read at once."""
+        path = self._stream.path.replace("{parent}", quote(parent.id, safe=""))
+        pages = fetch_request(self._pulling, replace(self._stream.request, path=path))
+        try:
+            return _Opened(parent, next(pages, ()), pages)
+        except RefusedError as error:
+            if error.status == _GONE:
+                return _Opened(parent, gone=True)
+            if any(word in str(error) for word in self._parents.refused):
+                return _Opened(parent, refused=True)
+            raise
+
+    def _write(self, opened: _Opened, known: ParentCursor | None, started: datetime) -> None:
+        """Write the children of one parent, and how far it has been read."""
+        pulling, parent = self._pulling, opened.parent
+        listing = Listing(pulling, self._table, self._tally, scope={self._parents.column: parent.id}, guarded=False)
+        stops = self._parents.newest_first is not None and known is not None
+        complete = self._read(listing, opened, known if stops else None)
+        moved = ParentCursor(parent.mark, started)
+
+        def settle(tx: Transaction) -> None:
+            save_parent(tx, pulling.portal_id, self._stream.name, parent.id, moved, pulling.run_id)
+
+        listing.finish(settle, sweep=complete and self._stream.deletes)
+
+    def _read(self, listing: Listing, opened: _Opened, known: ParentCursor | None) -> bool:
+        """Take pages in until they are known; say whether all of them were read."""
+        for raws in _chain(opened):
+            rows = unfold(self._stream, raws)
+            self._tally.read += len(rows)
+            self._pulling.tell(self._stream.name, done=self._tally.read)
+            listing.add(rows)
+            if known is not None and self._parents.newest_first is not None:
+                since = known.value - timedelta(minutes=max(60, self._pulling.block.lookback_minutes))
+                if is_known(rows, self._parents.newest_first, since):
+                    return False
+        return True
+
+    def _finish(self, listed: Mapping[str, _Parent], started: datetime) -> None:
+        """Deal with parents that are gone, then move the stream's cursor."""
+        pulling, stream = self._pulling, self._stream
+        stored = pulling.state.parents(pulling.portal_id, stream.name)
+        gone = sorted(stored.keys() - listed.keys())
+        name = pulling.warehouse.name(PARENTS.table.schema, PARENTS.name)
+        cursor = Cursor(started, run_id=pulling.run_id, updated_at=pulling.client.now())
+        parents = pa.table({self._parents.column: pa.array(sorted(listed), pa.string())})
+        with pulling.lease.transaction() as tx:
+            if gone and stream.deletes:
+                vanished = snapshots.count_gone(tx, pulling.warehouse, self._table, parents, {})
+                live = snapshots.count_live(tx, pulling.warehouse, self._table, {})
+                snapshots.check_vanished(stream.name, vanished, live, allowed=pulling.allow_deletes)
+                marked = snapshots.mark_gone(tx, pulling.warehouse, self._table, parents, {}, pulling.stamp())
+                self._tally.deleted += marked
+            delete_parents(tx, name, pulling.portal_id, stream.name, gone)
+            save_cursor(tx, pulling.portal_id, stream.name, cursor)
+
+
+def _chain(opened: _Opened) -> Iterator[Sequence[Raw]]:
+    yield opened.first
+    yield from opened.rest
+
+
+def _is_same(parent: _Parent, known: ParentCursor | None) -> bool:
+    return known is not None and parent.mark is not None and parent.mark == known.mark
+
+
+def _mark(raw: Raw, names: Sequence[str]) -> str | None:
+    """Give what tells that a parent's children changed; None: nothing tells."""
+    return render_json([_dig(raw, name) for name in names]) if names else None
+
+
+def _dig(raw: Raw, name: str) -> object:
+    value: object = raw
+    for each in name.split("."):
+        value = value.get(each) if isinstance(value, Mapping) else None
+    return value

@@ -1,0 +1,159 @@
+"""Pulls the versions of properties: of records that changed, found by search, or of all.
+
+Versions are kept for good, also those that HubSpot drops when there are many; only what was erased goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+from hubferry.errors import UnknownNameError
+from hubferry.hubspot.properties import fetch_properties
+from hubferry.hubspot.readers.changes import Changes
+from hubferry.hubspot.readers.history import fetch_history
+from hubferry.hubspot.readers.scan import Scan
+from hubferry.hubspot.records import Record, RecordShape
+from hubferry.objects import CrmObject
+from hubferry.pull import refresh
+from hubferry.pull.listing import Listing
+from hubferry.pull.pulling import DATE_PRECISION, Pulling, Tally
+from hubferry.pull.refresh import Refresh
+from hubferry.pull.snapshots import set_columns
+from hubferry.state.crash import crashpoint
+from hubferry.state.cursors import Cursor, save_cursor
+from hubferry.streams.definition import VOLATILE, Raw, Stream, build_table
+from hubferry.streams.history import HISTORY_OBJECTS
+from hubferry.warehouse.interface import Transaction
+
+GROUP = 1_000
+"""Records whose versions are read, then written with the cursor behind them."""
+_IDS_ALONE = RecordShape(("hs_object_id",))
+_PAYLOAD = ("value", "source_id", "source_label", "source_type", "updated_by_user_id", "other")
+
+
+class HistoryPull:
+    """The versions of every chosen object's properties in one run."""
+
+    def __init__(self, pulling: Pulling, stream: Stream, tally: Tally) -> None:
+        self._pulling, self._stream, self._tally = pulling, stream, tally
+        self._table = build_table(pulling.schema, stream)
+        self._tally.reader = "history"
+
+    def run(self) -> None:
+        """Read one object after the other, each with a cursor of its own."""
+        self._pulling.warehouse.ensure_table(self._table)
+        chosen = self._pulling.block_of(self._stream).objects
+        calls = self._pulling.calls()
+        for name in HISTORY_OBJECTS if chosen is None else chosen:
+            found = self._pulling.catalog.find_object(name)
+            if found is None:
+                known = tuple(self._pulling.catalog.by_object)
+                raise UnknownNameError(f"object of {self._stream.name}", name, known=known)
+            self._read(found)
+            self._erase(found)
+        self._tally.floor_calls = self._pulling.calls() - calls
+
+    def _read(self, found: CrmObject) -> None:
+        pulling = self._pulling
+        cursor = pulling.state.cursor(pulling.portal_id, self._cursor_name(found)) or Cursor()
+        # The dates of the last change are versions of nothing: HubSpot writes one each time that another is written.
+        skipped = {found.cursor, "hs_lastmodifieddate"}
+        names = [each.name for each in fetch_properties(pulling.client, found.path_name) if each.name not in skipped]
+        begun = refresh.parse_refresh(cursor.scan)
+        if begun is None and pulling.wants_everything(self._stream, cursor):
+            begun = Refresh(uuid4().hex, pulling.client.now(), sweeps=False)
+        if begun is not None:
+            self._read_all(found, names, cursor, begun)
+        else:
+            self._read_changes(found, names, cursor)
+
+    def _read_all(self, found: CrmObject, names: Sequence[str], cursor: Cursor, begun: Refresh) -> None:
+        """Read every record's versions, each group with the ranges of ids that are left after it."""
+        scan = Scan(self._pulling.client, found.path_name, _IDS_ALONE, remaining=begun.remaining)
+        ids: list[str] = []
+        with closing(scan.pages()) as pages:  # type: ignore[type-var]
+            for page in pages:
+                ids += self._ids(page.records)
+                if len(ids) >= GROUP or not page.remaining:
+                    left = replace(begun, remaining=page.remaining)
+                    self._write(found, names, ids, replace(cursor, scan=left.render()))
+                    ids = []
+        self._write(found, names, ids, replace(cursor, value=begun.started, scan=None))
+
+    def _read_changes(self, found: CrmObject, names: Sequence[str], cursor: Cursor) -> None:
+        """Read the versions of records that changed; the cursor moves with the last of them, because they come by id."""
+        pulling, until = self._pulling, self._pulling.client.now()
+        assert cursor.value is not None
+        changes = Changes(
+            pulling.client,
+            found.path_name,
+            _IDS_ALONE,
+            cursor_property=found.cursor,
+            since=cursor.value - timedelta(minutes=pulling.block.lookback_minutes),
+            until=until + DATE_PRECISION,
+        )
+        with closing(changes.pages()) as pages:  # type: ignore[type-var]
+            for ids in _group(self._ids(records) for records in pages):
+                self._write(found, names, ids, cursor)
+        self._write(found, names, (), replace(cursor, value=until))
+
+    def _ids(self, records: Iterable[Record]) -> list[str]:
+        crashpoint("pull.page_fetched")
+        self._pulling.stop.check()
+        return [each.id for each in records]
+
+    def _write(self, found: CrmObject, names: Sequence[str], ids: Sequence[str], cursor: Cursor) -> None:
+        pulling = self._pulling
+        listing = Listing(pulling, self._table, self._tally, guarded=False)
+        for records in fetch_history(pulling.client, found.path_name, list(dict.fromkeys(ids)), names):
+            listing.add({**row, "object": found.name} for record in records for row in self._unfold(record))
+            self._tally.read += len(records)
+            pulling.tell(self._stream.name, done=self._tally.read)
+
+        def settle(tx: Transaction) -> None:
+            moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
+            save_cursor(tx, pulling.portal_id, self._cursor_name(found), moved)
+
+        listing.finish(settle, sweep=False)
+
+    def _unfold(self, record: Raw) -> Iterable[Raw]:
+        assert self._stream.unfold is not None
+        return self._stream.unfold(record)
+
+    def _cursor_name(self, found: CrmObject) -> str:
+        return f"{self._stream.name} {found.name}"
+
+    def _erase(self, found: CrmObject) -> None:
+        """Take the values out of the versions of records that were erased."""
+        pulling, warehouse = self._pulling, self._pulling.warehouse
+        records = pulling.table_of(found.name)
+        if records is None or not warehouse.query_columns(pulling.schema, records):
+            return
+        quoted, stamp = warehouse.quote, pulling.stamp()
+        marks = ("_hubferry_deleted_at", "_hubferry_deleted_reason", *VOLATILE)
+        emptied = "".join(f", {quoted(name)} = NULL" for name in _PAYLOAD)
+        with pulling.lease.transaction() as tx:
+            self._tally.deleted += tx.execute(
+                f"UPDATE {warehouse.name(self._table.schema, self._table.name)} AS v"
+                f" SET {set_columns(warehouse, marks)}{emptied}"
+                f" WHERE v.{quoted('object')} = ? AND v.{quoted('_hubferry_deleted_at')} IS NULL AND v.record_id IN"
+                f" (SELECT r.id FROM {warehouse.name(pulling.schema, records)} AS r"
+                f" WHERE r.{quoted('_hubferry_deleted_reason')} = 'erased')",
+                (stamp.now, "erased", stamp.now, stamp.run_id, found.name),
+            )
+
+
+def _group(pages: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Join pages until they are a group."""
+    batch: list[str] = []
+    for ids in pages:
+        batch += ids
+        if len(batch) >= GROUP:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

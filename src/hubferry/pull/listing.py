@@ -1,0 +1,97 @@
+"""The rows of one list, or of one parent's, being made equal to what HubSpot shows: in parts, so that memory stays flat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import pyarrow as pa
+
+from hubferry.errors import GuardError
+from hubferry.pull.pulling import Pulling, Tally
+from hubferry.pull.results import build_rows
+from hubferry.pull.snapshots import check_vanished, count_gone, count_live, mark_gone
+from hubferry.state.crash import crashpoint
+from hubferry.streams.definition import VOLATILE, Raw
+from hubferry.types import Table
+from hubferry.warehouse.interface import MergeCounts, Transaction
+
+PART = 10_000
+"""Results that are written at once."""
+
+
+class Listing:
+    """One list being read. Rows are written as they come; only `finish` says that all of them were seen."""
+
+    def __init__(
+        self,
+        pulling: Pulling,
+        table: Table,
+        tally: Tally,
+        *,
+        scope: Mapping[str, str] | None = None,
+        guarded: bool = True,
+    ) -> None:
+        self._pulling, self._table, self._tally = pulling, table, tally
+        self._scope, self._guarded = scope or {}, guarded
+        self._waiting: list[Raw] = []
+        self._seen: list[pa.Table] = []
+
+    def add(self, raws: Iterable[Raw]) -> None:
+        """Take results in; of those with one key the last one holds."""
+        self._waiting += raws
+        if len(self._waiting) >= PART:
+            with self._pulling.lease.transaction() as tx:
+                counts, unparsed = self._merge(tx)
+                crashpoint("pull.chunk_merged")
+            self._count(counts, unparsed)
+
+    def keep(self, keys: pa.Table) -> None:
+        """Note rows that are there and need not be written."""
+        self._seen.append(keys)
+        self._tally.merged += MergeCounts(unchanged=len(keys))
+
+    def finish(self, settle: Callable[[Transaction], None], *, sweep: bool) -> None:
+        """Write what is left and, with `sweep`, mark rows that were not seen; `settle` is part of the transaction.
+
+        Raises GuardError, after the commit and without having marked any row, where suspiciously many were not seen.
+        """
+        pulling, gone, doubt = self._pulling, 0, None
+        with pulling.lease.transaction() as tx:
+            counts, unparsed = self._merge(tx)
+            if sweep:
+                crashpoint("pull.before_sweep")
+                keys = self._all_seen()
+                doubt = self._doubt(tx, keys)
+                if doubt is None:
+                    gone = mark_gone(tx, pulling.warehouse, self._table, keys, self._scope, pulling.stamp())
+            settle(tx)
+            crashpoint("pull.chunk_merged")
+        self._count(counts, unparsed)
+        self._tally.deleted += gone
+        if doubt is not None:
+            raise doubt
+
+    def _merge(self, tx: Transaction) -> tuple[MergeCounts, int]:
+        chunk = build_rows(self._table, self._waiting, self._scope, self._pulling.stamp())
+        self._waiting = []
+        self._seen.append(chunk.rows.select(list(self._table.key)))
+        return tx.merge(self._table, chunk.rows, volatile=VOLATILE), chunk.unparsed
+
+    def _all_seen(self) -> pa.Table:
+        return pa.concat_tables(self._seen).combine_chunks()
+
+    def _doubt(self, tx: Transaction, keys: pa.Table) -> GuardError | None:
+        if not self._guarded:
+            return None
+        warehouse = self._pulling.warehouse
+        vanished = count_gone(tx, warehouse, self._table, keys, self._scope)
+        try:
+            live = count_live(tx, warehouse, self._table, self._scope)
+            check_vanished(self._table.name, vanished, live, allowed=self._pulling.allow_deletes)
+        except GuardError as error:
+            return error
+        return None
+
+    def _count(self, counts: MergeCounts, unparsed: int) -> None:
+        self._tally.merged += counts
+        self._tally.unparsed += unparsed
