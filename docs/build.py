@@ -161,12 +161,21 @@ def _streams() -> Iterator[str]:
     yield "# Streams\n"
     yield "A stream is one HubSpot endpoint, read into one table of the schema that `pull.schema` names."
     yield "`hubferry streams` shows the same with what your token may read.\n"
-    yield "| stream | path | strategy | key | cursor | scope (one of) | links kept by default |\n|---|---|---|---|---|---|---|"
+    yield "Every stream can be read incrementally (the default) or, with `strategy: full_refresh`, anew each time."
+    yield "Where HubSpot can say what changed, only that is read; elsewhere everything is read and only new and changed rows are written."
+    yield "Custom objects are the streams `custom_<name>`; `custom_*` chooses all of them, also those that are defined later."
+    yield "Archived records of every object are in its own table, marked as deleted.\n"
+    yield "| stream | path | changes | key | cursor | scope (one of) | links kept by default |\n|---|---|---|---|---|---|---|"
     for each in STREAMS:
         scopes = "<br>".join(" + ".join(f"`{scope}`" for scope in sorted(found)) for found in each.scopes)
         links = ", ".join(each.associations)
         cursor = f"`{each.cursor}`" if each.cursor else ""
-        yield f"| `{each.name}` | `{each.path}` | {each.strategy} | {', '.join(each.key)} | {cursor} | {scopes} | {links} |"
+        kind = "server-side" if each.is_server_side else "client-side"
+        yield f"| `{each.name}` | `{each.path}` | {kind} | {', '.join(each.key)} | {cursor} | {scopes} | {links} |"
+    yield "\n## Tables that come with others\n"
+    yield "`pipelines` and `pipeline_stages` hold those of every object whose pipelines are pulled, `properties` and `property_options`"
+    yield "those of every object that is pulled, `associations` the links."
+    yield "A result's keys that have no column of their own are in `other`, as JSON."
     yield "\n## Columns that hubferry adds\n\n| column | type | meaning |\n|---|---|---|"
     yield from (f"| `{name}` | {OWN_COLUMNS[name]} | {OWN_MEANINGS[name]} |" for name in sorted(OWN_COLUMNS))
 

@@ -22,7 +22,8 @@ class Cursor:
     """Everything changed in HubSpot up to this time is in the table; HubSpot's own clock."""
     scan: Any = None
     """As JSON values. Of records an unfinished scan: ranges still to read, refresh id, start; None: none is open.
-    Of links, which are never scanned by ranges: the inverses of their types, as far as they are known."""
+    Of links, which are never scanned by ranges: the inverses of their types, as far as they are known. Of a feed of events:
+    that slices are left to read, and whether of everything."""
     swept: Mapping[str, datetime] = field(default_factory=dict)
     """When archived records, merges and links were last looked at, by kind."""
     run_id: str | None = None

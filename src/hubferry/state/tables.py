@@ -47,7 +47,8 @@ CURSORS = StateTable(
         StateColumn(
             "scan",
             "json",
-            "an unfinished scan: its id, its start, and the id ranges still to read; of links, what is known of inverse types",
+            "an unfinished scan: its id, its start, and the id ranges still to read; of links, what is known of inverse types;"
+            " of a feed, that slices are still to read",
         ),
         StateColumn("swept", "json", "when archived records, merges and links were last looked at, by kind"),
         StateColumn("run_id", "string", "the run that moved it last"),
@@ -154,7 +155,9 @@ STREAM_RUNS = StateTable(
         StateColumn("stream", "string", "the stream"),
         StateColumn("portal_id", "integer", "the HubSpot account"),
         StateColumn("state", "string", "running, done, failed, blocked or paused"),
-        StateColumn("reader", "string", "how it was read: scan, changes or pages"),
+        StateColumn(
+            "reader", "string", "how it was read: scan, changes, pages, children, windows, history or archived"
+        ),
         StateColumn("read", "integer", "records read"),
         StateColumn("inserted", "integer", "rows inserted"),
         StateColumn("updated", "integer", "rows updated"),

@@ -178,6 +178,11 @@ class Stream:
         for column in (each for each in _named_columns(self) if each not in self.columns):
             raise ValueError(f"{what}: {column!r} is not among its columns")
 
+    @property
+    def is_server_side(self) -> bool:
+        """Whether HubSpot is asked for what changed, or everything is read and compared."""
+        return self.reader in {"records", "windows", "history"} or self.recent is not None
+
     @cached_property
     def request(self) -> Request:
         """Give its own list as a request."""
