@@ -267,19 +267,48 @@ class FieldBlock(Block):
         return self
 
 
+class LinksBlock(Block):
+    """A source of its own for links, one row a link; a link with several labels has a row for each."""
+
+    source: str | None = None
+    """A table or view: `schema.table`."""
+    query: str | None = None
+    """A SELECT, in place of `source`."""
+    row: str
+    """Its column that holds the `key` of the sync's row."""
+    key: str
+    """Its column that holds the key of the other record."""
+    label: str | None = None
+    """Its column that holds the label, NULL for unlabelled; without it, all links are unlabelled."""
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if (self.source is None) == (self.query is None):
+            raise ValueError("write exactly one of source (a table) and query (a SELECT)")
+        return self
+
+
 class AssociationBlock(Block):
-    """Links that a source column asks for: keys of other records, each with a label, null (unlabelled), or a list of labels."""
+    """Links that a row asks for: keys of other records, each with a label, null (unlabelled), or a list of labels."""
 
     to: str
     """The object at the other end."""
-    column: str
+    column: str | None = None
     """The source column: a list of keys, or an object of key -> label, null, or list of labels."""
+    links: LinksBlock | None = None
+    """A table with one row a link, in place of `column`."""
     by: str = "hs_object_id"
     """The other object's property that the keys are values of: `hs_object_id` = record ids, a property with unique values, or `domain` of companies."""
     cleanup_default: bool = False
     """Remove the unlabelled link too once no label is left."""
     create_missing_labels: bool = False
     """Define labels that HubSpot does not have yet, as steps of the plan; without it, links that name one are set aside."""
+
+    @model_validator(mode="after")
+    def _check_column(self) -> Self:
+        if (self.column is None) == (self.links is None):
+            raise ValueError("write exactly one of column (of the sync's source) and links (a source of their own)")
+        return self
 
 
 class GuardsBlock(Block):

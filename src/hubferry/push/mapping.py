@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from hubferry import objects
-from hubferry.config.model import AssociationBlock, FieldBlock, Scalar, Sync
+from hubferry.config.model import AssociationBlock, FieldBlock, LinksBlock, Scalar, Sync
 from hubferry.errors import ConfigError, UnknownNameError
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.properties import Property, fetch_properties
@@ -36,15 +36,22 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkField:
-    """One column of links: whose keys are values of which property of which object, and the types it may name."""
+    """One column of links, or a source of its own for them: whose keys are values of which property of which object, and the types it may name."""
 
     to: str
-    column: str
+    column: str | None
+    source: LinksBlock | None
+    """One row a link, in place of a column."""
     by: Property | None
     """None: record ids."""
     labels: Labels
     cleanup_default: bool
     create_missing_labels: bool = False
+
+    @property
+    def origin(self) -> str:
+        """Name where the links come from, for people."""
+        return self.column or (self.source and self.source.source) or "links"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +212,8 @@ def _link(
 ) -> LinkField:
     path = f"associations.{index}"
     to = object_name(link.to)
-    _require_column(sync, f"{path}.column", link.column, columns)
+    if link.column is not None:
+        _require_column(sync, f"{path}.column", link.column, columns)
     by = None
     if link.by != RECORD_ID:
         by = _property(sync, f"{path}.by", link.by, portal.fetch_properties(to))
@@ -220,6 +228,7 @@ def _link(
     return LinkField(
         to=to,
         column=link.column,
+        source=link.links,
         by=by,
         labels=labels,
         cleanup_default=link.cleanup_default,

@@ -14,9 +14,9 @@ from hubferry.push.diff import RowDiff, diff_row
 from hubferry.push.draft import Draft
 from hubferry.push.encode import canonical
 from hubferry.push.identity import Found, Identity
-from hubferry.push.mapping import SyncMapping
+from hubferry.push.mapping import LinkField, SyncMapping
 from hubferry.push.observed import fetch_observed
-from hubferry.push.rows import KEY, DesiredRow, InvalidRow, Problem, build_row, row_key
+from hubferry.push.rows import KEY, DesiredRow, InvalidRow, Problem, build_row, link_detail, row_key
 from hubferry.push.steps import ArchiveRecord, CreateRecord, End, HoldRow, InvalidEntry, RecordStep, UpdateRecord
 from hubferry.state.ledger import LedgerReader, LedgerRow
 from hubferry.types import Progress
@@ -75,11 +75,26 @@ class RecordPlanner:
 
     def plan(self) -> None:
         """Plan every row."""
-        for batch in source.query_rows(self.mapping, self.warehouse):
+        tables = source.query_link_tables(self.mapping, self.warehouse)
+        for batch in source.query_rows(self.mapping, self.warehouse, tables):
             self._plan_batch(batch)
             self.draft.lease.renew()
             self.progress.advance(f"plan {self.mapping.name}", done=self.counts.rows, share=self.client.usage.share())
         self.linked = [each for each in self.linked if each.row.key not in self._spoiled]
+        for index, table in tables.items():
+            for key, other in table.left():
+                self._set_link_aside(self.mapping.links[index], key, other)
+
+    def _set_link_aside(self, link: LinkField, key: str, other: object) -> None:
+        """List a link of a source of its own whose row is not among the sync's; rows that `where` leaves out are meant to be."""
+        if self.mapping.sync.block.where is not None:
+            return
+        reason = f"{link.origin} has a link of a row that the sync's source does not have"
+        advice = "Add the row to the sync's source, or take the link out of its own."
+        entry = InvalidEntry(row_key=key, detail=link_detail(link.to, str(other)), reason=reason, advice=advice)
+        self.draft.add(self.mapping.name, entry)
+        self.counts.links += 1
+        self.counts.links_invalid += 1
 
     def _plan_batch(self, batch: Sequence[Row]) -> None:
         rows: list[DesiredRow] = []

@@ -140,7 +140,7 @@ def _wishes(mapping: SyncMapping, values: Mapping[str, object], problems: list[P
             entries = parse_links(values[f"{LINK}{index}"])
         except InvalidValueError as error:
             advice = "Give an object of key -> label, null or list of labels, or a list of keys."
-            problems.append(Problem(link.column, str(error), advice))
+            problems.append(Problem(link.origin, str(error), advice))
             continue
         for key, labels in entries.items():
             yield _wish(index, link, key, labels)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from hubferry.config.model import Sync
-from hubferry.errors import ConfigError, SourceError
+from hubferry.config.model import LinksBlock, Sync
+from hubferry.errors import ConfigError, SourceError, UnknownNameError
+from hubferry.push.link_source import LinkTable
 from hubferry.push.mapping import SyncMapping
-from hubferry.push.rows import COPIES, FIELD, KEY, LINK, RECORD
+from hubferry.push.rows import COPIES, FIELD, KEY, LINK, RECORD, row_key
 from hubferry.warehouse.interface import Row, Warehouse
 
 BATCH_ROWS = 5_000
+OTHER, LABEL = "o", "l"
+"""Names of the columns that a source of links selects, beside KEY."""
 
 
 def render_source(sync: Sync, warehouse: Warehouse) -> str:
@@ -22,10 +25,14 @@ def render_source(sync: Sync, warehouse: Warehouse) -> str:
 
 
 def _render_selected(sync: Sync, warehouse: Warehouse) -> str:
-    block = sync.block
-    if block.query is not None:
-        return block.query.strip().rstrip(";")
-    parts = (block.source or "").split(".")
+    return render_select(sync.block.source, sync.block.query, warehouse)
+
+
+def render_select(source: str | None, query: str | None, warehouse: Warehouse) -> str:
+    """Give the SELECT of a table's name, or of a query."""
+    if query is not None:
+        return query.strip().rstrip(";")
+    parts = (source or "").split(".")
     if len(parts) == 2:
         return f"SELECT * FROM {warehouse.name(parts[0], parts[1])}"
     return f"SELECT * FROM {'.'.join(warehouse.quote(part) for part in parts)}"
@@ -42,18 +49,51 @@ def query_source_columns(sync: Sync, warehouse: Warehouse) -> tuple[str, ...]:
         raise ConfigError(f"sync {sync.name!r}: {error}", file=sync.file, line=sync.line(path)) from error
 
 
-def query_rows(mapping: SyncMapping, warehouse: Warehouse) -> Iterator[list[Row]]:
-    """Read every row of the source in batches, under the short names that `rows` knows."""
+def query_rows(
+    mapping: SyncMapping, warehouse: Warehouse, links: Mapping[int, LinkTable] | None = None
+) -> Iterator[list[Row]]:
+    """Read every row of the source in batches, under the short names that `rows` knows, links of other sources joined to it."""
     quote = warehouse.quote
     picked = [f"{quote(mapping.sync.block.key)} AS {KEY}"]
     if mapping.record_id_column is not None:
         picked.append(f"{quote(mapping.record_id_column)} AS {RECORD}")
     picked += [f"{field.sql} AS {FIELD}{i}" for i, field in enumerate(mapping.fields) if field.sql is not None]
-    picked += [f"{quote(link.column)} AS {LINK}{i}" for i, link in enumerate(mapping.links)]
+    picked += [f"{quote(link.column)} AS {LINK}{i}" for i, link in enumerate(mapping.links) if link.column is not None]
     inner = f"SELECT {', '.join(picked)} FROM ({render_source(mapping.sync, warehouse)}) AS source"
     sql = f"SELECT *, count(*) OVER (PARTITION BY {KEY}) AS {COPIES} FROM ({inner}) AS picked"
     try:
         for batch in warehouse.query_batches(sql, rows=BATCH_ROWS):
-            yield batch.to_pylist()
+            rows = batch.to_pylist()
+            for index, table in (links or {}).items():
+                for row in rows:
+                    row[f"{LINK}{index}"] = table.take(row_key(row[KEY]))
+            yield rows
     except SourceError as error:
         raise SourceError(f"sync {mapping.name!r} ({mapping.sync.file}): {error}") from error
+
+
+def query_link_tables(mapping: SyncMapping, warehouse: Warehouse) -> dict[int, LinkTable]:
+    """Read the links that have a source of their own, whole, by the position of their entry."""
+    return {
+        index: _query_link_table(mapping, index, link.source, warehouse)
+        for index, link in enumerate(mapping.links)
+        if link.source is not None
+    }
+
+
+def _query_link_table(mapping: SyncMapping, index: int, block: LinksBlock, warehouse: Warehouse) -> LinkTable:
+    sync, path, quote, table = mapping.sync, f"associations.{index}.links", warehouse.quote, LinkTable()
+    selected = render_select(block.source, block.query, warehouse)
+    label = quote(block.label) if block.label is not None else "NULL"
+    sql = f"SELECT {quote(block.row)} AS {KEY}, {quote(block.key)} AS {OTHER}, {label} AS {LABEL} FROM ({selected}) AS links"
+    try:
+        columns = tuple(column.name for column in warehouse.describe_source(selected))
+        for name in filter(None, (block.row, block.key, block.label)):
+            if name.casefold() not in {each.casefold() for each in columns}:
+                raise UnknownNameError("column", name, known=columns, file=sync.file, line=sync.line(path))
+        for batch in warehouse.query_batches(sql, rows=BATCH_ROWS):
+            for row in batch.to_pylist():
+                table.add(row[KEY], row[OTHER], row[LABEL])
+    except SourceError as error:
+        raise SourceError(f"{sync.file}:{sync.line(path) or 1}: sync {sync.name!r}: {error}") from error
+    return table
