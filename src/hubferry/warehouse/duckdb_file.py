@@ -29,7 +29,10 @@ _WAL_AUTOCHECKPOINT = "64MB"
 _WAL_WORTH_WRITING_BACK = 4 << 20
 _WAL_SHARE = 16
 """The log is written back on letting go when it is over 4 MB, and over a 16th of the file where rows were replaced: reading
-it on opening takes 7 ms a MB, writing it back may rewrite the whole file after scattered updates (docs/performance.md)."""
+it on opening takes 7 ms a MB, writing it back may rewrite the whole file after scattered updates (docs/performance.md).
+Many small commits to wide tables cost more to read than their size tells: so also when reading it took longer than writing
+it back did the last time."""
+_READING_WORTH_SAVING = 0.1
 _HOLDS_VALUES = (
     duckdb.ConversionException,
     duckdb.ConstraintException,
@@ -55,6 +58,8 @@ class DuckDBFile:
         self._opened_at = 0.0
         self._idle: threading.Timer | None = None
         self._database: duckdb.DuckDBPyConnection | None = None
+        self._reading_seconds = self._writing_seconds = 0.0
+        """How long the log took to be read at the last opening, and to be written back the last time."""
         self.replaced = False
         """Rows were updated or deleted since the log was last written back."""
 
@@ -72,7 +77,7 @@ class DuckDBFile:
                 self._idle.cancel()
                 self._idle = None
             if self._database is None:
-                self._database = _open(self.path, memory_limit, clock)
+                self._database = self._open(memory_limit, clock)
                 self._opened_at = time.monotonic()
             self._users += 1
             connection = self._database.cursor()
@@ -118,14 +123,27 @@ class DuckDBFile:
             self._idle = None
         if self._worth_writing_back():
             with suppress(duckdb.Error):  # the log stays, and is read when the file is opened again: nothing is lost
+                began = time.monotonic()
                 self._database.execute("CHECKPOINT")
-                self.replaced = False
+                self.replaced, self._reading_seconds = False, 0.0
+                self._writing_seconds = time.monotonic() - began
         self._database.close()
         self._database = None
 
-    def _worth_writing_back(self) -> bool:
+    def _open(self, memory_limit: str, clock: Clock) -> duckdb.DuckDBPyConnection:
+        began, logged = time.monotonic(), self._log_bytes() > 0
+        database = _open(self.path, memory_limit, clock)
+        self._reading_seconds = time.monotonic() - began if logged else 0.0
+        return database
+
+    def _log_bytes(self) -> int:
         log = self.path.with_name(self.path.name + ".wal")
-        size = log.stat().st_size if log.exists() else 0
+        return log.stat().st_size if log.exists() else 0
+
+    def _worth_writing_back(self) -> bool:
+        size = self._log_bytes()
+        if size and self._reading_seconds > max(_READING_WORTH_SAVING, self._writing_seconds):
+            return True
         return size > _WAL_WORTH_WRITING_BACK and (not self.replaced or size > self.path.stat().st_size / _WAL_SHARE)
 
 
