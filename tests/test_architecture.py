@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "project": BOTTOM | {"config", "hubspot", "streams", "warehouse", "state", "pull", "push"},
     "serve": {"errors", "types", "project", "config"},
     "cli": {"clock", "errors", "types", "project", "config", "serve"},
+    "web": {"errors", "types", "project", "config"},
 }
 
 

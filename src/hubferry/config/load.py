@@ -31,6 +31,8 @@ _SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CUSTOM_OBJECT = re.compile(r"(p\d+_\w+|2-\d+)", re.ASCII)
 Model = TypeVar("Model", bound=BaseModel)
 _SECRETS = tuple(find_secrets(ProjectFile))
+Signature = tuple[tuple[str, int, int], ...]
+"""Name, size and time of change of every file that a project is read from."""
 
 
 def load_project(folder: Path, environ: Mapping[str, str], environment: str | None = None) -> Project:
@@ -53,6 +55,13 @@ def load_project(folder: Path, environ: Mapping[str, str], environment: str | No
     syncs = _lay_over_syncs(_load_syncs(folder, environ), written, environment, environ)
     _check_order(project, syncs, parsed.lines)
     return Project(folder=str(folder), environment=environment, file=project, syncs=syncs, lines=parsed.lines)
+
+
+def read_signature(folder: Path) -> Signature:
+    """Give what tells whether a file of the project was changed, added or removed since."""
+    files = [folder / PROJECT_FILE, folder / ".env", *sorted((folder / SYNC_FOLDER).glob("*"))]
+    stats = [(str(each), each.stat()) for each in files if each.is_file()]
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 
 def resolve_token(project: Project, environ: Mapping[str, str]) -> Secret:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from hubferry.project.activity import StreamActivity, SyncActivity
+from hubferry.project.calls import Calls
 from hubferry.project.facade import Project
+from hubferry.project.plans import Cause, Outcomes, PlanInfo, StepPage, StepResult
+from hubferry.project.tables import RowPage, StreamTable, TableColumn
 from hubferry.project.values import CheckItem, CheckReport, Status, StreamInfo
 from hubferry.pull.run import AssociationReport, PullReport, StreamReport
 from hubferry.push.accounting import Outcome
@@ -33,6 +37,8 @@ from hubferry.state.store import Run, StreamRun
 __all__ = [
     "ArchiveRecord",
     "AssociationReport",
+    "Calls",
+    "Cause",
     "Change",
     "CheckItem",
     "CheckReport",
@@ -46,7 +52,9 @@ __all__ = [
     "Job",
     "LinkStep",
     "Outcome",
+    "Outcomes",
     "Plan",
+    "PlanInfo",
     "PlannedStep",
     "Project",
     "PullReport",
@@ -54,14 +62,21 @@ __all__ = [
     "Rejected",
     "RemoveLabels",
     "RemoveLinks",
+    "RowPage",
     "Run",
     "SetLinks",
     "Status",
     "Step",
+    "StepPage",
+    "StepResult",
+    "StreamActivity",
     "StreamInfo",
     "StreamReport",
     "StreamRun",
+    "StreamTable",
+    "SyncActivity",
     "SyncCounts",
+    "TableColumn",
     "TypeRef",
     "UpdateRecord",
 ]

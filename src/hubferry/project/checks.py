@@ -73,6 +73,7 @@ def _describe(stream: Stream, files: ProjectFiles, granted: Granted) -> StreamIn
         table=f"{pull.schema_}.{stream.name}",
         chosen=bool(named),
         strategy=(block.strategy if block else None) or stream.strategy,
+        storage=block.storage if block else "merge",
         key=stream.key,
         cursor=stream.cursor,
         scopes=tuple(tuple(sorted(each)) for each in stream.scopes),

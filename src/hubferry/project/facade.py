@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +18,14 @@ from hubferry.config import load, references
 from hubferry.config.model import Project as ProjectFiles
 from hubferry.config.model import Sync
 from hubferry.errors import ConfigError, RunError, UnknownNameError
+from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.project import checks
+from hubferry.project.activity import Activity
+from hubferry.project.calls import Calls, build_calls
+from hubferry.project.plans import Plans
+from hubferry.project.sync_files import SyncFiles
+from hubferry.project.tables import Tables
 from hubferry.project.values import CheckReport, Status, StreamInfo
 from hubferry.pull.run import PullReport, run_pull
 from hubferry.push import planfile, rejected
@@ -41,6 +48,11 @@ class Project:
     def __init__(self, files: ProjectFiles, environ: Mapping[str, str], clock: Clock) -> None:
         self.files, self.folder = files, Path(files.folder)
         self._environ, self._clock = environ, clock
+        self._opened: tuple[load.Signature, Mapping[str, str] | None, str | None] = (
+            load.read_signature(self.folder),
+            environ,
+            None,
+        )
         checks.check_stream_names(files)
 
     @classmethod
@@ -57,8 +69,25 @@ class Project:
         Raises ConfigError with file and line where the files cannot be meant, UnknownNameError for an environment that is not there.
         """
         path = Path(folder)
+        written = load.read_signature(path)
         complete = references.read_environment(path, os.environ if environ is None else environ)
-        return cls(load.load_project(path, complete, environment or None), complete, clock or SystemClock())
+        project = cls(load.load_project(path, complete, environment or None), complete, clock or SystemClock())
+        project._opened = (written, environ, environment)
+        return project
+
+    def reopened(self) -> Self:
+        """Give the project as its files are now: itself where none changed, else one that goes on with the same client.
+
+        A process that stays (a page, a scheduler) keeps HubSpot's limits together that way.
+        """
+        written, environ, environment = self._opened
+        if load.read_signature(self.folder) == written:
+            return self
+        anew = type(self).open(self.folder, environ, environment=environment, clock=self._clock)
+        kept = {"warehouse": anew.files.file.warehouse == self.files.file.warehouse}
+        kept |= {"client": anew.files.file.hubspot == self.files.file.hubspot and anew._token() == self._token()}
+        vars(anew).update({name: vars(self)[name] for name in kept if kept[name] and name in vars(self)})
+        return anew
 
     # What hubferry works with
 
@@ -67,7 +96,7 @@ class Project:
         """The portal's one client."""
         block = self.files.file.hubspot
         return Client(
-            token=load.resolve_token(self.files, self._environ),
+            token=self._token(),
             base_url=block.base_url,
             clock=self._clock,
             burst_limit=block.burst_limit,
@@ -88,6 +117,26 @@ class Project:
         """What hubferry knows, in the warehouse."""
         return StateStore(self.warehouse, self._clock)
 
+    @cached_property
+    def tables(self) -> Tables:
+        """What was pulled, table by table: columns, pages of rows, values that did not fit."""
+        return Tables(self.files, self.warehouse)
+
+    @cached_property
+    def activity(self) -> Activity:
+        """What ran lately, by stream and by sync."""
+        return Activity(self.files, self.state)
+
+    @cached_property
+    def plans(self) -> Plans:
+        """Stored plans: a page of steps at a time, and what became of them."""
+        return Plans(self.state)
+
+    @cached_property
+    def sync_files(self) -> SyncFiles:
+        """The files of the syncs, to be read and changed."""
+        return SyncFiles(self.files)
+
     @property
     def sync_names(self) -> tuple[str, ...]:
         """The project's syncs."""
@@ -107,6 +156,21 @@ class Project:
         self.close()
 
     # Look
+
+    def calls(self) -> Calls:
+        """Give what this process called HubSpot for so far, and how far the limits are used; makes no call."""
+        if "client" not in vars(self):
+            return Calls(limit=self.files.file.hubspot.burst_limit)
+        return build_calls(self.client)
+
+    def fetch_quota(self) -> Calls:
+        """Ask HubSpot what is left of today's calls; one call."""
+        fetch_account(self.client)
+        return build_calls(self.client)
+
+    def session(self) -> AbstractContextManager[None]:
+        """Keep the warehouse open for several looks in a row; make no call to HubSpot inside."""
+        return self.warehouse.session()
 
     def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
         """Read rows of the warehouse."""
@@ -135,9 +199,9 @@ class Project:
         counts = {name: len(self.rejected(name)) for name in self.sync_names}
         return Status(portals, {run.kind: run for run in reversed(runs)}, cursors, counts)
 
-    def runs(self, limit: int = 20) -> list[Run]:
-        """Give the latest runs, newest first."""
-        return self.state.runs(limit)
+    def runs(self, limit: int = 20, *, before: str | None = None) -> list[Run]:
+        """Give the latest runs, newest first, or those before a run."""
+        return self.state.runs(limit, before=before)
 
     def show(self, run_id: str) -> tuple[Run, list[StreamRun]]:
         """Give one run and what it did to each stream; `latest` is the latest run."""
@@ -150,9 +214,11 @@ class Project:
             )
         return found, self.state.stream_runs(found.run_id)
 
-    def rejected(self, sync: str, *, limit: int = 1000) -> list[Rejected]:
-        """List what of a sync could not be done at its last run, with the reason and what to do."""
-        return rejected.query_rejected(self.state, self._sync(sync).name, limit=limit)
+    def rejected(
+        self, sync: str, *, limit: int = 1000, state: str | None = None, after: tuple[str, str] | None = None
+    ) -> list[Rejected]:
+        """List what of a sync could not be done at its last run, with the reason and what to do; `after` pages by key."""
+        return rejected.query_rejected(self.state, self._sync(sync).name, limit=limit, only=state, after=after)
 
     # Serve
 
@@ -259,6 +325,9 @@ class Project:
             wait_seconds=wait_seconds,
             progress=progress,
         )
+
+    def _token(self) -> Secret:
+        return load.resolve_token(self.files, self._environ)
 
     def _sync(self, name: str) -> Sync:
         if not self.files.syncs:

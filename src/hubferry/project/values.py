@@ -44,6 +44,7 @@ class StreamInfo:
     cursor: str | None
     scopes: tuple[tuple[str, ...], ...]
     """Any one of these sets suffices."""
+    storage: str = "merge"
     may_read: bool | None = None
     """None: not asked, or not knowable with this kind of token."""
 

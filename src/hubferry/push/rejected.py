@@ -32,16 +32,34 @@ class Rejected:
     run_id: str
 
 
-def query_rejected(state: StateReader, sync: str, *, portal_id: int | None = None, limit: int = 1000) -> list[Rejected]:
-    """List what of a sync could not be done at its last run; portal None: of any portal."""
+def query_rejected(
+    state: StateReader,
+    sync: str,
+    *,
+    portal_id: int | None = None,
+    limit: int = 1000,
+    only: str | None = None,
+    after: tuple[str, str] | None = None,
+) -> list[Rejected]:
+    """List what of a sync could not be done at its last run; portal None: of any portal.
+
+    `only` names one state; `after` a row key and detail, which the list goes on after.
+    """
     if state.version() is None:
         return []
     names = [field.name for field in fields(Rejected)]
-    where, params = "sync = ?", [sync]
+    where, params = ["sync = ?"], list[object]([sync])
     if portal_id is not None:
-        where, params = f"{where} AND portal_id = ?", [*params, portal_id]  # type: ignore[list-item]
+        where.append("portal_id = ?")
+        params.append(portal_id)
+    if only is not None:
+        where.append("state = ?")
+        params.append(only)
+    if after is not None:
+        where.append("(row_key > ? OR (row_key = ? AND detail > ?))")
+        params += [after[0], *after]
     sql = (
-        f"SELECT {', '.join(names)} FROM {state.warehouse.name(SCHEMA, REJECTED.name)} WHERE {where}"
+        f"SELECT {', '.join(names)} FROM {state.warehouse.name(SCHEMA, REJECTED.name)} WHERE {' AND '.join(where)}"
         f" ORDER BY row_key, detail LIMIT {int(limit)}"
     )
     return [Rejected(**row) for row in state.warehouse.query(sql, params).to_pylist()]

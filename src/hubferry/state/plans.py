@@ -82,6 +82,11 @@ class PlanReader:
         sql = f"SELECT plan_id FROM {self._plans} {where} ORDER BY plan_id DESC LIMIT {int(limit)}"
         return [str(row) for row in self.warehouse.query(sql, params)["plan_id"].to_pylist()]
 
+    def query_latest(self, limit: int) -> list[StoredPlan]:
+        """Give the latest plans that were finished, newest first."""
+        sql = f"SELECT * FROM {self._plans} WHERE state <> 'drafting' ORDER BY plan_id DESC LIMIT {int(limit)}"
+        return [_stored_plan(row) for row in self.warehouse.query(sql).to_pylist()]
+
     def query_steps(
         self, plan_id: str, *, kinds: Sequence[str] = (), sync: str | None = None, pending: bool = False
     ) -> Iterator[StoredStep]:
@@ -116,6 +121,55 @@ class PlanReader:
         sql = f"SELECT s.* FROM {self._steps} s WHERE {' AND '.join(where)} ORDER BY s.number LIMIT {PAGE}"
         return [_stored_step(row) for row in self.warehouse.query(sql, params).to_pylist()]
 
+    def query_steps_after(
+        self,
+        plan_id: str,
+        *,
+        kinds: Sequence[str] = (),
+        sync: str | None = None,
+        search: str = "",
+        after: int = 0,
+        limit: int = 100,
+    ) -> list[StoredStep]:
+        """Give the steps that follow a number, of these kinds, whose row key or record id begins with a text."""
+        where, params = ["plan_id = ?", "number > ?"], list[object]([plan_id, after])
+        if kinds:
+            where.append(f"kind IN ({', '.join('?' * len(kinds))})")
+            params += kinds
+        if sync:
+            where.append("sync = ?")
+            params.append(sync)
+        if search:
+            where.append("(left(row_key, ?) = ? OR record_id = ?)")
+            params += [len(search), search, search]
+        sql = f"SELECT * FROM {self._steps} WHERE {' AND '.join(where)} ORDER BY number LIMIT {int(limit)}"
+        return [_stored_step(row) for row in self.warehouse.query(sql, params).to_pylist()]
+
+    def count_kinds(self, plan_id: str) -> dict[tuple[str, str], int]:
+        """Count the steps of a plan by sync and kind."""
+        sql = f"SELECT sync, kind, count(*) AS n FROM {self._steps} WHERE plan_id = ? GROUP BY sync, kind"
+        return {(row["sync"], row["kind"]): row["n"] for row in self.warehouse.query(sql, [plan_id]).to_pylist()}
+
+    def count_reasons(self, plan_id: str) -> list[tuple[str, str | None, int]]:
+        """Count what became of the steps of a plan, by state and reason, the most frequent first."""
+        sql = (
+            f"SELECT state, CASE WHEN state = 'applied' THEN NULL ELSE reason END AS why, count(*) AS n"
+            f" FROM {self._journal} WHERE plan_id = ? GROUP BY 1, 2 ORDER BY n DESC, 2"
+        )
+        return [(row["state"], row["why"], row["n"]) for row in self.warehouse.query(sql, [plan_id]).to_pylist()]
+
+    def query_results(
+        self, plan_id: str, state: str, *, after: int = 0, limit: int = 100
+    ) -> list[tuple[StoredStep, JournalRow]]:
+        """Give the steps of a plan that came to a state, after a number, each with its row of the journal."""
+        sql = (
+            f"SELECT s.*, j.state, j.record_id AS written_id, j.reason FROM {self._journal} j"
+            f" JOIN {self._steps} s ON s.plan_id = j.plan_id AND s.number = j.number"
+            f" WHERE j.plan_id = ? AND s.plan_id = ? AND j.state = ? AND j.number > ? ORDER BY j.number LIMIT {int(limit)}"
+        )
+        rows = self.warehouse.query(sql, [plan_id, plan_id, state, after]).to_pylist()
+        return [(_stored_step(row), _journal_row(plan_id, row)) for row in rows]
+
     def query_open(self, portal_id: int) -> list[tuple[str, StoredStep, datetime]]:
         """Give the steps that were intended and have no result, with plan and time: what a run that died was doing."""
         sql = (
@@ -147,6 +201,11 @@ def _stored_plan(row: Row) -> StoredPlan:
 
 def _stored_step(row: Row) -> StoredStep:
     return StoredStep(row["number"], row["sync"], row["kind"], row["row_key"], row["record_id"], row["step"])
+
+
+def _journal_row(plan_id: str, row: Row) -> JournalRow:
+    named = row["number"], row["sync"], row["row_key"], row["state"], row["written_id"], row["reason"]
+    return JournalRow(plan_id, *named)
 
 
 def merge_plan(tx: Transaction, stamp: Stamp, plan_id: str, state: str, header: str = "{}") -> None:

@@ -90,10 +90,11 @@ class StateReader:
         rows = self._query(META, "WHERE name = 'state'")
         return rows[0]["version"] if rows else None
 
-    def runs(self, limit: int = 20) -> list[Run]:
-        """Give the latest runs, newest first."""
+    def runs(self, limit: int = 20, *, before: str | None = None) -> list[Run]:
+        """Give the latest runs, newest first, or those before a run; ids of runs sort by time."""
+        where, params = ("WHERE run_id < ?", [before]) if before else ("", [])
         return [
-            _parse_run(row) for row in self._query(RUNS, f"ORDER BY started_at DESC, run_id DESC LIMIT {int(limit)}")
+            _parse_run(row) for row in self._query(RUNS, f"{where} ORDER BY run_id DESC LIMIT {int(limit)}", params)
         ]
 
     def run(self, run_id: str) -> Run | None:
@@ -104,6 +105,28 @@ class StateReader:
     def stream_runs(self, run_id: str) -> list[StreamRun]:
         """Give what a run did to each stream, by name."""
         return [StreamRun(**row) for row in self._query(STREAM_RUNS, "WHERE run_id = ? ORDER BY stream", (run_id,))]
+
+    def latest_stream_runs(self, limit: int, *, stream: str | None = None) -> list[StreamRun]:
+        """Give the last `limit` runs of each stream, or of one, oldest first."""
+        where, params = ("WHERE stream = ?", [stream]) if stream is not None else ("", [])
+        rows = self._query(
+            STREAM_RUNS,
+            f"WHERE (run_id, stream) IN (SELECT run_id, stream FROM (SELECT run_id, stream, row_number() OVER"
+            f" (PARTITION BY stream ORDER BY run_id DESC) AS place FROM {self.warehouse.name(SCHEMA, STREAM_RUNS.name)}"
+            f" {where}) AS placed WHERE place <= {int(limit)}) ORDER BY run_id",
+            params,
+        )
+        return [StreamRun(**row) for row in rows]
+
+    def rejected_counts(self) -> dict[str, dict[str, int]]:
+        """Count what could not be done, by sync and state."""
+        counts: dict[str, dict[str, int]] = {}
+        if self.version() is not None:
+            name = self.warehouse.name(SCHEMA, push_tables.REJECTED.name)
+            found = self.warehouse.query(f"SELECT sync, state, count(*) AS n FROM {name} GROUP BY sync, state")
+            for row in found.to_pylist():
+                counts.setdefault(row["sync"], {})[row["state"]] = row["n"]
+        return counts
 
     def cursor(self, portal_id: int, stream: str) -> Cursor | None:
         """Give how far a stream has been read, None where it never was."""

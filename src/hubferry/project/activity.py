@@ -1,0 +1,110 @@
+"""What ran lately, by stream and by sync: what an overview shows at a glance."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from hubferry.config.model import Project as ProjectFiles
+from hubferry.project.plans import PlanInfo, Plans
+from hubferry.state.store import Run, StateReader, StreamRun
+
+PLANS_LOOKED_AT = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamActivity:
+    """One chosen stream: its last runs, oldest first, and how far it is read."""
+
+    name: str
+    runs: tuple[StreamRun, ...] = ()
+    equal_as_of: datetime | None = None
+    """The table is equal to HubSpot as of this time; None: it was never read to its end."""
+
+    @property
+    def last(self) -> StreamRun | None:
+        """Give the last run."""
+        return self.runs[-1] if self.runs else None
+
+    @property
+    def written(self) -> list[int]:
+        """Give the rows that each run wrote."""
+        return [each.inserted + each.updated + each.deleted for each in self.runs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncActivity:
+    """One sync: its last plans and runs, newest first, and what could not be done."""
+
+    name: str
+    object: str
+    mode: str
+    source: str
+    plans: tuple[PlanInfo, ...] = ()
+    runs: tuple[Run, ...] = ()
+    rejected: Mapping[str, int]
+    """State -> how many rows, columns and links are in it."""
+
+    @property
+    def applied(self) -> list[int]:
+        """Give the rows and links that each run wrote to HubSpot, oldest first."""
+        wrote = [run for run in reversed(self.runs) if run.kind != "plan"]
+        return [run.counts.get("rows_applied", 0) + run.counts.get("links_applied", 0) for run in wrote]
+
+    @property
+    def not_done(self) -> int:
+        """Count what could not be done."""
+        return sum(self.rejected.values())
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Reads the runs of a project's streams and syncs."""
+
+    files: ProjectFiles
+    state: StateReader
+
+    def streams(self, *, runs: int = 20) -> tuple[StreamActivity, ...]:
+        """Give every chosen stream with its last runs."""
+        found: defaultdict[str, list[StreamRun]] = defaultdict(list)
+        for each in self.state.latest_stream_runs(runs):
+            found[each.stream].append(each)
+        cursors = self._cursors()
+        return tuple(
+            StreamActivity(name=name, runs=tuple(found[name]), equal_as_of=cursors.get(name))
+            for name in self.files.file.pull.streams
+        )
+
+    def stream(self, name: str, *, runs: int = 50) -> StreamActivity:
+        """Give one stream with its last runs."""
+        found = tuple(each for each in self.state.latest_stream_runs(runs, stream=name))
+        return StreamActivity(name=name, runs=found, equal_as_of=self._cursors().get(name))
+
+    def syncs(self) -> tuple[SyncActivity, ...]:
+        """Give every sync with its last plans and runs."""
+        plans, runs = Plans(self.state).latest(PLANS_LOOKED_AT), self.state.runs(PLANS_LOOKED_AT)
+        rejected = self.state.rejected_counts()
+        owners = {each.id: each.plan.syncs for each in plans}
+        return tuple(
+            SyncActivity(
+                name=name,
+                object=sync.block.object_,
+                mode=sync.block.mode,
+                source=sync.block.source or "a query",
+                plans=tuple(each for each in plans if name in each.plan.syncs),
+                runs=tuple(run for run in runs if name in _syncs_of(run, owners)),
+                rejected=rejected.get(name, {}),
+            )
+            for name, sync in self.files.syncs.items()
+        )
+
+    def _cursors(self) -> dict[str, datetime | None]:
+        portals = {run.portal_id for run in self.state.runs(200)}
+        return {name: each.value for portal in portals for name, each in self.state.cursors(portal).items()}
+
+
+def _syncs_of(run: Run, owners: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    named = run.detail.get("syncs")
+    return tuple(named) if named else owners.get(str(run.detail.get("plan", "")), ())

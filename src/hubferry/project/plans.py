@@ -1,0 +1,150 @@
+"""Stored plans for who looks at them: a page of steps at a time, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from hubferry.push.advice import render_advice
+from hubferry.push.draft import load_step
+from hubferry.push.plan import Plan, PlannedStep
+from hubferry.state.plans import PlanReader, StoredPlan
+from hubferry.state.store import Run, StateReader
+
+PAGE_STEPS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanInfo:
+    """One stored plan, in short."""
+
+    id: str
+    state: str
+    created_at: datetime
+    plan: Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepPage:
+    """Some steps of a plan in order, and the number after which the next page begins (None: this is the last)."""
+
+    steps: tuple[PlannedStep, ...]
+    next: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """One step and what became of it."""
+
+    planned: PlannedStep
+    state: str
+    record_id: str | None
+    reason: str | None
+
+    @property
+    def advice(self) -> str:
+        """Say what to do about it."""
+        said = getattr(self.planned.step, "advice", "")
+        return said or (render_advice(self.reason) if self.state == "rejected" and self.reason else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """Why steps did not end as applied: the reason, how many it stopped, and what to do."""
+
+    reason: str
+    count: int
+    advice: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """What became of a plan's steps: all states in numbers, of one state its causes and a page of steps."""
+
+    state: str
+    counts: dict[str, int]
+    causes: tuple[Cause, ...]
+    results: tuple[StepResult, ...]
+    next: int | None = None
+
+
+@dataclass(frozen=True)
+class Plans:
+    """Reads stored plans."""
+
+    state: StateReader
+
+    def latest(self, limit: int = 20) -> tuple[PlanInfo, ...]:
+        """Give the latest finished plans, newest first."""
+        return tuple(_plan_info(each) for each in self._reader.query_latest(limit)) if self.state.version() else ()
+
+    def of_run(self, run: Run) -> PlanInfo | None:
+        """Give the plan that a run made or applied."""
+        stored = self._reader.query_plan(str(run.detail.get("plan") or f"plan-{run.run_id}"))
+        return _plan_info(stored) if stored is not None and stored.state != "drafting" else None
+
+    def count_kinds(self, plan_id: str) -> dict[tuple[str, str], int]:
+        """Count the steps of a plan, by sync and kind."""
+        return self._reader.count_kinds(plan_id)
+
+    def count_states(self, plan_id: str) -> dict[str, int]:
+        """Count what became of a plan's steps."""
+        counts: dict[str, int] = {}
+        for state, _, number in self._reader.count_reasons(plan_id):
+            counts[state] = counts.get(state, 0) + number
+        return counts
+
+    def page(
+        self,
+        plan_id: str,
+        *,
+        kinds: Sequence[str] = (),
+        sync: str | None = None,
+        search: str = "",
+        after: int = 0,
+        limit: int = PAGE_STEPS,
+    ) -> StepPage:
+        """Give a page of a plan's steps; `search`: those whose row key begins with it, or whose record has that id."""
+        found = self._reader.query_steps_after(
+            plan_id, kinds=kinds, sync=sync, search=search, after=after, limit=limit + 1
+        )
+        steps = tuple(PlannedStep(each.number, each.sync, load_step(each)) for each in found[:limit])
+        return StepPage(steps=steps, next=steps[-1].number if len(found) > limit else None)
+
+    def outcomes(self, plan_id: str, state: str, *, after: int = 0, limit: int = PAGE_STEPS) -> Outcomes:
+        """Give what became of a plan's steps, a page of those that came to one state."""
+        reasons = self._reader.count_reasons(plan_id)
+        found = self._reader.query_results(plan_id, state, after=after, limit=limit + 1)
+        results = tuple(
+            StepResult(
+                planned=PlannedStep(step.number, step.sync, load_step(step)),
+                state=row.state,
+                record_id=row.record_id,
+                reason=row.reason,
+            )
+            for step, row in found[:limit]
+        )
+        advice = {each.reason: each.advice for each in reversed(results)}
+        return Outcomes(
+            state=state,
+            counts=self.count_states(plan_id),
+            causes=tuple(
+                Cause(reason=why, count=number, advice=advice.get(why) or render_advice(why))
+                for found_state, why, number in reasons
+                if found_state == state and why
+            ),
+            results=results,
+            next=results[-1].planned.number if len(found) > limit else None,
+        )
+
+    @property
+    def _reader(self) -> PlanReader:
+        return PlanReader(self.state.warehouse)
+
+
+def _plan_info(stored: StoredPlan) -> PlanInfo:
+    plan = msgspec.structs.replace(msgspec.json.decode(stored.header, type=Plan), state=stored.state)
+    return PlanInfo(id=stored.plan_id, state=stored.state, created_at=stored.created_at, plan=plan)

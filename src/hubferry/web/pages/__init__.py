@@ -1,0 +1,8 @@
+"""One module a page: a context dataclass, and the functions that make it."""
+
+from __future__ import annotations
+
+from hubferry.web.pages import check, live, overview, plan, rejected, runs, stream, streams, syncs
+
+PAGES = (overview, check, streams, stream, syncs, plan, rejected, runs, live)
+"""Every page; each adds its addresses."""

@@ -1,0 +1,87 @@
+"""What ran, newest first, and what one run did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hubferry.project import Outcomes, PlanInfo, Run, StreamRun
+from hubferry.web.live import LiveRun
+from hubferry.web.routing import Routes
+from hubferry.web.visit import Answer, Page, Visit
+
+PAGE = 50
+STATES = ("applied", "rejected", "unknown", "skipped")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunsPage:
+    """Some runs, newest first."""
+
+    runs: Sequence[Run]
+    next: str | None
+    live: Sequence[LiveRun]
+    title: str = "Runs"
+    section: str = "runs"
+    command: str = "hubferry runs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPage:
+    """One run: of a pull its streams; of a push its results by state."""
+
+    run: Run
+    streams: Sequence[StreamRun]
+    plan: PlanInfo | None = None
+    outcomes: Outcomes | None = None
+    tab: str = "applied"
+    section: str = "runs"
+
+    @property
+    def title(self) -> str:
+        """Name the run."""
+        return f"{self.run.kind.capitalize()} {self.run.run_id}"
+
+    @property
+    def command(self) -> str:
+        """Give the command that does the same."""
+        return f"hubferry show {self.run.run_id}"
+
+    @property
+    def length(self) -> float | None:
+        """Give how long it took."""
+        return (self.run.finished_at - self.run.started_at).total_seconds() if self.run.finished_at else None
+
+
+def show_all(visit: Visit) -> Answer:
+    """List the runs."""
+    before = visit.query.get("before") or None
+    found = visit.project.runs(PAGE + 1, before=before)
+    following = found[PAGE - 1].run_id if len(found) > PAGE else None
+    return Page("runs.html", RunsPage(runs=found[:PAGE], next=following, live=visit.site.runs.running))
+
+
+def show(visit: Visit) -> Answer:
+    """Show one run."""
+    project = visit.project
+    with project.session():
+        run, streams = project.show(visit.path["run"])
+        plan = project.plans.of_run(run)
+        tab = visit.query.get("tab", "")
+        after = visit.query.get("after") or "0"
+        outcomes = None
+        if plan is not None and run.kind in {"apply", "push"}:
+            counts = project.plans.count_states(plan.id)
+            tab = (
+                tab
+                if tab in STATES
+                else next((name for name in ("rejected", "unknown") if counts.get(name)), "applied")
+            )
+            outcomes = project.plans.outcomes(plan.id, tab, after=int(after) if after.isdecimal() else 0)
+    return Page("run.html", RunPage(run=run, streams=streams, plan=plan, outcomes=outcomes, tab=tab or "applied"))
+
+
+def register(routes: Routes) -> None:
+    """Add these pages."""
+    routes.get("/runs", show_all)
+    routes.get("/runs/{run}", show)

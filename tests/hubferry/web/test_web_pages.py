@@ -1,0 +1,180 @@
+"""Each page over HTTP: what it shows, the command that does the same, and what it weighs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from web_world import World, addresses_in, running_world
+
+from hubferry.cli.demo import source
+
+STATIC = Path(__file__).parents[3] / "src" / "hubferry" / "web" / "static"
+FIRST_PAINT = 150_000
+PAGES = {
+    "/": ("Equal to HubSpot as of", "hubferry status"),
+    "/check": ("Asking HubSpot", "hubferry check"),
+    "/streams": ("Pull what is picked", "hubferry streams"),
+    "/streams/contacts": ("Live records", "hubferry pull --select contacts"),
+    "/streams/contacts?tab=columns": ("Label in HubSpot", "hubferry pull --select contacts"),
+    "/streams/contacts?tab=rows": ("@", "hubferry pull --select contacts"),
+    "/streams/contacts?tab=unparsed": ("Every value fits", "hubferry pull --select contacts"),
+    "/streams/tickets": ("Never pulled", "hubferry pull --select tickets"),
+    "/syncs": ("analytics.contacts", "hubferry push"),
+    "/syncs/contacts": ("match: email", "hubferry plan contacts"),
+    "/runs": ("Started (UTC)", "hubferry runs"),
+    "/rejected": ("of type string", "hubferry rejected contacts"),
+}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_shows_what_it_is_for_and_the_command_that_does_the_same(world: World, path: str) -> None:
+    says, command = PAGES[path]
+
+    answer = world.visitor.get(path)
+
+    assert answer.status == 200
+    assert says in answer.text
+    assert f"{command} --project {world.folder}" in answer.text
+
+
+def all_addresses(world: World) -> set[str]:
+    """Follow every link of ours from the overview."""
+    seen: set[str] = set()
+    waiting = ["/", f"/plans/{world.plan_id}", f"/runs/{world.latest('apply')}", f"/runs/{world.latest('pull')}"]
+    while waiting and len(seen) < 150:
+        path = waiting.pop()
+        if path in seen or path.startswith("/static") or path.endswith(("/settings", "/edit", "/new")):
+            continue
+        seen.add(path)
+        answer = world.visitor.get(path)
+        if answer.status == 405:
+            continue
+        assert answer.status == 200, f"{path}: {answer.text[:400]}"
+        waiting += [
+            each for each in addresses_in(answer.text) if "/rows/" not in each or not any("/rows/" in s for s in seen)
+        ]
+    return seen
+
+
+def test_no_link_leads_nowhere(world: World) -> None:
+    assert len(all_addresses(world)) > 25
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_first_paint_is_light_and_needs_no_inline_script_or_style(world: World, path: str) -> None:
+    html = world.visitor.get(path).text
+    files = re.findall(r'(?:src|href)="/static/([^"]+)"', html)
+
+    assert len(html) + sum((STATIC / name).stat().st_size for name in set(files)) < FIRST_PAINT
+    assert not re.search(r"<script(?! src)|<style|\sstyle=|\son[a-z]+=|javascript:|https?://(?!127\.0\.0\.1)", html)
+
+
+def test_check_names_what_it_found(world: World) -> None:
+    text = world.visitor.get("/check/results").text
+
+    assert "portal 62515" in text
+    assert "stream contacts" in text
+    assert "sync contacts" in text
+
+
+def test_the_quota_is_told(world: World) -> None:
+    assert "left of" in world.visitor.get("/overview/quota").text
+
+
+def test_a_run_shows_results_by_state_and_each_refusal_with_a_fix(world: World) -> None:
+    run = world.latest("apply")
+
+    applied = world.visitor.get(f"/runs/{run}?tab=applied").text
+    plan = world.visitor.get(f"/plans/{world.plan_id}?kind=invalid").text
+
+    assert "becomes" in applied
+    assert "ABDUCTED" in plan or "option" in plan
+
+
+def test_a_plan_is_filtered_by_kind_and_row(world: World) -> None:
+    everything = world.visitor.get(f"/plans/{world.plan_id}").text
+    creates = world.visitor.get(f"/plans/{world.plan_id}?kind=create").text
+    one = world.visitor.get(f"/plans/{world.plan_id}?search=D-0000001").text
+
+    assert "D-0000001" in everything
+    assert ("D-0000002" in creates, "Ferry captain" in creates) == (True, False)
+    assert ("D-0000001" in one, "D-0000002" in one.partition('id="steps"')[2].partition("⇄")[0]) == (True, False)
+
+
+def test_rows_are_paged_by_key_without_gap_or_repeat(world: World) -> None:
+    path, keys = "/streams/contacts?tab=rows&column=email", []
+    for _ in range(10):
+        html = world.visitor.get(path).text
+        keys += re.findall(r'href="/streams/contacts/rows/(\d+)"', html)
+        following = re.search(r'rel="next" href="([^"]+)"', html)
+        if not following:
+            break
+        path = "/streams/contacts" + following[1].replace("&amp;", "&")
+    expected = world.project.query("SELECT id FROM hubspot.contacts ORDER BY id")["id"].to_pylist()
+
+    assert keys == expected
+
+
+def test_columns_are_found_by_label_and_show_how_full_they_are(world: World) -> None:
+    html = world.visitor.get("/streams/contacts/fill?search=job%20title").text
+
+    assert "jobtitle" in html
+    assert "firstname" not in html
+    assert " %" in html
+
+
+def test_a_broken_file_is_told_with_its_line_and_mended_without_a_restart(tmp_path: Path) -> None:
+    with running_world(tmp_path, pulled=False) as world:
+        file = tmp_path / "syncs" / "contacts.yml"
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("object: contacts", "objekt: contacts"), encoding="utf-8")
+        broken = world.visitor.get("/")
+        file.write_text(text, encoding="utf-8")
+
+        assert (broken.status, "syncs/contacts.yml:4" in broken.text) == (400, True)
+        assert world.visitor.get("/").status == 200
+
+
+def test_an_empty_project_says_what_to_do_first(tmp_path: Path) -> None:
+    with running_world(tmp_path, pulled=False) as world:
+        overview = world.visitor.get("/").text
+
+        assert "Pull for the first time" in overview
+        assert "Nothing has run yet" in world.visitor.get("/runs").text
+        assert "There is no table yet" in world.visitor.get("/streams/contacts?tab=rows").text
+
+
+def test_pull_plan_and_apply_run_from_the_page(tmp_path: Path) -> None:
+    with running_world(tmp_path, contacts=20, pulled=False) as world:
+        visitor = world.visitor
+        pulled = visitor.follow(visitor.post("/pull", [("stream", "contacts"), ("stream", "companies")]))
+        source.write_source(tmp_path / "warehouse.duckdb", "hubspot")
+        plan = visitor.follow(visitor.post("/plans", [("sync", "contacts")]))
+        plan_id = next(each.id for each in world.project.plans.latest())
+        applied = visitor.follow(visitor.post(f"/plans/{plan_id}/apply", [("approved", "yes")]))
+
+        assert "contacts" in pulled.text
+        assert "Apply to HubSpot" in plan.text
+        assert "Applied" in applied.text
+        assert world.project.plans.count_states(plan_id)["applied"] > 0
+
+
+def test_a_plan_that_was_not_approved_is_not_applied(world: World) -> None:
+    answer = world.visitor.post(f"/plans/{world.plan_id}/apply")
+
+    assert answer.status == 400
+    assert not world.server.site.runs.running
+
+
+def test_progress_comes_as_events_until_the_run_is_over(tmp_path: Path) -> None:
+    with running_world(tmp_path, contacts=20, pulled=False) as world:
+        address = world.visitor.post("/pull", [("stream", "contacts")]).headers["Location"]
+
+        events = world.visitor.get(f"{address}/events")
+
+        assert events.headers["Content-Type"].startswith("text/event-stream")
+        assert "event: progress" in events.text
+        assert events.text.rstrip().splitlines()[-2:][0] == "event: over"
+        assert "calls/s" in events.text
