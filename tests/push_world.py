@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from hubferry.clock import SystemClock
 from hubferry.config.model import Sync, SyncBlock
@@ -65,6 +66,20 @@ class World:
         with duckdb.connect(str(self.path)) as connection:
             for row in rows:
                 connection.execute(f"INSERT INTO main.people VALUES ({', '.join('?' * len(row))})", list(row))
+
+    def write_project(self) -> Path:
+        """Write the world as a project's files, for the command line; the token stands in HUBSPOT_TOKEN."""
+        folder = self.path.parent
+        block = {"base_url": self.portal.base_url, "token": "${HUBSPOT_TOKEN}"}
+        files = {"hubferry.yml": {"hubspot": block, "warehouse": {"duckdb": {"path": self.path.name}}}}
+        files |= {
+            f"syncs/{sync.name}.yml": sync.block.model_dump(mode="json", by_alias=True, exclude_unset=True)
+            for sync in self.syncs
+        }
+        (folder / "syncs").mkdir(exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_text(yaml.safe_dump(content))
+        return folder
 
     def plan(self, *, full: bool = True) -> Plan:
         with self.warehouse.session():  # or the file is opened for every transaction, which is slow

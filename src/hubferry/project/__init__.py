@@ -31,6 +31,7 @@ from hubferry.push.steps import (
     TypeRef,
     UpdateRecord,
 )
+from hubferry.push.verify import Finding, VerifyReport
 from hubferry.state.jobs import Job
 from hubferry.state.store import Run, StreamRun
 
@@ -45,6 +46,7 @@ __all__ = [
     "CreateLabel",
     "CreateRecord",
     "End",
+    "Finding",
     "GuardVerdict",
     "HoldLinks",
     "HoldRow",
@@ -79,4 +81,5 @@ __all__ = [
     "TableColumn",
     "TypeRef",
     "UpdateRecord",
+    "VerifyReport",
 ]

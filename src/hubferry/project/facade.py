@@ -32,6 +32,7 @@ from hubferry.push import planfile, rejected
 from hubferry.push.apply import PushReport, apply_plan, run_push
 from hubferry.push.plan import Plan, PlannedStep, build_plan, query_plan, query_steps
 from hubferry.push.rejected import Rejected
+from hubferry.push.verify import VerifyReport, verify_sync
 from hubferry.state import jobs
 from hubferry.state.jobs import Job
 from hubferry.state.store import Run, StateStore, StreamRun
@@ -328,6 +329,10 @@ class Project:
 
     def _token(self) -> Secret:
         return load.resolve_token(self.files, self._environ)
+
+    def verify(self, sync: str, *, recorded: bool = True, progress: Progress = _QUIET) -> VerifyReport:
+        """Read back everything that a sync wrote and compare it; `recorded`: as a run of its own."""
+        return verify_sync(self._sync(sync), client=self.client, state=self.state, recorded=recorded, progress=progress)
 
     def _sync(self, name: str) -> Sync:
         if not self.files.syncs:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from hubferry.state.ledger import Stamp
+from hubferry.state.ledger import KEYS_PER_QUERY, Stamp
 from hubferry.state.push_tables import JOURNAL, PLAN_STEPS, PLANS, REJECTED
 from hubferry.state.tables import SCHEMA
 from hubferry.warehouse.arrow import table_from_rows
@@ -180,6 +180,18 @@ class PlanReader:
             (row["plan_id"], _stored_step(row), row["written_at"])
             for row in self.warehouse.query(sql, [portal_id, INTENDED]).to_pylist()
         ]
+
+    def query_applied(self, portal_id: int, sync: str, row_keys: Collection[str]) -> Iterator[StoredStep]:
+        """Give the steps that were applied for these rows of a sync, older ones first."""
+        ordered = sorted(row_keys)
+        for start in range(0, len(ordered), KEYS_PER_QUERY):
+            chunk = ordered[start : start + KEYS_PER_QUERY]
+            sql = (
+                f"SELECT s.* FROM {self._journal} j JOIN {self._steps} s ON s.plan_id = j.plan_id AND s.number = j.number"
+                " WHERE j.portal_id = ? AND j.sync = ? AND j.state = 'applied'"
+                f" AND j.row_key IN ({', '.join('?' * len(chunk))}) ORDER BY j.written_at, j.plan_id, j.number"
+            )
+            yield from map(_stored_step, self.warehouse.query(sql, [portal_id, sync, *chunk]).to_pylist())
 
     def query_outcomes(self, plan_id: str) -> Counter[tuple[str, str, str, str]]:
         """Count the steps of a plan by sync, kind, row and state (`pending` where the journal has none)."""

@@ -1,0 +1,85 @@
+"""`hubferry verify` and `drift`: is what was written there?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit
+from hubferry.cli.output import Output
+from hubferry.cli.progress import show_progress
+from hubferry.cli.session import open_project
+from hubferry.errors import UsageError
+
+if TYPE_CHECKING:
+    from hubferry.project import Project, VerifyReport
+
+Syncs = Annotated[list[str] | None, typer.Argument(metavar="[SYNC]...", help="Syncs by name.")]
+
+
+def verify(
+    sync: Syncs = None,
+    pushed: Annotated[
+        list[str] | None, typer.Option("--push", metavar="SYNC", help="A sync, where a stream has the same name.")
+    ] = None,
+    limit: Limit = 100,
+    project: Folder = HERE,
+    env: Environment = None,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> int:
+    """Read back what a sync wrote, and say what is otherwise.
+
+    Every record and link is read by id: equal, normalised, ignored by HubSpot, or changed since, and by whom.
+    """
+    out = Output("verify", output, quiet)
+    with open_project(project, env) as opened:
+        return _verify(out, opened, [*(sync or ()), *(pushed or ())], limit, recorded=True)
+
+
+def drift(
+    sync: Syncs = None,
+    limit: Limit = 100,
+    project: Folder = HERE,
+    env: Environment = None,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> int:
+    """Say what became different in HubSpot since the last push.
+
+    The same comparison as verify, without a run: nothing is recorded.
+    """
+    out = Output("drift", output, quiet)
+    with open_project(project, env) as opened:
+        return _verify(out, opened, sync or (), limit, recorded=False)
+
+
+def _verify(out: Output, project: Project, syncs: list[str] | tuple[str, ...], limit: int, *, recorded: bool) -> int:
+    if not syncs:
+        raise UsageError(f"name a sync: hubferry {out.command} SYNC. Known: {', '.join(project.sync_names) or 'none'}.")
+    with show_progress(out) as progress:
+        reports = [project.verify(name, recorded=recorded, progress=progress) for name in syncs]
+    for report in reports:
+        _show(out, report, limit)
+    out.result([{**vars(report), "exit_code": report.exit_code} for report in reports])
+    return max(report.exit_code for report in reports)
+
+
+def _show(out: Output, report: VerifyReport, limit: int) -> None:
+    out.line(f"{report.sync}: {report.records:,} records read back in {report.calls:,} calls")
+    for kind, counts in (("values", report.values), ("links", report.links)):
+        if counts:
+            out.line(f"  {kind}: " + ", ".join(f"{number:,} {name}" for name, number in sorted(counts.items())))
+    for each in report.findings[:limit]:
+        who = f", by {each.by} at {each.at}" if each.by else ""
+        out.line(f"  {each.object} {each.record_id}  row {each.row_key}  {each.what}: {each.verdict}{who}")
+        out.line(f"    sent {each.sent!r}, HubSpot has {each.now!r}")
+    if len(report.findings) > limit:
+        out.line(f"  ... and more: --limit {len(report.findings)}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command(epilog="Example: hubferry verify contacts")(verify)
+    app.command(epilog="Example: hubferry drift contacts --output json")(drift)

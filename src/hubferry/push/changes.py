@@ -1,0 +1,42 @@
+"""Who changed a property last, read from HubSpot's history of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hubferry.hubspot.client import Client
+from hubferry.hubspot.readers.history import fetch_history
+
+
+@dataclass(frozen=True)
+class Version:
+    """One value that a property had: since when, and who wrote it, as far as HubSpot tells."""
+
+    value: str | None
+    at: str
+    source: str
+    by: str
+
+
+def fetch_versions(
+    client: Client, object_name: str, ids: Collection[str], properties: Collection[str]
+) -> dict[tuple[str, str], tuple[Version, ...]]:
+    """Give every version HubSpot keeps of these properties, newest first, by record id and property; 50 records a call."""
+    found: dict[tuple[str, str], tuple[Version, ...]] = {}
+    if not ids or not properties:
+        return found
+    for records in fetch_history(client, object_name, sorted(ids), sorted(properties)):
+        for record in records:
+            for name, versions in (record.get("propertiesWithHistory") or {}).items():
+                found[str(record["id"]), name] = tuple(_version(each) for each in versions)
+    return found
+
+
+def _version(each: Mapping[str, Any]) -> Version:
+    source = str(each.get("sourceType") or "unknown")
+    detail = each.get("sourceLabel") or each.get("sourceId") or ""
+    user = f"userId:{each['updatedByUserId']}" if each.get("updatedByUserId") else ""
+    by = " ".join(dict.fromkeys(filter(None, (source, str(detail), user))))
+    return Version(each.get("value"), str(each.get("timestamp") or ""), source, by)
