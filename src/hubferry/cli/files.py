@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,13 @@ def init(
     )
     out.line(f"\nNext: {first}, then\n  hubferry check{where}\n  hubferry pull{where}")
     out.result({"folder": str(folder), "files": list(files)})
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, in place of one that is there."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        path.chmod(0o600)
+        file.write(text)
 
 
 def register(app: typer.Typer) -> None:

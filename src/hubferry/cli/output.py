@@ -48,11 +48,12 @@ class Output:
             sys.stdout.write(render_json({"ok": True, "command": self.command, "data": data}) + "\n")
 
 
-def render_json(value: object) -> str:
+def render_json(value: object, *, indent: int = 0) -> str:
     """Give a value of ours as JSON text."""
     import msgspec  # noqa: PLC0415  start-up: most calls show text
 
-    return msgspec.json.encode(value, enc_hook=_encode).decode()
+    encoded = msgspec.json.encode(value, enc_hook=_encode)
+    return (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
 
 
 def render_error(error: HubferryError) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hubferry.cli.files import write_private
 from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit
-from hubferry.cli.output import Output
+from hubferry.cli.output import Output, render_json
 from hubferry.cli.session import open_project
 
 
@@ -66,7 +68,40 @@ def show(
     out.result({"run": found, "streams": streams})
 
 
+def doctor(
+    file: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="The file to write; only you can read it.")
+    ] = Path("hubferry-doctor.json"),
+    project: Folder = HERE,
+    env: Environment = None,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> None:
+    """Write what somebody who helps needs to know.
+
+    Versions, settings, what `check` says, the latest runs. No secret and no value of a record: look before you send it.
+    """
+    out = Output("doctor", output, quiet)
+    with open_project(project, env) as opened:
+        found = opened.diagnose()
+        text = opened.hide_secrets(render_json(found, indent=2))
+    write_private(file, text + "\n")
+    failed = (
+        [each["name"] for each in found.check["items"] if each["passed"] is False]
+        if isinstance(found.check, dict)
+        else []
+    )
+    out.line(
+        f"wrote {file}: {len(found.runs)} runs, {len(found.syncs)} syncs"
+        + (f"; not right: {', '.join(failed)}" if failed else "")
+    )
+    if isinstance(found.check, str):
+        out.line(found.check)
+    out.result({"file": str(file), "not_right": failed})
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command(epilog="Example: hubferry runs --limit 5")(runs)
     app.command(epilog="Example: hubferry show latest")(show)
+    app.command(epilog="Example: hubferry doctor --out report.json")(doctor)

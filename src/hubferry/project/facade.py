@@ -20,9 +20,10 @@ from hubferry.config.model import Sync
 from hubferry.errors import ConfigError, RunError, UnknownNameError
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
-from hubferry.project import checks
+from hubferry.project import checks, diagnosis
 from hubferry.project.activity import Activity
 from hubferry.project.calls import Calls, build_calls
+from hubferry.project.diagnosis import Diagnosis
 from hubferry.project.plans import Plans
 from hubferry.project.sync_files import SyncFiles
 from hubferry.project.tables import Tables
@@ -184,6 +185,14 @@ class Project:
     def check(self) -> CheckReport:
         """Ask portal and warehouse whether everything the project chose can be done; name each missing scope."""
         return checks.check(self.files, client=lambda: self.client, warehouse=self.warehouse)
+
+    def diagnose(self) -> Diagnosis:
+        """Give what somebody who helps needs to know: no secret, and no value of a record."""
+        return diagnosis.build_diagnosis(self.files, self.state, self.check)
+
+    def hide_secrets(self, text: str) -> str:
+        """Give a text without the secrets that this project refers to."""
+        return diagnosis.hide_secrets(text, self._environ, self.files)
 
     def streams(self, *, ask_portal: bool = True) -> tuple[StreamInfo, ...]:
         """Give every stream; with `ask_portal`, whether the token may read it."""

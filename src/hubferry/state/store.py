@@ -145,6 +145,12 @@ class StateReader:
         """Give who holds, or held last, a portal."""
         return query_holder(self.warehouse, self.warehouse, portal_id) if self.version() else None
 
+    def counts(self) -> dict[str, int]:
+        """Give how many rows each of hubferry's own tables has."""
+        there = [table for table in ALL_TABLES if self.warehouse.query_columns(SCHEMA, table.name)]
+        sums = (f"SELECT count(*) AS n FROM {self.warehouse.name(SCHEMA, table.name)}" for table in there)
+        return {table.name: self.warehouse.query(sql)["n"][0].as_py() for table, sql in zip(there, sums, strict=True)}
+
     def _query(self, table: StateTable, rest: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
         if table.name not in self._found:
             if not self.warehouse.query_columns(SCHEMA, table.name):
