@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -21,6 +22,9 @@ def serve(
     once: Annotated[
         bool, typer.Option("--once", help="Run what is due now, and end: for a scheduler that starts containers.")
     ] = False,
+    metrics_port: Annotated[
+        int | None, typer.Option(metavar="N", min=0, max=65535, help="Answer OpenMetrics scrapes there, on 127.0.0.1.")
+    ] = None,
     project: Folder = HERE,
     env: Environment = None,
     output: AsFormat = "text",
@@ -31,6 +35,7 @@ def serve(
     One job at a time; what was missed while nobody served runs once. Alerts tell of states that change.
     Edits of the files hold from the next run on. SIGTERM and Ctrl-C end it at a safe point.
     """
+    from hubferry.serve.metrics import serve_metrics  # noqa: PLC0415  start-up
     from hubferry.serve.service import Service, schedules  # noqa: PLC0415  start-up
 
     out = Output("serve", output, quiet)
@@ -50,13 +55,17 @@ def serve(
     )
     for name, each in named.items():
         out.note(f"{name}: after {each.after}" if each.after else f"{name}: {each.cron} ({each.timezone})")
-    if once:
-        service.step()
-    else:
-        stopped: list[int] = []
-        signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
-        signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
-        service.run(stopping=lambda: bool(stopped))
+    with ExitStack() as opened_too:
+        if metrics_port is not None:
+            port = opened_too.enter_context(serve_metrics(service.open_project, metrics_port))
+            out.note(f"metrics: http://127.0.0.1:{port}/metrics")
+        if once:
+            service.step()
+        else:
+            stopped: list[int] = []
+            signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
+            signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
+            service.run(stopping=lambda: bool(stopped))
     with open_project(project, env) as opened:
         jobs = {name: row for name, row in opened.jobs().items() if name in named}
     out.result(list(jobs.values()))

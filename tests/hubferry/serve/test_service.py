@@ -19,10 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from aiosmtpd.controller import Controller
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from hubferry.errors import InterruptedRunError
 from hubferry.project import Project
+from hubferry.serve.metrics import serve_metrics
 from hubferry.serve.service import Service
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.server import Emulator
@@ -312,3 +315,25 @@ def test_a_mail_says_what_changed_and_where_to_look(world: World) -> None:
     assert len(box.mails) == 1
     assert "pull is partial, was done" in box.mails[0]["Subject"]
     assert "hubferry show" in box.mails[0].get_content()
+
+
+def test_a_scrape_tells_of_jobs_cursors_and_open_rows(world: World) -> None:
+    world.write(sync=SYNC.replace("ada@x.com", "no e-mail"))
+    world.pass_time()
+
+    with serve_metrics(world.open, 0) as port, urllib3.PoolManager() as pool:
+        accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+        text = pool.request("GET", f"http://127.0.0.1:{port}/metrics", headers=accept).data.decode()
+        pool.clear()
+
+    values = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert values["hubferry_readable",] == 1
+    assert values["hubferry_job_state", "partial", "people"] == 1
+    assert values["hubferry_job_state", "people", "done"] == 0
+    assert values["hubferry_job_done_seconds", "pull"] == pytest.approx(world.clock.time(), abs=60)
+    assert values["hubferry_stream_cursor_seconds", "contacts"] > 0
+    assert values["hubferry_sync_open_rows", "people"] == 1
