@@ -333,7 +333,7 @@ def test_a_scrape_tells_of_jobs_cursors_and_open_rows(world: World) -> None:
     }
     assert values["hubferry_readable",] == 1
     assert values["hubferry_job_state", "partial", "people"] == 1
-    assert values["hubferry_job_state", "people", "done"] == 0
+    assert values["hubferry_job_state", "done", "people"] == 0
     assert values["hubferry_job_done_seconds", "pull"] == pytest.approx(world.clock.time(), abs=60)
     assert values["hubferry_stream_cursor_seconds", "contacts"] > 0
     assert values["hubferry_sync_open_rows", "people"] == 1
