@@ -19,6 +19,7 @@ HubferryError
         StalePlanError
         PlanFileError
         GuardError
+        HeldError
     RunError
         PortalBusyError
         FencedError
@@ -197,6 +198,12 @@ class PlanFileError(PlanError):
 
 class GuardError(PlanError):
     """A plan exceeds the guards of its sync; nothing was written."""
+
+    exit_code = 3
+
+
+class HeldError(PlanError):
+    """A sync is on hold, by a person or by an undo; nothing was written."""
 
     exit_code = 3
 

@@ -29,10 +29,11 @@ from hubferry.project.sync_files import SyncFiles
 from hubferry.project.tables import Tables
 from hubferry.project.values import CheckReport, Status, StreamInfo
 from hubferry.pull.run import PullReport, run_pull
-from hubferry.push import planfile, rejected
+from hubferry.push import holds, planfile, rejected
 from hubferry.push.apply import PushReport, apply_plan, run_push
 from hubferry.push.plan import Plan, PlannedStep, build_plan, query_plan, query_steps
 from hubferry.push.rejected import Rejected
+from hubferry.push.undo import build_undo
 from hubferry.push.verify import VerifyReport, verify_sync
 from hubferry.state import jobs
 from hubferry.state.jobs import Job
@@ -317,7 +318,7 @@ class Project:
             client=self.client,
             warehouse=self.warehouse,
             state=self.state,
-            syncs=[self._sync(name) for name in stored.syncs],
+            syncs=[] if stored.undoes else [self._sync(name) for name in stored.syncs],
             wait_seconds=wait_seconds,
             progress=progress,
         )
@@ -338,6 +339,20 @@ class Project:
 
     def _token(self) -> Secret:
         return load.resolve_token(self.files, self._environ)
+
+    def undo(self, run_id: str, *, wait_seconds: float = 0) -> Plan:
+        """Store the inverse of a run as a plan; nothing is written to HubSpot before it is applied."""
+        return build_undo(
+            run_id, client=self.client, warehouse=self.warehouse, state=self.state, wait_seconds=wait_seconds
+        )
+
+    def hold(self, sync: str, *, reason: str = "") -> None:
+        """Keep a sync from being pushed until it is resumed."""
+        holds.hold_syncs([self._sync(sync).name], client=self.client, state=self.state, reason=reason)
+
+    def resume(self, sync: str) -> str | None:
+        """Let a sync go on; give why it was on hold, None where it was not."""
+        return holds.resume_syncs([sync], client=self.client, state=self.state).get(sync)
 
     def verify(self, sync: str, *, recorded: bool = True, progress: Progress = _QUIET) -> VerifyReport:
         """Read back everything that a sync wrote and compare it; `recorded`: as a run of its own."""

@@ -6,7 +6,7 @@ links. A run that dies in between leaves intents, which the next one looks up be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +14,7 @@ from itertools import islice
 import msgspec
 
 from hubferry.config.model import Sync
-from hubferry.errors import GuardError, PlanError, StalePlanError
+from hubferry.errors import GuardError, HeldError, PlanError, StalePlanError
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.push import reconcile
@@ -30,6 +30,7 @@ from hubferry.push.send_records import RecordSender
 from hubferry.push.steps import CreateLabel
 from hubferry.state import plans
 from hubferry.state.crash import crashpoint
+from hubferry.state.holds import merge_holds, query_holds
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import Stamp
 from hubferry.state.plans import INTENDED, PAGE, JournalRow, PlanReader, StoredStep
@@ -90,7 +91,9 @@ def apply_plan(
     plan = query_plan(state, plan_id)
     portal_id = _check_portal(plan, client)
     with _run("apply", state, portal_id, {"plan": plan_id}, wait_seconds) as (lease, counts):
-        _check_fresh(plan, [sync for sync in syncs if sync.name in plan.syncs], client, warehouse)
+        if plan.undoes is None:
+            check_not_held(warehouse, portal_id, plan.syncs)
+            _check_fresh(plan, [sync for sync in syncs if sync.name in plan.syncs], client, warehouse)
         report = _Applier(client, warehouse, state, lease, plan, progress or Quiet()).apply()
         counts.update(_render_counts(report))
     return report
@@ -111,6 +114,7 @@ def run_push(
     told = progress or Quiet()
     portal_id = fetch_account(client).portal_id
     detail = {"syncs": [sync.name for sync in syncs], "full": full}
+    check_not_held(warehouse, portal_id, [sync.name for sync in syncs])
     with _run("push", state, portal_id, detail, wait_seconds) as (lease, counts):
         plan = build_plan(
             syncs=syncs, client=client, warehouse=warehouse, state=state, full=full, lease=lease, progress=told
@@ -133,6 +137,16 @@ def _run(
         state.finish_run(run_id, end_state(error), counts, str(error) or type(error).__name__)
         raise
     state.finish_run(run_id, "done", counts)
+
+
+def check_not_held(warehouse: Warehouse, portal_id: int, syncs: Iterable[str]) -> None:
+    """Raise HeldError where one of these syncs is on hold."""
+    holds = query_holds(warehouse, portal_id)
+    for name in syncs:
+        if name in holds:
+            raise HeldError(
+                f"sync {name!r} is on hold: {holds[name]}. Nothing was written. To let it go on: hubferry resume {name}"
+            )
 
 
 def _check_portal(plan: Plan, client: Client) -> int:
@@ -209,7 +223,10 @@ class _Applier:
         invalid = list(reader.query_steps(self.plan.id, kinds=("invalid",)))
         older = [each for each in reader.query_startable(self.plan.portal_id) if each.plan_id != self.plan.id]
         with self.lease.transaction() as tx:
-            if stored is None or stored.state != "applying":
+            if self.plan.undoes is not None:
+                reason = f"run {self.plan.undoes} was undone by {self.lease.run_id}"
+                merge_holds(tx, self.plan.portal_id, self.plan.syncs, reason, stamp.at)
+            elif stored is None or stored.state != "applying":
                 start_rejected(tx, stamp, self.plan.syncs, invalid)
             for each in older:
                 if set(self.plan.syncs) & set(msgspec.json.decode(each.header, type=Plan).syncs):

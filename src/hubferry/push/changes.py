@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.readers.history import fetch_history
+from hubferry.push.observed import parse_moment
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,11 @@ class Version:
     at: str
     source: str
     by: str
+
+    @property
+    def moment(self) -> datetime | None:
+        """Give when it was written."""
+        return parse_moment(self.at)
 
 
 def fetch_versions(

@@ -310,7 +310,11 @@ def _ident(end: End) -> tuple[str, str]:
     return end.object, end.record_id if end.record_id is not None else f"+{end.sync}\0{end.row_key}"
 
 
-def pair_key(one: End, other: End) -> tuple[tuple[str, str], tuple[str, str]]:
+PairKey = tuple[tuple[str, str], tuple[str, str]]
+"""Two ends, each an object and an id, in an order of their own."""
+
+
+def pair_key(one: End, other: End) -> PairKey:
     """Give the same key for a pair from either end."""
     first, second = sorted((_ident(one), _ident(other)))
     return first, second

@@ -61,6 +61,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0
     """Of the lease it was made under: another run in between may have written what this plan looked at."""
     state: str = "ready"
+    undoes: str | None = None
+    """The run whose writes this plan takes back; None: it makes HubSpot equal to the sources."""
 
     @property
     def changes(self) -> int:
@@ -197,7 +199,7 @@ class _Planner:
         for planner in planners:
             planner.counts.links_owned = ledger.count_links(planner.mapping.name)
             planner.counts.check(planner.mapping.name)
-        applying = sum(_count_apply_calls(each) for each in counts.values())
+        applying = sum(count_apply_calls(each) for each in counts.values())
         return Plan(
             id=draft.plan_id,
             portal_id=self.lease.portal_id,
@@ -217,7 +219,8 @@ class _Planner:
         )
 
 
-def _count_apply_calls(counts: SyncCounts) -> int:
+def count_apply_calls(counts: SyncCounts) -> int:
+    """Give the calls that applying a plan takes, for one sync."""
     records = (counts.creates, counts.updates, counts.archives)
     writing = sum(count_calls(each, RECORDS_PER_CALL) for each in records)
     linking = count_calls(counts.links_added, LINKS_PER_CALL) + count_calls(counts.links_removed, REMOVALS_PER_CALL)

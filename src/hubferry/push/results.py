@@ -63,6 +63,8 @@ def record_results(warehouse: Warehouse, lease: Lease, stamp: Stamp, plan_id: st
         ledger.clear_hashes(tx, warehouse, stamp.portal_id, ((each.sync, each.step.row_key) for each in undone))
         for each in gone:
             ledger.delete_ledger(tx, stamp.portal_id, each.sync, [each.step.row_key])
+            if isinstance(each.step, ArchiveRecord):
+                ledger.delete_links_at(tx, stamp.portal_id, each.step.object, [each.step.record_id])
         ledger.delete_links(tx, stamp.portal_id, (row for each in results for row in each.released))
         ledger.merge_links(tx, stamp, unique_links(row for each in results for row in each.claims))
         plans.merge_rejected(tx, [rejected_row(stamp, each) for each in undone])

@@ -198,6 +198,17 @@ def _delete(tx: Transaction, table: Any, keys: Iterable[Mapping[str, object]]) -
         tx.delete(table, table_from_rows(table, rows).select(list(rows[0])))
 
 
+def delete_links_at(tx: Transaction, portal_id: int, object_name: str, record_ids: Iterable[str]) -> None:
+    """Forget the links of records that were archived: HubSpot shows them no more."""
+    ids = sorted(record_ids)
+    for end in ("from", "to"):
+        _delete(
+            tx,
+            LINKS.table,
+            ({"portal_id": portal_id, f"{end}_object": object_name, f"{end}_id": each} for each in ids),
+        )
+
+
 def follow_merges(
     tx: Transaction, warehouse: Warehouse, portal_id: int, object_name: str, survivors: Mapping[str, str]
 ) -> None:

@@ -181,6 +181,29 @@ class PlanReader:
             for row in self.warehouse.query(sql, [portal_id, INTENDED]).to_pylist()
         ]
 
+    def query_run(self, run_id: str, *, kinds: Sequence[str]) -> Iterator[tuple[StoredStep, str | None]]:
+        """Give the steps of these kinds that a run applied, in order, each with the record that was written."""
+        sql = (
+            f"SELECT s.*, j.record_id AS written_id FROM {self._journal} j"
+            f" JOIN {self._steps} s ON s.plan_id = j.plan_id AND s.number = j.number"
+            " WHERE j.run_id = ? AND j.state = 'applied'"
+            f" AND s.kind IN ({', '.join('?' * len(kinds))}) ORDER BY s.plan_id, s.number"
+        )
+        for batch in self.warehouse.query_batches(sql, [run_id, *kinds]):
+            for row in batch.to_pylist():
+                yield _stored_step(row), row["written_id"]
+
+    def query_later(self, run_id: str, portal_id: int) -> dict[tuple[str, str], str]:
+        """Give the rows (sync and key) that a later run wrote again, each with that run. Run ids ascend with time."""
+        sql = (
+            f"SELECT later.sync, later.row_key, max(later.run_id) AS run_id FROM {self._journal} later"
+            f" JOIN {self._journal} mine ON mine.sync = later.sync AND mine.row_key = later.row_key AND mine.run_id = ?"
+            " WHERE later.portal_id = ? AND later.state = 'applied' AND later.run_id > ? AND mine.state = 'applied'"
+            " GROUP BY later.sync, later.row_key"
+        )
+        found = self.warehouse.query(sql, [run_id, portal_id, run_id]).to_pylist()
+        return {(row["sync"], row["row_key"]): row["run_id"] for row in found}
+
     def query_applied(self, portal_id: int, sync: str, row_keys: Collection[str]) -> Iterator[StoredStep]:
         """Give the steps that were applied for these rows of a sync, older ones first."""
         ordered = sorted(row_keys)

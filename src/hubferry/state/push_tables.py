@@ -124,4 +124,16 @@ REJECTED = StateTable(
     key=("portal_id", "sync", "row_key", "detail"),
 )
 
-TABLES: tuple[StateTable, ...] = (JOURNAL, LEDGER, LINKS, PLANS, PLAN_STEPS, REJECTED)
+HOLDS = StateTable(
+    "holds",
+    "Syncs that push leaves alone until `hubferry resume`.",
+    (
+        _PORTAL,
+        _SYNC,
+        StateColumn("reason", "string", "why"),
+        StateColumn("held_at", "timestamp", "since when"),
+    ),
+    key=("portal_id", "sync"),
+)
+
+TABLES: tuple[StateTable, ...] = (HOLDS, JOURNAL, LEDGER, LINKS, PLANS, PLAN_STEPS, REJECTED)

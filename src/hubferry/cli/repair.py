@@ -1,0 +1,84 @@
+"""`hubferry undo`, `hold` and `resume`: take a run back, and keep a sync from running."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Wait
+from hubferry.cli.output import Output
+from hubferry.cli.progress import show_progress
+from hubferry.cli.push import show_plan, show_push
+from hubferry.cli.session import open_project
+
+SyncName = Annotated[str, typer.Argument(metavar="SYNC", help="A sync by name.")]
+
+
+def undo(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run of a push or apply, by its id.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Apply the inverse at once, without looking at it first.")] = False,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many steps of each kind to show.")] = 5,
+    wait: Wait = 0,
+    project: Folder = HERE,
+    env: Environment = None,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> int:
+    """Plan the inverse of a run; what somebody changed since stays.
+
+    Nothing is written until you apply it. Then its syncs are on hold until `hubferry resume`, or the next push would write
+    it all again.
+    """
+    out = Output("undo", output, quiet)
+    with open_project(project, env) as opened:
+        made = opened.undo(run, wait_seconds=wait)
+        show_plan(out, opened, made, limit=limit)
+        out.line("\nNo plan takes back e-mails that were sent and workflows that ran.")
+        if yes:
+            with show_progress(out) as progress:
+                report = opened.apply(made.id, wait_seconds=wait, progress=progress)
+            show_push(out, report)
+            return report.exit_code
+    target = made.id + ("" if project == HERE else f" --project {project}")
+    out.line(f"Nothing was written to HubSpot. To take the run back: hubferry apply {target}")
+    out.result(made)
+    return 0
+
+
+def hold(
+    sync: SyncName,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for those who wonder later.")] = "",
+    project: Folder = HERE,
+    env: Environment = None,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> None:
+    """Keep a sync from being pushed until it is resumed."""
+    out = Output("hold", output, quiet)
+    with open_project(project, env) as opened:
+        opened.hold(sync, reason=reason)
+    out.line(f"{sync} is on hold. To let it go on: hubferry resume {sync}")
+    out.result({"sync": sync, "held": True})
+
+
+def resume(
+    sync: SyncName,
+    project: Folder = HERE,
+    env: Environment = None,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> None:
+    """Let a sync go on that was on hold."""
+    out = Output("resume", output, quiet)
+    with open_project(project, env) as opened:
+        reason = opened.resume(sync)
+    out.line(f"{sync} goes on; it was on hold: {reason}." if reason else f"{sync} was not on hold.")
+    out.result({"sync": sync, "held": False, "reason": reason})
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command(epilog="Example: hubferry undo 20261123T101112345-ab12cd")(undo)
+    app.command(epilog="Example: hubferry hold contacts --reason 'names are wrong'")(hold)
+    app.command(epilog="Example: hubferry resume contacts")(resume)
