@@ -26,6 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--hard-values", action="store_true", help="some contacts have values that break careless readers")
     add("--hostile-names", action="store_true", help="contacts have properties whose names HubSpot would refuse")
     add("--import", dest="import_file", metavar="FILE", help="JSON lines whose records the portal has, and no others")
+    add("--faults", dest="faults_file", metavar="FILE", help="a JSON list of fault rules, in force from the start")
     add("--no-activity", action="store_true", help="records and links only: no activities, forms, lists, e-mail events")
     add("--seed", type=int, default=1, help="the same seed gives the same portal (default 1)")
     add("--db", help="SQLite file that keeps the portal; one that holds a portal is opened as it is (default: memory)")
@@ -71,6 +72,7 @@ def build_settings(options: argparse.Namespace) -> Settings:
         activity=not options.no_activity,
         hard_values=options.hard_values,
         hostile_names=options.hostile_names,
+        faults_file=options.faults_file,
         import_file=options.import_file,
         seed=options.seed,
         db=options.db,

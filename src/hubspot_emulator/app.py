@@ -10,30 +10,44 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from dataclasses import dataclass, replace
-from email.utils import formatdate
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 
-from hubspot_emulator import account, association_routes, batches, oauth, objects, owners, pipelines, properties, search
+from hubspot_emulator import (
+    account,
+    association_routes,
+    batches,
+    delivery,
+    fault_effects,
+    oauth,
+    objects,
+    owners,
+    pipelines,
+    properties,
+    search,
+)
 from hubspot_emulator.clock import VirtualClock
+from hubspot_emulator.delivery import Receive, Send
 from hubspot_emulator.families import FAMILIES
-from hubspot_emulator.faults import Action, Faults
+from hubspot_emulator.fault_actions import Action, Phase
+from hubspot_emulator.faults import Faults
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Headers, Route
 from hubspot_emulator.limits import Limits
+from hubspot_emulator.mutate import MutationError
 from hubspot_emulator.portal import Portal
 from hubspot_emulator.request_log import RequestLog
 from hubspot_emulator.routing import Match, Router
 from hubspot_emulator.tokens import Tokens
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LONGEST_URL = 16_384
+UNANSWERED = frozenset({"hang", "reset"})
+"""Faults that close the connection in place of an answer."""
 NO_ANSWER = 0
 """The status in the request log of a call whose connection was closed instead of answered."""
 
@@ -85,26 +99,27 @@ class _Api:
         call = await self._read(scope, receive)
         if call is None:
             return
-        action = self._before(call)
-        if action is not None and action.kind == "delay":
-            await self._pause(action.seconds)
-            action = None
-        answer = self._refuse(call) if action is None else _replacement(action)
-        if answer is None:
-            answer = self._run(call)
-            action = self._faults.choose(call.method, call.path, call.body, "after")
-            if action is not None and action.kind == "delay":
-                await self._pause(action.seconds)
-                action = None
-            answer = _replacement(action) or answer
+        action = await self._after_delay(self._before(call))
+        answer = None if action is None else fault_effects.answer(action, call.correlation_id)
+        unanswered = action if action is not None and action.kind in UNANSWERED else None
+        if answer is None and unanswered is None:
+            answer = self._refuse(call)
+        if answer is None and unanswered is None:
+            answer = self._run(call, action)
+            action = await self._after_delay(self._choose(call, "after"))
+            unanswered = action if action is not None and action.kind in UNANSWERED else None
+            if action is not None:
+                answer = fault_effects.answer(action, call.correlation_id) or fault_effects.alter(
+                    action, answer, self._portal.clock.time()
+                )
         await self._pause(self._latency)
-        cut = self._faults.choose(call.method, call.path, call.body, "mid_body")
-        unanswered = action is not None and action.kind in {"reset", "hang"}
-        self._note(call, NO_ANSWER if unanswered else answer.status, arrived)
-        if action is not None and unanswered:
-            await _destroy(action, receive, send)
-        else:
-            await self._send(call, answer, send, cut=cut is not None)
+        cut = self._choose(call, "mid_body")
+        self._note(call, NO_ANSWER if unanswered or answer is None else answer.status, arrived)
+        if unanswered is not None or answer is None:
+            await delivery.destroy(unanswered or Action(kind="reset"), receive, send)
+            return
+        headers = delivery.render_headers(answer, self._portal.clock.time(), call.correlation_id, call.rate_headers)
+        await delivery.send_answer(send, answer, headers, cut, self._pause)
 
     async def _read(self, scope: Scope, receive: Receive) -> _Call | None:
         """Read a call whole; one whose client went away in the middle of its body is none."""
@@ -135,12 +150,28 @@ class _Api:
             self._token(call)
         except ApiError:
             return None
-        return self._faults.choose(call.method, call.path, call.body, "before")
+        return self._choose(call, "before")
+
+    def _choose(self, call: _Call, phase: Phase) -> Action | None:
+        if self._faults.is_empty:
+            return None
+        header = call.headers.get(b"authorization", b"").decode("latin-1")
+        query, token = call.raw_query.decode("latin-1"), header.rpartition(" ")[2]
+        return self._faults.choose(call.method, call.path, call.body, phase, query=query, token=token)
+
+    async def _after_delay(self, action: Action | None) -> Action | None:
+        """Wait where a fault is nothing but a delay; then there is none left."""
+        if action is None or action.kind != "delay":
+            return action
+        await self._pause(action.seconds)
+        return None
 
     def _refuse(self, call: _Call) -> ApiResponse | None:
         """Give the answer of a call that reaches no handler."""
         try:
             token = self._token(call)
+            if token and self._faults.is_revoked(token):
+                return fault_effects.answer(Action(kind="revoke"), call.correlation_id)
             route = self._routed(call)
             app = self._tokens.oauth_client(token)
             admission = self._limits.admit(route.kind, token, correlation_id=call.correlation_id, app=app)
@@ -149,7 +180,8 @@ class _Api:
                 return admission.refusal
             if route.scopes is not None:
                 with self._portal.lock:
-                    self._tokens.require(token, route.scopes(self._portal, self._request(call, token)))
+                    needed = route.scopes(self._portal, self._request(call, token))
+                    self._tokens.require(token, needed, taken=self._faults.taken_scopes(token))
         except ApiError as error:
             if error.category == "MISSING_SCOPES":
                 call.rate_headers = {}  # recorded: it carries none
@@ -189,24 +221,29 @@ class _Api:
             body=call.body,
             version=version,
             token=token,
-            granted=self._tokens.scopes(token) or frozenset(),
+            granted=(self._tokens.scopes(token) or frozenset()) - self._faults.taken_scopes(token),
             content_type=call.headers.get(b"content-type", b"").decode("latin-1"),
             base_url=f"http://{call.headers.get(b'host', b'api.hubapi.com').decode('latin-1')}",
             correlation_id=call.correlation_id,
         )
 
-    def _run(self, call: _Call) -> ApiResponse:
-        """Run the handler in a transaction of its own."""
+    def _run(self, call: _Call, action: Action | None) -> ApiResponse:
+        """Run the handler in a transaction of its own, which a fault may undo; what a fault changes is changed before."""
         assert isinstance(call.match, Match)
         portal = self._portal
         with portal.lock:
             try:
-                portal.settle()
-                answer = call.match.route.handler(portal, self._request(call, self._token(call)))
+                with fault_effects.changed(action, portal):
+                    portal.settle()
+                    answer = call.match.route.handler(portal, self._request(call, self._token(call)))
+                if action is not None and action.kind == "noop":
+                    portal.rollback()
                 portal.commit()
             except ApiError as error:
                 portal.rollback()
                 return _error(error, call.correlation_id)
+            except MutationError as error:
+                return _error(ApiError(500, f"a fault rule could not act: {error}", category=None), call.correlation_id)
             except Exception:  # noqa: BLE001 - the worker's edge
                 # A fault of the emulator itself is answered like one of HubSpot's and shown in full here.
                 portal.rollback()
@@ -226,27 +263,6 @@ class _Api:
             self._portal.clock.sleep(seconds)
         else:
             await asyncio.sleep(seconds)
-
-    async def _send(self, call: _Call, answer: ApiResponse, send: Send, *, cut: bool) -> None:
-        headers = {
-            "Date": formatdate(self._portal.clock.time(), usegmt=True),
-            "X-HubSpot-Correlation-Id": call.correlation_id,
-            "Vary": "origin, Accept-Encoding",
-            **call.rate_headers,
-            "Content-Length": str(len(answer.body)),
-        }
-        if answer.status != 204:
-            headers["Content-Type"] = answer.content_type
-        headers.update({name.title() if name.islower() else name: value for name, value in answer.headers.items()})
-        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        if answer.status == 204:
-            raw = [(name, value) for name, value in raw if name != b"Content-Length"]
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-        if not cut:
-            await send({"type": "http.response.body", "body": answer.body})
-            return
-        await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
-        await _close(send, flush=True)
 
 
 def all_routes(limits: Limits, tokens: Tokens) -> tuple[Route, ...]:
@@ -269,37 +285,3 @@ def all_routes(limits: Limits, tokens: Tokens) -> tuple[Route, ...]:
 
 def _error(error: ApiError, correlation_id: str) -> ApiResponse:
     return ApiResponse(status=error.status, body=msgspec.json.encode(error.envelope(correlation_id)))
-
-
-def _replacement(action: Action | None) -> ApiResponse | None:
-    if action is None:
-        return None
-    answer = ApiResponse(status=action.status, body=action.body)
-    lowered = {name.lower(): value for name, value in action.headers.items()}
-    content_type = lowered.pop("content-type", answer.content_type)
-    return replace(answer, headers=lowered, content_type=content_type)
-
-
-async def _destroy(action: Action, receive: Receive, send: Send) -> None:
-    """End a call without an answer: at once, or after the time a hanging server takes or the client has patience for."""
-    if action.kind == "hang":
-        waiting = asyncio.ensure_future(_disconnected(receive))
-        await asyncio.wait([waiting], timeout=action.seconds)
-        waiting.cancel()
-    await _close(send, flush=False)
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _close(send: Send, *, flush: bool) -> None:
-    """Close the connection beneath the answer; ASGI has no word for it, so the server's own object is asked."""
-    transport = send.__self__.transport  # type: ignore[attr-defined]
-    if flush:
-        transport.close()
-    else:
-        transport.abort()
-    await asyncio.sleep(0)  # lets the server notice before this call returns to it
-    await asyncio.sleep(0)

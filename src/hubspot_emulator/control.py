@@ -16,7 +16,8 @@ from starlette.routing import Route
 from hubspot_emulator import account, associations, owners, pipelines
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.families import FAMILIES
-from hubspot_emulator.faults import FaultRuleError, Faults
+from hubspot_emulator.fault_actions import FaultRuleError
+from hubspot_emulator.faults import Faults
 from hubspot_emulator.http import ApiError
 from hubspot_emulator.limits import Limits
 from hubspot_emulator.mutate import Mutation, MutationError, mutate

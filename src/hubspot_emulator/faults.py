@@ -1,46 +1,22 @@
-"""Rules by which calls go wrong on purpose: which call, when, in which phase, and what happens to it."""
+"""Rules by which calls go wrong on purpose: which call, when, in which phase. What then happens is in `fault_actions`."""
 
 from __future__ import annotations
 
 import fnmatch
 import random
+import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
-import msgspec
-
+from hubspot_emulator import fault_effects
 from hubspot_emulator.clock import Clock, RealClock
+from hubspot_emulator.fault_actions import Action, FaultRuleError, Phase, as_count, as_fields, parse_action
 
-Phase = Literal["before", "after", "mid_body"]
-ActionKind = Literal["respond", "reset", "hang", "html", "truncate", "delay"]
-
-HANG_SECONDS = 600.0
-CLOUDFLARE_PAGE = (
-    b"<!DOCTYPE html>\n<html><head><title>api.hubapi.com | 524: A timeout occurred</title></head>"
-    b"<body><h1>A timeout occurred</h1><p>Error code 524</p></body></html>\n"
-)
-
-
-class FaultRuleError(ValueError):
-    """A rule names something that does not exist; the message says which rule and what may stand there."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Action:
-    """What happens to a call.
-
-    `respond` and `html` replace the answer with `status`, `headers`, `body`; `reset` closes the connection without one;
-    `hang` and `delay` wait `seconds`, then reset and go on respectively; `truncate` sends about half of the body, then resets.
-    """
-
-    kind: ActionKind
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    seconds: float = 0.0
+_PAGING = re.compile(r"(^|&)(after|offset|vidOffset|vid-offset|timeOffset|time-offset)=[^&]")
+_PAGING_BODY = re.compile(rb'"(after|offset)"\s*:\s*"?[^"0\s,}][^,}]*')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +25,30 @@ class Match:
 
     method: str | None = None
     path: str | None = None
-    """A path with `*` for any text, as in `/crm/objects/*/contacts/batch/*`."""
+    """With `*` for any text, as in `/crm/objects/*/contacts/batch/*`, or a template, as in `/crm/owners/{version}`."""
     body: str | None = None
     """A text that the request's body contains."""
+    token: str | None = None
+    """The token that the call bears."""
+    paged: bool = False
+    """Only calls that go on from a page: with `after`, `offset` and the like."""
 
-    def covers(self, method: str, path: str, body: bytes) -> bool:
+    def covers(self, method: str, path: str, body: bytes, query: str = "", token: str = "") -> bool:
         """Tell whether a call is meant."""
         return (
             (self.method is None or self.method == method)
-            and (self.path is None or fnmatch.fnmatchcase(path, self.path))
+            and (self.path is None or _matches(self.path, path))
             and (self.body is None or self.body.encode() in body)
+            and (self.token is None or self.token == token)
+            and (not self.paged or bool(_PAGING.search(query) or _PAGING_BODY.search(body)))
         )
+
+
+def _matches(pattern: str, path: str) -> bool:
+    if "{" not in pattern:
+        return fnmatch.fnmatchcase(path, pattern)
+    parts = (re.escape(part) if number % 2 == 0 else "[^/]+" for number, part in enumerate(re.split(r"[{}]", pattern)))
+    return re.fullmatch("".join(parts).replace(r"\*", ".*"), path) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +60,9 @@ class When:
     probability: float | None = None
     until_call: int | None = None
     """The last matching call that may be hit."""
+    from_time: float | None = None
     until_time: float | None = None
-    """Epoch seconds of the emulator's clock after which nothing is hit."""
+    """Epoch seconds of the emulator's clock before and after which nothing is hit."""
 
 
 @dataclass(kw_only=True)
@@ -102,6 +92,7 @@ class Rule:
             and (when.every is None or self.seen % when.every == 0)
             and (when.probability is None or drawn < when.probability)
             and (when.until_call is None or self.seen <= when.until_call)
+            and (when.from_time is None or now >= when.from_time)
             and (when.until_time is None or now <= when.until_time)
         )
         self.fired += hit
@@ -116,6 +107,11 @@ class Faults:
         self._lock = threading.Lock()
         self._rules: list[Rule] = []
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no rule at all."""
+        return not self._rules
+
     def add(self, rules: Iterable[object]) -> int:
         """Add decoded JSON rules, all or none; give how many are in force. FaultRuleError names what is wrong."""
         parsed = [parse_rule(number, rule) for number, rule in enumerate(rules, 1)]
@@ -124,11 +120,13 @@ class Faults:
             return len(self._rules)
 
     def clear(self) -> None:
-        """Remove every rule."""
+        """Remove every rule; tokens and scopes that one took away are back."""
         with self._lock:
             self._rules.clear()
 
-    def choose(self, method: str, path: str, body: bytes, phase: Phase) -> Action | None:
+    def choose(
+        self, method: str, path: str, body: bytes, phase: Phase, *, query: str = "", token: str = ""
+    ) -> Action | None:
         """Give what the first rule that fires does to this call; every rule that matches it counts it."""
         if not self._rules:
             return None
@@ -136,32 +134,46 @@ class Faults:
             now = self._clock.time()
             chosen: Action | None = None
             for rule in self._rules:
-                if rule.phase == phase and rule.match.covers(method, path, body) and rule.fires(now) and chosen is None:
+                covered = rule.phase == phase and rule.match.covers(method, path, body, query, token)
+                if covered and rule.fires(now) and chosen is None:
                     chosen = rule.action
             return chosen
+
+    def is_revoked(self, token: str) -> bool:
+        """Tell whether a rule took this token away: from the call it hit on, until the rules are cleared."""
+        return any(rule.action.kind == "revoke" for rule in self._fired(token))
+
+    def taken_scopes(self, token: str) -> frozenset[str]:
+        """Give the scopes that rules took away from a token."""
+        return frozenset(
+            rule.action.options["scope"] for rule in self._fired(token) if rule.action.kind == "take_scope"
+        )
+
+    def _fired(self, token: str) -> list[Rule]:
+        return [rule for rule in self._rules if rule.fired and rule.match.token in {None, token}]
 
 
 def parse_rule(number: int, rule: object) -> Rule:
     """Read one rule of `POST /faults`; FaultRuleError when a word or a value of it is unknown."""
     where = f"fault rule {number}"
-    parts = _fields(where, rule, {"match", "when", "phase", "do", "times"})
-    match = _fields(f"{where}, match", parts.get("match", {}), {"method", "path", "body"})
+    parts = as_fields(where, rule, {"match", "when", "phase", "do", "times"})
+    match = dict(as_fields(f"{where}, match", parts.get("match", {}), {"method", "path", "body", "token", "paged"}))
     phase = parts.get("phase", "before")
     if phase not in get_args(Phase):
         raise FaultRuleError(f"{where}: phase is {phase!r}; use one of {', '.join(get_args(Phase))}")
-    when_fields = _fields(f"{where}, when", parts.get("when", {}), {"nth", "every", "probability", "seed", "until"})
-    action = _parse_action(f"{where}, do", parts.get("do"))
-    if (action.kind == "truncate") != (phase == "mid_body"):
-        raise FaultRuleError(
-            f"{where}: phase mid_body and kind truncate belong together; phase is {phase}, kind is {action.kind}"
-        )
+    when_fields = as_fields(
+        f"{where}, when", parts.get("when", {}), {"nth", "every", "probability", "seed", "from", "until"}
+    )
+    action = parse_action(f"{where}, do", parts.get("do"), cast("Phase", phase))
+    fault_effects.check(action)
+    paged = match.pop("paged", False) is True or action.kind == "expired_page"
     return Rule(
-        match=Match(**{name: _text(f"{where}, match, {name}", value) for name, value in match.items()}),
+        match=Match(**{name: _text(f"{where}, match, {name}", value) for name, value in match.items()}, paged=paged),
         when=_parse_when(f"{where}, when", when_fields),
         phase=cast("Phase", phase),
         action=action,
-        times=_count(f"{where}, times", parts.get("times")),
-        seed=_count(f"{where}, when, seed", when_fields.get("seed"), least=0) or 0,
+        times=as_count(f"{where}, times", parts.get("times")),
+        seed=as_count(f"{where}, when, seed", when_fields.get("seed"), least=0) or 0,
     )
 
 
@@ -171,48 +183,13 @@ def _parse_when(where: str, parts: Mapping[str, Any]) -> When:
     if probability is not None and not (isinstance(probability, int | float) and 0 <= probability <= 1):
         raise FaultRuleError(f"{where}: probability is {probability!r}; use a number from 0 to 1")
     return When(
-        nth=None if nth is None else frozenset(_count(f"{where}, nth", each) or 0 for each in numbers),
-        every=_count(f"{where}, every", parts.get("every")),
+        nth=None if nth is None else frozenset(as_count(f"{where}, nth", each) or 0 for each in numbers),
+        every=as_count(f"{where}, every", parts.get("every")),
         probability=probability,
-        until_call=None if isinstance(until, str) else _count(f"{where}, until", until),
+        until_call=None if isinstance(until, str) else as_count(f"{where}, until", until),
+        from_time=None if parts.get("from") is None else _moment(f"{where}, from", parts["from"]),
         until_time=_moment(f"{where}, until", until) if isinstance(until, str) else None,
     )
-
-
-def _parse_action(where: str, value: object) -> Action:
-    parts = _fields(where, value, {"kind", "status", "headers", "body", "seconds"})
-    kind = parts.get("kind", "respond" if "status" in parts else None)
-    if kind not in get_args(ActionKind):
-        raise FaultRuleError(
-            f"{where}: give a status, or a kind out of {', '.join(get_args(ActionKind))}; kind is {kind!r}"
-        )
-    status = _count(f"{where}, status", parts.get("status"), least=200)
-    if kind == "respond" and status is None:
-        raise FaultRuleError(f"{where}: kind respond needs a status")
-    seconds = parts.get("seconds", HANG_SECONDS if kind == "hang" else 1.0)
-    if not isinstance(seconds, int | float) or seconds < 0:
-        raise FaultRuleError(f"{where}: seconds is {seconds!r}; use a number of 0 or more")
-    headers = _fields(f"{where}, headers", parts.get("headers", {}), None)
-    body = parts.get("body", b"")
-    if kind == "html":
-        return Action(
-            kind="html", status=status or 524, headers={"Content-Type": "text/html"} | headers, body=CLOUDFLARE_PAGE
-        )
-    encoded = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else msgspec.json.encode(body)
-    return Action(
-        kind=cast("ActionKind", kind), status=status or 200, headers=headers, body=encoded, seconds=float(seconds)
-    )
-
-
-def _fields(where: str, value: object, known: set[str] | None) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise FaultRuleError(f"{where}: an object is needed here, not {type(value).__name__}")
-    unknown = set(value) - known if known is not None else set()
-    if unknown:
-        raise FaultRuleError(
-            f"{where}: {', '.join(sorted(unknown))} is unknown; known are {', '.join(sorted(known or ()))}"
-        )
-    return value
 
 
 def _text(where: str, value: object) -> str:
@@ -221,15 +198,8 @@ def _text(where: str, value: object) -> str:
     return value
 
 
-def _count(where: str, value: object, *, least: int = 1) -> int | None:
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise FaultRuleError(f"{where}: a whole number of {least} or more is needed, not {value!r}")
-    return value
-
-
-def _moment(where: str, text: str) -> float:
+def _moment(where: str, text: object) -> float:
+    text = _text(where, text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

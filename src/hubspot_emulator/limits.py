@@ -105,7 +105,7 @@ class Limits:
             now = self._clock.monotonic()
             self._start_new_day()
             if app is None and self._used >= self._tier.daily:
-                refusal = _refusal("DAILY", "You have reached your daily limit.", correlation_id)
+                refusal = refuse("DAILY", "You have reached your daily limit.", correlation_id)
                 return Admission(headers=self._headers(kind, token), refusal=refusal)
             if kind == "search":
                 admitted, refusal = self._searches.admit(now), _search_refusal(correlation_id)
@@ -155,10 +155,11 @@ def _burst_headers(size: int, remaining: int) -> dict[str, str]:
 
 def refuse_burst(correlation_id: str) -> ApiResponse:
     """Build the 429 of too many calls in ten seconds."""
-    return _refusal("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", correlation_id)
+    return refuse("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.", correlation_id)
 
 
-def _refusal(policy: str, message: str, correlation_id: str) -> ApiResponse:
+def refuse(policy: str, message: str, correlation_id: str) -> ApiResponse:
+    """Build the 429 of a policy."""
     body = {
         "status": "error",
         "message": message,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 import threading
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
 import uvicorn
 
 from hubspot_emulator import app, generator, tokens
 from hubspot_emulator.clock import Clock, VirtualClock
 from hubspot_emulator.control import Control
+from hubspot_emulator.fault_actions import FaultRuleError
 from hubspot_emulator.faults import Faults
 from hubspot_emulator.limits import Limits
 from hubspot_emulator.portal import Portal
@@ -59,6 +62,7 @@ class Emulator:
     def start(self) -> Self:
         """Open or generate the portal, then listen; a port that is taken is refused before anything is generated."""
         settings = self.settings
+        self._read_faults()
         sockets = _listen(settings.port, settings.control_port)
         try:
             self._portal = self._open_portal()
@@ -92,6 +96,18 @@ class Emulator:
     ) -> None:
         """Stop."""
         self.stop()
+
+    def _read_faults(self) -> None:
+        name = self.settings.faults_file
+        if name is None:
+            return
+        try:
+            self.faults.clear()
+            self.faults.add(msgspec.json.decode(Path(name).read_bytes(), type=list[Any]))
+        except OSError as error:
+            raise SettingsError(f"--faults {name} cannot be read: {error.strerror}") from error
+        except (FaultRuleError, msgspec.MsgspecError) as error:
+            raise SettingsError(f"--faults {name}: {error}") from error
 
     def _open_portal(self) -> Portal:
         settings = self.settings

@@ -34,6 +34,8 @@ class Settings:
     """Whether some contacts have values that break careless readers."""
     hostile_names: bool = False
     """Whether contacts have properties whose names HubSpot would refuse."""
+    faults_file: str | None = None
+    """A file with a JSON list of fault rules, in force from the start."""
     import_file: str | None = None
     """A file of JSON lines whose records the portal has instead of generated ones."""
     seed: int = 1

@@ -140,9 +140,11 @@ class Tokens:
             context={"expire time": [timestamps.render_ms(found.expires_ms)]},
         )
 
-    def require(self, token: str, alternatives: Sequence[frozenset[str]]) -> None:
-        """Raise ApiError 403 unless the token has all scopes of one of the alternatives (HS-40)."""
-        granted = self.scopes(token) or frozenset()
+    def require(
+        self, token: str, alternatives: Sequence[frozenset[str]], *, taken: frozenset[str] = frozenset()
+    ) -> None:
+        """Raise ApiError 403 unless the token has all scopes of one of the alternatives (HS-40), less those taken away."""
+        granted = (self.scopes(token) or frozenset()) - taken
         if not alternatives or any(wanted <= granted for wanted in alternatives):
             return
         missing = sorted({scope for wanted in alternatives for scope in wanted - granted})

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from hubspot_emulator.clock import VirtualClock
-from hubspot_emulator.faults import Action, FaultRuleError, Faults
+from hubspot_emulator.fault_actions import Action, FaultRuleError
+from hubspot_emulator.faults import Faults
 
 RESET = {"kind": "reset"}
 
@@ -114,7 +115,7 @@ def test_cleared_rules_hit_nothing() -> None:
     ("rule", "message"),
     [
         ({"do": RESET, "wen": {}}, "wen is unknown"),
-        ({"do": RESET, "match": {"url": "/a"}}, "url is unknown; known are body, method, path"),
+        ({"do": RESET, "match": {"url": "/a"}}, "url is unknown; known are body, method, paged, path, token"),
         ({"do": RESET, "when": {"nth": 0}}, "nth: a whole number of 1 or more"),
         ({"do": RESET, "when": {"probability": 2}}, "number from 0 to 1"),
         ({"do": RESET, "when": {"until": "tomorrow"}}, "no ISO 8601 time"),

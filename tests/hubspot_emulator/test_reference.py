@@ -8,7 +8,8 @@ from typing import get_args
 
 from hubspot_emulator.__main__ import build_parser
 from hubspot_emulator.control import Control
-from hubspot_emulator.faults import ActionKind, Faults, Phase
+from hubspot_emulator.fault_actions import ActionKind, Phase
+from hubspot_emulator.faults import Faults
 from hubspot_emulator.limits import TIERS
 from hubspot_emulator.server import Emulator
 
