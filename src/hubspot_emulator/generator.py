@@ -24,7 +24,6 @@ HUBSPOT, USER = "HUBSPOT_DEFINED", "USER_DEFINED"
 YEARS_MS = 730 * DAY_MS
 QUIET_MS = 1_800_000
 """Nothing was modified in the last half hour before the portal starts."""
-FEW = 3
 MARK = "generated_from"
 
 Pairs = list[tuple[int, int]]
@@ -208,10 +207,10 @@ class Generation:
             return self.portal.merge_records(type_id, primary, merged, request="generator")
 
     def archive_some(self) -> None:
-        """Archive a fiftieth of the records, at least one of a few, some of which others still mention."""
+        """Archive a fiftieth of the records, some of which others still mention."""
         for type_id in (COMPANY, CONTACT, DEAL, TICKET):
             ids = self.ids[type_id]
-            for record in self.rng.sample(ids[1:], max(len(ids) // 50, int(len(ids) >= FEW))):
+            for record in self.rng.sample(ids[1:], len(ids) // 50):
                 with self.at_some_moment(type_id, (record,)):
                     self.portal.archive_record(type_id, record, request="generator")
 

@@ -65,7 +65,7 @@ STREAMS = [
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Emulator]:
-    with Emulator(Settings(contacts=60)) as emulator:
+    with Emulator(Settings(contacts=1000)) as emulator:  # so many that a ticket is archived
         yield emulator
 
 
@@ -134,7 +134,7 @@ def test_truth_of_histories_is_what_history_reads_answer(
     changed = shared.portal.db.execute(
         "SELECT DISTINCT record_id FROM history WHERE type_id = '0-1' AND source IN ('CRM_UI', 'IMPORT', 'INTEGRATION')"
     ).fetchall()
-    live = [each for (each,) in changed if shared.portal.table("0-1").row(each).state == State.LIVE]  # type: ignore[union-attr]
+    live = [each for (each,) in changed if shared.portal.table("0-1").row(each).state == State.LIVE][:90]  # type: ignore[union-attr]
     names = [each["name"] for each in get("/crm/properties/2026-09/contacts")["results"]]
     answer = get(
         "/crm/objects/2026-09/contacts/batch/read",
