@@ -30,23 +30,27 @@ Rows = Iterator[dict[str, Any]]
 
 def links(portal: Portal) -> Rows:
     """Give every link of two live records, a line a type and direction."""
-    types = portal.db.execute(
-        "SELECT kind, from_type, to_type, category, type_id, label FROM association_types"
-        " WHERE kind IN (SELECT DISTINCT kind FROM associations) ORDER BY from_type, to_type, category, type_id"
-    ).fetchall()
-    for kind, from_type, to_type, category, type_id, label in types:
-        live = [
-            f"SELECT id FROM {portal.table(each).name} WHERE state = {State.LIVE:d}" for each in (from_type, to_type)
-        ]
-        rows = portal.db.execute(
-            f"SELECT from_id, to_id FROM associations WHERE kind = ? AND from_id IN ({live[0]}) AND to_id IN ({live[1]})"
-            " ORDER BY from_id, to_id",
-            (kind,),
+    live: dict[str, frozenset[int]] = {}
+    for kind in portal.types:
+        sql = f"SELECT id FROM {portal.table(kind.type_id).name} WHERE state = {State.LIVE:d}"
+        live[kind.type_id] = frozenset(record_id for (record_id,) in portal.db.execute(sql))
+    types = {
+        kind: (from_type, to_type, {"category": category, "typeId": type_id, "label": label})
+        for kind, from_type, to_type, category, type_id, label in portal.db.execute(
+            "SELECT kind, from_type, to_type, category, type_id, label FROM association_types"
         )
-        names = {"fromObject": portal.types.resolve(from_type).name, "toObject": portal.types.resolve(to_type).name}
-        for from_id, to_id in rows:
-            ends = {"fromId": str(from_id), "toId": str(to_id)}
-            yield {"state": "live", **names, **ends, "category": category, "typeId": type_id, "label": label}
+    }
+    for from_id, kind, to_id in portal.db.execute("SELECT from_id, kind, to_id FROM associations"):
+        from_type, to_type, named = types[kind]
+        if from_id in live.get(from_type, ()) and to_id in live.get(to_type, ()):
+            yield {
+                "state": "live",
+                "fromObject": portal.types.resolve(from_type).name,
+                "fromId": str(from_id),
+                "toObject": portal.types.resolve(to_type).name,
+                "toId": str(to_id),
+                **named,
+            }
 
 
 def association_types(portal: Portal) -> Rows:
