@@ -31,6 +31,19 @@ def emulator(
     contacts: Annotated[int, typer.Option(min=0, help="Contacts to generate.")] = 20_000,
     companies: Annotated[int | None, typer.Option(min=0, help="Companies; default: a fifth of the contacts.")] = None,
     deals: Annotated[int | None, typer.Option(min=0, help="Deals; default: a quarter of the contacts.")] = None,
+    hard_values: Annotated[
+        bool, typer.Option("--hard-values", help="Some contacts have values that break careless readers.")
+    ] = False,
+    hostile_names: Annotated[
+        bool, typer.Option("--hostile-names", help="Contacts have properties whose names HubSpot would refuse.")
+    ] = False,
+    import_file: Annotated[
+        Path | None, typer.Option("--import", metavar="FILE", help="JSON lines whose records the portal has.")
+    ] = None,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A JSON list of fault rules, in force from the start.")
+    ] = None,
+    no_activity: Annotated[bool, typer.Option("--no-activity", help="Records and links only.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same portal.")] = 1,
     db: Annotated[Path | None, typer.Option(help="SQLite file that keeps the portal; default: memory.")] = None,
     latency_ms: Annotated[float, typer.Option(min=0, help="Time that every answer takes at least.")] = 0,
@@ -51,6 +64,8 @@ def emulator(
         "--contacts": contacts,
         "--companies": companies,
         "--deals": deals,
+        "--import": import_file,
+        "--faults": faults,
         "--seed": seed,
         "--db": db,
         "--latency-ms": latency_ms,
@@ -59,7 +74,13 @@ def emulator(
         "--clock": clock,
     }
     arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
-    arguments += ["--no-limits"] * no_limits + [f"--token={each}" for each in token or ()]
+    flags = {
+        "--hard-values": hard_values,
+        "--hostile-names": hostile_names,
+        "--no-activity": no_activity,
+        "--no-limits": no_limits,
+    }
+    arguments += [name for name, wanted in flags.items() if wanted] + [f"--token={each}" for each in token or ()]
     with subprocess.Popen(_command(arguments)) as process:  # noqa: S603  our own package
         return _wait(process)
 

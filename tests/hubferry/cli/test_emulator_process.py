@@ -65,6 +65,8 @@ def test_the_command_passes_every_option_on(tmp_path: Path) -> None:
     given = (
         "--port 0 --control-port 0 --contacts 7 --companies 1 --deals 1 --seed 3 --tier free --no-limits --latency-ms 1"
     )
+    (tmp_path / "faults.json").write_text('[{"match": {"path": "/crm/v3/objects/deals"}, "do": {"status": 503}}]')
+    given += f" --faults {tmp_path / 'faults.json'} --hard-values --hostile-names --no-activity"
     given += " --index-lag-seconds 2 --clock virtual --token pat-a --token pat-b=crm.objects.contacts.read"
     command = [sys.executable, "-m", "hubferry", "emulator", *given.split(), "--db", str(tmp_path / "portal.db")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -72,9 +74,16 @@ def test_the_command_passes_every_option_on(tmp_path: Path) -> None:
         urls = [word.rstrip(",\n") for word in process.stdout.readline().split() if word.startswith("http")]
         with urllib3.PoolManager() as pool:
             truth = pool.request("GET", f"{urls[1]}/truth/companies").data.splitlines()
+            hard = pool.request("GET", f"{urls[1]}/truth/properties").data
+            nothing = pool.request("GET", f"{urls[1]}/truth/products").data
+            faulty = pool.request(
+                "GET", f"{urls[0]}/crm/v3/objects/deals", headers={"Authorization": "Bearer pat-a"}, retries=False
+            ).status
             refused = pool.request("GET", f"{urls[0]}/crm/v3/owners", headers={"Authorization": "Bearer pat-c"}).status
         os.kill(process.pid, signal.SIGTERM)
         process.wait()
 
-    assert (len(truth), refused) == (1, 401)
+    assert (len(truth), refused, faulty, nothing) == (1, 401, 503, b"")
+    assert b'"hard_choice"' in hard
+    assert b'"name":"with space"' in hard
     assert (tmp_path / "portal.db").exists()
