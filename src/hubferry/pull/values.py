@@ -49,8 +49,12 @@ def _build_booleans(values: pa.Array) -> pa.Array:
 
 
 def _build_doubles(values: pa.Array) -> pa.Array:
-    """Most numbers are short: those are cast at once, the others are compared digit by digit."""
-    short = pc.and_(pc.match_substring_regex(values, _NUMBER), pc.less_equal(pc.binary_length(values), SURE_DIGITS))
+    """Cast at once what is short, or reads back as it was written; the others are compared digit by digit."""
+    number = pc.match_substring_regex(values, _NUMBER)
+    short = pc.and_(number, pc.less_equal(pc.binary_length(values), SURE_DIGITS))
+    if not pc.all(pc.or_kleene(short, pc.is_null(values))).as_py():
+        read_back = pc.if_else(number, values, pa.scalar(None, pa.string())).cast(pa.float64()).cast(pa.string())
+        short = pc.or_(short, pc.fill_null(pc.equal(read_back, values), False))
     return _cast_or_parse(values, short, pa.float64(), _parse_double)
 
 
