@@ -21,7 +21,9 @@ def merge_link_columns(
     pair: tuple[str, str],
     group: frozenset[str] | None,
 ) -> None:
-    """Write the link columns of records whose links were written just now, or (`group` None) that have none yet.
+    """Write the link columns of records whose links were written just now.
+
+    `group` None: of those that have no list yet, and of those that lost a link in this run because its other end went.
 
     Records that are not live keep the ids that they had while they were.
     """
@@ -51,7 +53,14 @@ def _merge_column(
         return
     live = f"SELECT id FROM {name} WHERE {quote('_hubferry_deleted_at')} IS NULL"
     if group is None:
-        ids = tx.query(f"{live} AND {quote(column)} IS NULL")["id"].to_pylist()
+        lost = (
+            f"SELECT from_id FROM {links} WHERE from_object = ? AND to_object = ? AND {quote('_hubferry_run_id')} = ?"
+            f" AND {quote('_hubferry_deleted_at')} IS NOT NULL"
+        )
+        found = tx.query(
+            f"{live} AND ({quote(column)} IS NULL OR id IN ({lost}))", (stream.name, target, pulling.run_id)
+        )
+        ids = found["id"].to_pylist()
     else:
         end = "from_id" if reads_from else "to_id"
         with tx.register("group", pa.table({"id": pa.array(sorted(group), pa.string())})) as rows:

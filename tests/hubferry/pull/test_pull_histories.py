@@ -1,0 +1,210 @@
+"""Random histories: a portal that changes all the time, faults, kills at random moments. After the last run tables equal the portal.
+
+60 run by `make test`, 300 by `make test-heavy`, and as many as wanted by hand:
+`HUBFERRY_HISTORIES=5000 pytest -m heavy tests/hubferry/pull/test_pull_histories.py`. A failure prints its seed;
+`HUBFERRY_HISTORY=<seed>` runs that one alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from hubferry.state.crash import POINTS
+from hubferry.warehouse.duckdb import DuckDBWarehouse
+from hubspot_emulator.clock import VirtualClock
+from hubspot_emulator.knobs import Knobs
+from hubspot_emulator.mutate import Mutation, MutationError, mutate
+from hubspot_emulator.server import Emulator
+from truth import ALL_OBJECTS, ALL_PAIRS, assert_equal_to_truth, call_control
+
+SERVER = Path(__file__).parent / "pull_server.py"
+REACHED = tuple(point for point in POINTS if not point.startswith("push."))
+FAULT_SHARE = 0.05
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"phase": "before", "do": {"status": 500, "body": {"status": "error", "message": "internal error"}}},
+    {"phase": "before", "do": {"status": 429, "body": {"status": "error", "errorType": "RATE_LIMIT"}}},
+    {"phase": "before", "do": {"kind": "reset"}},
+    {"phase": "after", "do": {"kind": "reset"}},
+    {"phase": "after", "do": {"kind": "html"}},
+    {"phase": "mid_body", "do": {"kind": "truncate"}},
+)
+PROPERTIES: dict[str, list[str]] = {
+    "contacts": ["email", "firstname", "lifecyclestage", "lastmodifieddate", "hs_additional_emails"],
+    "companies": ["name", "domain", "annualrevenue", "hs_lastmodifieddate"],
+    "deals": ["dealname", "amount", "dealstage", "closedate"],
+}
+
+
+class Server:
+    """The process that forks pulls."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def pull(self, asked: dict[str, Any]) -> int:
+        """Give how a pull ended."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One process that forks pulls."""
+    made = Server()
+    yield made
+    made.close()
+
+
+class History:
+    """One portal, one warehouse, and what happens to them, all drawn from a seed."""
+
+    def __init__(self, seed: int, server: Server, emulator: Emulator, clock: VirtualClock, path: Path) -> None:
+        self.rng = Random(f"history {seed}")  # noqa: S311 - repeatable on purpose
+        self.server, self.emulator, self.clock, self.path = server, emulator, clock, path
+        self.pull_block = {"streams": {name: self.draw_settings(name) for name in ALL_OBJECTS}}
+
+    def draw_settings(self, name: str) -> dict[str, Any]:
+        """Draw how a stream is read."""
+        strategy = self.rng.choice(["incremental", "incremental", "full_refresh"])
+        return {"properties": PROPERTIES[name], "strategy": strategy, "sweep": "every_run"}
+
+    def control(self, method: str, path: str, body: object = None) -> None:
+        """Call the control server."""
+        call_control(self.emulator.control_url, method, path, body)
+
+    def change(self) -> None:
+        """Change the portal a little; one that has too few records for it only grows."""
+        names = ("creates", "edits", "archives", "merges", "associations")
+        counts = {name: self.rng.randint(0, 3) for name in names}
+        portal, seed = self.emulator.portal, self.rng.randrange(1 << 30)
+        try:
+            mutate(portal, Mutation(seed=seed, **counts))
+        except MutationError:
+            mutate(portal, Mutation(seed=seed, creates=5))
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Change the portal all the time while the block runs."""
+        ended = threading.Event()
+
+        def go_on() -> None:
+            while not ended.wait(0.05):
+                self.change()
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def pull(self, **more: Any) -> int:
+        """Pull once."""
+        return self.server.pull(
+            {
+                "base_url": self.emulator.base_url,
+                "control_url": self.emulator.control_url,
+                "now": self.clock.time(),
+                "path": str(self.path),
+                "pull": self.pull_block,
+                **more,
+            }
+        )
+
+    def draw_end(self) -> dict[str, Any]:
+        """Draw how a pull is killed: at a crash point, after some time, or not at all."""
+        kind = self.rng.randrange(3)
+        if kind == 0:
+            return {"crash": f"{self.rng.choice(REACHED)}:{self.rng.randint(1, 8)}"}
+        return {"kill_after": self.rng.uniform(0.05, 0.6)} if kind == 1 else {}
+
+    def run(self, turns: int) -> None:
+        """Let things happen; then pull once in peace, and compare."""
+        rules = [
+            {
+                "match": {"path": "/crm/*"},
+                "when": {"probability": FAULT_SHARE / len(FAULTS), "seed": self.rng.randrange(1 << 30)},
+                **fault,
+            }
+            for fault in FAULTS
+        ]
+        self.control("POST", "/faults", rules)
+        for _ in range(turns):
+            with self.changing():
+                self.pull(options={"full_refresh": self.rng.random() < 0.15}, **self.draw_end())
+            self.clock.advance(self.rng.choice([1, 30, 400, 7200]))
+        self.control("DELETE", "/faults")
+        self.clock.advance(60)
+        assert self.pull() == 0, "the last pull, in peace, was not done"
+        assert_equal_to_truth(
+            DuckDBWarehouse(self.path), self.emulator.control_url, objects=ALL_OBJECTS, pairs=ALL_PAIRS
+        )
+
+
+def live_through(seed: int, server: Server, portal_factory: Callable[..., Emulator], path: Path) -> None:
+    """Run one history."""
+    rng, clock = Random(f"portal {seed}"), VirtualClock()  # noqa: S311
+    knobs = Knobs(
+        merge_keeps_primary=rng.random() < 0.5,
+        merged_listed_as_archived=rng.random() < 0.3,
+        search_short_page_every=rng.choice([0, 3]),
+        index_lag_spread=rng.choice([0.0, 1.0]),
+        cleared_reads_empty=rng.random() < 0.5,
+    )
+    emulator = portal_factory(
+        contacts=rng.choice([0, 30, 130]),
+        companies=25,
+        deals=25,
+        activity=False,
+        index_lag_seconds=rng.choice([0, 20]),
+        limits=rng.random() < 0.5,
+        knobs=knobs,
+        seed=seed,
+        shared_clock=clock,
+    )
+    try:
+        History(seed, server, emulator, clock, path).run(turns=rng.randint(2, 4))
+    except BaseException:
+        sys.stderr.write(f"\nhistory of seed {seed}: HUBFERRY_HISTORY={seed} runs it alone\n")
+        raise
+
+
+ONE = os.environ.get("HUBFERRY_HISTORY")
+MANY = int(os.environ.get("HUBFERRY_HISTORIES", "300"))
+FIRST = int(os.environ.get("HUBFERRY_FIRST_HISTORY", "1000"))
+
+
+@pytest.mark.parametrize("seed", [int(ONE)] if ONE else range(60))
+def test_after_any_history_tables_equal_the_portal(
+    seed: int, server: Server, portal_factory: Callable[..., Emulator], tmp_path: Path
+) -> None:
+    live_through(seed, server, portal_factory, tmp_path / "warehouse.duckdb")
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + MANY))
+def test_after_many_histories_tables_equal_the_portal(
+    seed: int, server: Server, portal_factory: Callable[..., Emulator], tmp_path: Path
+) -> None:
+    live_through(seed, server, portal_factory, tmp_path / "warehouse.duckdb")
