@@ -11,9 +11,12 @@ import os
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
+
+import pyarrow as pa
 
 from hubferry.config.model import PullBlock
 from hubferry.hubspot.client import Client
@@ -80,6 +83,7 @@ def kill_later(seconds: float) -> None:
 
 def main() -> None:
     """Fork a pull for each line."""
+    pa.array([datetime.now(UTC)]).to_pylist()  # has pyarrow import what it imports late, once for all
     for line in sys.stdin:
         asked = json.loads(line)
         child = os.fork()

@@ -31,6 +31,8 @@ from truth import ALL_OBJECTS, ALL_PAIRS, assert_equal_to_truth, call_control
 SERVER = Path(__file__).parent / "pull_server.py"
 REACHED = tuple(point for point in POINTS if not point.startswith("push."))
 FAULT_SHARE = 0.05
+MOST_CHANGES = 6
+"""Of those made while one pull runs."""
 FAULTS: tuple[dict[str, Any], ...] = (
     {"phase": "before", "do": {"status": 500, "body": {"status": "error", "message": "internal error"}}},
     {"phase": "before", "do": {"status": 429, "body": {"status": "error", "errorType": "RATE_LIMIT"}}},
@@ -79,9 +81,10 @@ class History:
     """One portal, one warehouse, and what happens to them, all drawn from a seed."""
 
     def __init__(self, seed: int, server: Server, emulator: Emulator, clock: VirtualClock, path: Path) -> None:
-        self.rng = Random(f"history {seed}")  # noqa: S311 - repeatable on purpose
+        self.rng = Random(f"history {seed}")
         self.server, self.emulator, self.clock, self.path = server, emulator, clock, path
-        self.pull_block = {"streams": {name: self.draw_settings(name) for name in ALL_OBJECTS}}
+        self.objects = self.rng.choice([ALL_OBJECTS, ("contacts",), ("contacts", "deals"), ("contacts", "companies")])
+        self.pull_block = {"streams": {name: self.draw_settings(name) for name in self.objects}}
 
     def draw_settings(self, name: str) -> dict[str, Any]:
         """Draw how a stream is read."""
@@ -108,7 +111,9 @@ class History:
         ended = threading.Event()
 
         def go_on() -> None:
-            while not ended.wait(0.05):
+            for _ in range(MOST_CHANGES):
+                if ended.wait(0.1):
+                    return
                 self.change()
 
         thread = threading.Thread(target=go_on)
@@ -157,14 +162,13 @@ class History:
         self.control("DELETE", "/faults")
         self.clock.advance(60)
         assert self.pull() == 0, "the last pull, in peace, was not done"
-        assert_equal_to_truth(
-            DuckDBWarehouse(self.path), self.emulator.control_url, objects=ALL_OBJECTS, pairs=ALL_PAIRS
-        )
+        pairs = [pair for pair in ALL_PAIRS if set(pair) <= set(self.objects)]
+        assert_equal_to_truth(DuckDBWarehouse(self.path), self.emulator.control_url, objects=self.objects, pairs=pairs)
 
 
 def live_through(seed: int, server: Server, portal_factory: Callable[..., Emulator], path: Path) -> None:
     """Run one history."""
-    rng, clock = Random(f"portal {seed}"), VirtualClock()  # noqa: S311
+    rng, clock = Random(f"portal {seed}"), VirtualClock()
     knobs = Knobs(
         merge_keeps_primary=rng.random() < 0.5,
         merged_listed_as_archived=rng.random() < 0.3,
@@ -184,7 +188,7 @@ def live_through(seed: int, server: Server, portal_factory: Callable[..., Emulat
         shared_clock=clock,
     )
     try:
-        History(seed, server, emulator, clock, path).run(turns=rng.randint(2, 4))
+        History(seed, server, emulator, clock, path).run(turns=rng.randint(1, 3))
     except BaseException:
         sys.stderr.write(f"\nhistory of seed {seed}: HUBFERRY_HISTORY={seed} runs it alone\n")
         raise
