@@ -23,13 +23,13 @@ class Parsed:
 
 def parse_yaml(text: str, *, file: str) -> Parsed:
     """Read one YAML document; raises ConfigError with the line of the mistake."""
-    loader = yaml.SafeLoader(text)
-    # A date stays the text that was written: no setting is a date.
-    loader.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in loader.yaml_implicit_resolvers.items()
-    }
     try:
+        loader = yaml.SafeLoader(text)
+        # A date stays the text that was written: no setting is a date.
+        loader.yaml_implicit_resolvers = {
+            first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+            for first, resolvers in loader.yaml_implicit_resolvers.items()
+        }
         node = loader.get_single_node()
         builder = _Builder(loader, file)
         return Parsed(builder.build(node, "") if node is not None else None, builder.lines)

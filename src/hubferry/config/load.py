@@ -44,7 +44,7 @@ def load_project(folder: Path, environ: Mapping[str, str], environment: str | No
     path = folder / PROJECT_FILE
     if not path.is_file():
         raise ConfigError(_missing(folder))
-    written = _parse(path, PROJECT_FILE)
+    written = _parse(_read(path, PROJECT_FILE), PROJECT_FILE)
     for name in (None, *_environment_names(written)):
         _check_names(environments.lay_over(written, name, file=PROJECT_FILE), ProjectFile, PROJECT_FILE)
     within = [f"environments.{name}.{path}" for name in _environment_names(written) for path in _SECRETS]
@@ -96,11 +96,34 @@ def _load_syncs(folder: Path, environ: Mapping[str, str]) -> dict[str, Sync]:
             continue
         if not _SYNC_NAME.fullmatch(file.stem):
             raise ConfigError("a sync is named by letters, digits, - and _. Rename the file.", file=name)
-        parsed, block = _load(file, name, SyncBlock, environ)
-        sync = Sync(name=file.stem, file=name, block=block, lines=parsed.lines)
-        _check_objects(sync)
-        found[file.stem] = sync
+        found[file.stem] = parse_sync(file.stem, _read(file, name), environ)
     return found
+
+
+def is_sync_name(name: str) -> bool:
+    """Say whether a sync may be named so; its file is named like it."""
+    return _SYNC_NAME.fullmatch(name) is not None
+
+
+def check_project_text(text: str, environ: Mapping[str, str]) -> None:
+    """Raise ConfigError, with the line, where hubferry.yml could not be meant with this text."""
+    written = _parse(text, PROJECT_FILE)
+    _check_names(written, ProjectFile, PROJECT_FILE)
+    references.refuse_literals(written.data, file=PROJECT_FILE, lines=written.lines, secrets=_SECRETS)
+    project = _validate(written, PROJECT_FILE, ProjectFile, environ, secrets=_SECRETS, unread=("environments",))
+    _check_schema(project, written.lines)
+
+
+def parse_sync(name: str, text: str, environ: Mapping[str, str]) -> Sync:
+    """Give the sync that a file of that name would hold with this text."""
+    file = f"{SYNC_FOLDER}/{name}.yml"
+    if not is_sync_name(name):
+        raise ConfigError("a sync is named by letters, digits, - and _. Name it otherwise.", file=file)
+    parsed = _parse(text, file)
+    _check_names(parsed, SyncBlock, file)
+    sync = Sync(name=name, file=file, block=_validate(parsed, file, SyncBlock, environ), lines=parsed.lines)
+    _check_objects(sync)
+    return sync
 
 
 def _lay_over_syncs(
@@ -133,14 +156,8 @@ def _environment_names(written: lines.Parsed) -> tuple[str, ...]:
     return tuple(name for name, over in named.items() if isinstance(over, dict)) if isinstance(named, dict) else ()
 
 
-def _load(path: Path, file: str, model: type[Model], environ: Mapping[str, str]) -> tuple[lines.Parsed, Model]:
-    parsed = _parse(path, file)
-    _check_names(parsed, model, file)
-    return parsed, _validate(parsed, file, model, environ)
-
-
-def _parse(path: Path, file: str) -> lines.Parsed:
-    parsed = lines.parse_yaml(_read(path, file), file=file)
+def _parse(text: str, file: str) -> lines.Parsed:
+    parsed = lines.parse_yaml(text, file=file)
     if parsed.data is None:
         raise ConfigError("is empty. `hubferry init FOLDER` writes an example to start from.", file=file)
     if not isinstance(parsed.data, dict):

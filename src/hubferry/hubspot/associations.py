@@ -131,8 +131,19 @@ def fetch_links(client: Client, from_object: str, to_object: str, ids: Iterable[
 
 def send_links(client: Client, from_object: str, to_object: str, inputs: Sequence[LinkInput]) -> LinkOutcome:
     """Make each pair have these types: 2,000 a call, one call after the other. Repeating it changes nothing."""
-    call = _Write(client, f"/crm/associations/{{version}}/{from_object}/{to_object}/batch/create", _build_typed)
+    call = _Write(client, _create_path(from_object, to_object), _build_typed)
     return _send_all(call, inputs, WRITE_INPUTS)
+
+
+def build_links_request(
+    from_object: str, to_object: str, inputs: Sequence[LinkInput]
+) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+    """Give path and body of one call that sets links, as it is sent."""
+    return _create_path(from_object, to_object), {"inputs": _build_typed(inputs)}
+
+
+def _create_path(from_object: str, to_object: str) -> str:
+    return f"/crm/associations/{{version}}/{from_object}/{to_object}/batch/create"
 
 
 def send_links_archive(client: Client, from_object: str, to_object: str, inputs: Sequence[LinkInput]) -> LinkOutcome:

@@ -136,10 +136,18 @@ def _take_apart(
 
 
 def _send_once(client: Client, object_name: str, kind: BatchKind, part: Sequence[RecordInput]) -> BatchOutcome:
-    path = f"/crm/objects/{{version}}/{object_name}/batch/{kind}"
-    body = {"inputs": [_build_input(kind, each) for each in part]}
+    path, body = build_request(object_name, kind, part)
     answer = client.send("POST", path, body=body, type=_Answer, replayable=kind != "create")
     return _account(kind, part, answer.value)
+
+
+def build_request(
+    object_name: str, kind: BatchKind, part: Sequence[RecordInput]
+) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+    """Give path and body of one call, as it is sent."""
+    return f"/crm/objects/{{version}}/{object_name}/batch/{kind}", {
+        "inputs": [_build_input(kind, each) for each in part]
+    }
 
 
 def _account(kind: BatchKind, part: Sequence[RecordInput], answer: _Answer) -> BatchOutcome:

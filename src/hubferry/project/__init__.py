@@ -5,8 +5,11 @@ from __future__ import annotations
 from hubferry.project.activity import StreamActivity, SyncActivity
 from hubferry.project.calls import Calls
 from hubferry.project.facade import Project
+from hubferry.project.mapper import Mapper, PropertyInfo, SourceInfo, fit
 from hubferry.project.plans import Cause, Outcomes, PlanInfo, StepPage, StepResult
+from hubferry.project.sync_draft import GUARDS, FieldDraft, LinkDraft, Origin, SyncDraft
 from hubferry.project.tables import RowPage, StreamTable, TableColumn
+from hubferry.project.texts import TextChange
 from hubferry.project.values import CheckItem, CheckReport, Status, StreamInfo
 from hubferry.pull.run import AssociationReport, PullReport, StreamReport
 from hubferry.push.accounting import Outcome
@@ -31,11 +34,13 @@ from hubferry.push.steps import (
     TypeRef,
     UpdateRecord,
 )
+from hubferry.push.trial import Trial
 from hubferry.push.verify import Finding, VerifyReport
 from hubferry.state.jobs import Job
 from hubferry.state.store import Run, StreamRun
 
 __all__ = [
+    "GUARDS",
     "ArchiveRecord",
     "AssociationReport",
     "Calls",
@@ -46,19 +51,24 @@ __all__ = [
     "CreateLabel",
     "CreateRecord",
     "End",
+    "FieldDraft",
     "Finding",
     "GuardVerdict",
     "HoldLinks",
     "HoldRow",
     "InvalidEntry",
     "Job",
+    "LinkDraft",
     "LinkStep",
+    "Mapper",
+    "Origin",
     "Outcome",
     "Outcomes",
     "Plan",
     "PlanInfo",
     "PlannedStep",
     "Project",
+    "PropertyInfo",
     "PullReport",
     "PushReport",
     "Rejected",
@@ -67,6 +77,7 @@ __all__ = [
     "RowPage",
     "Run",
     "SetLinks",
+    "SourceInfo",
     "Status",
     "Step",
     "StepPage",
@@ -78,8 +89,12 @@ __all__ = [
     "StreamTable",
     "SyncActivity",
     "SyncCounts",
+    "SyncDraft",
     "TableColumn",
+    "TextChange",
+    "Trial",
     "TypeRef",
     "UpdateRecord",
     "VerifyReport",
+    "fit",
 ]

@@ -24,7 +24,9 @@ from hubferry.project import checks, diagnosis
 from hubferry.project.activity import Activity
 from hubferry.project.calls import Calls, build_calls
 from hubferry.project.diagnosis import Diagnosis
+from hubferry.project.mapper import Mapper
 from hubferry.project.plans import Plans
+from hubferry.project.stream_settings import StreamSettings
 from hubferry.project.sync_files import SyncFiles
 from hubferry.project.tables import Tables
 from hubferry.project.values import CheckReport, Status, StreamInfo
@@ -136,9 +138,19 @@ class Project:
         return Plans(self.state)
 
     @cached_property
+    def mapper(self) -> Mapper:
+        """What a sync can be built from: sources, columns, properties, and a row to try."""
+        return Mapper(self.warehouse, self.state, lambda: self.client)
+
+    @cached_property
+    def stream_settings(self) -> StreamSettings:
+        """The streams in hubferry.yml, to be chosen and set."""
+        return StreamSettings(self.files, self._environ)
+
+    @cached_property
     def sync_files(self) -> SyncFiles:
         """The files of the syncs, to be read and changed."""
-        return SyncFiles(self.files)
+        return SyncFiles(self.files, self._environ)
 
     @property
     def sync_names(self) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ class RecordSender:
             return [], [], None
         try:
             self.lease.require()
-            outcome = send_batch(self.client, object_name, kind, [_input(each) for each in steps])
+            outcome = send_batch(self.client, object_name, kind, [build_input(each) for each in steps])
         except HubferryError as error:
             self._stopped.set()
             return [], [], error
@@ -137,7 +137,8 @@ def _moved(step: object, record: Observed | None) -> str | None:
     return f"changed in HubSpot after the plan: {', '.join(moved)}" if moved else None
 
 
-def _group(step: Step) -> Group:
+def build_group(step: Step) -> Group:
+    """Name the batch that a step goes into."""
     match step:
         case CreateRecord():
             return (step.object, "upsert", step.match) if step.upsert else (step.object, "create", "")
@@ -149,7 +150,8 @@ def _group(step: Step) -> Group:
             raise TypeError(f"a {type(step).__name__} is not sent as a record")
 
 
-def _input(each: SentStep) -> RecordInput:
+def build_input(each: SentStep) -> RecordInput:
+    """Give one step as the row of a batch."""
     step, trace_id = each.step, str(each.number)
     match step:
         case CreateRecord() if step.upsert:
@@ -216,7 +218,7 @@ def _with_origin(results: list[Result], ledger: LedgerReader) -> list[Result]:
 def _batches(steps: Sequence[SentStep]) -> list[tuple[Group, Sequence[SentStep]]]:
     groups: dict[Group, list[SentStep]] = defaultdict(list)
     for each in steps:
-        groups[_group(each.step)].append(each)
+        groups[build_group(each.step)].append(each)
     return [
         (group, found[start : start + BATCH])
         for group, found in groups.items()

@@ -56,7 +56,12 @@ class Routes:
         html = self.site.render(answer.template, answer.context, is_part=visit.is_part)
         if visit.is_part and answer.status >= 400:  # htmx swaps nothing of an error's answer
             html = self.site.render("trouble_part.html", answer.context)
-            return Response(html, 200, media_type="text/html", headers={"X-Hubferry-Status": str(answer.status)})
+            return Response(
+                html,
+                200,
+                media_type="text/html",
+                headers={"HX-Retarget": "#trouble", "HX-Reswap": "innerHTML show:top", "HX-Reselect": ".note"},
+            )
         return Response(html, answer.status, media_type="text/html")
 
     @staticmethod

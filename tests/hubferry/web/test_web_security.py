@@ -91,7 +91,7 @@ def test_every_answer_carries_its_headers(world: World) -> None:
         assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
         assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == policy["form-action"] == "'self'"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
         assert "Access-Control-Allow-Origin" not in answer.headers
     assert world.visitor.get("/").headers["Cache-Control"] == "no-store"
 
@@ -115,7 +115,7 @@ def test_values_of_the_portal_are_text(world: World) -> None:
             "UPDATE hubspot.contacts SET firstname = ? WHERE id = (SELECT min(id) FROM hubspot.contacts)", (EVIL,)
         )
 
-    page = world.visitor.get("/streams/contacts?tab=rows&column=firstname").text
+    page = world.visitor.get("/streams/contacts?tab=rows&column=lastname").text
     key = re.search(r"/streams/contacts/rows/(\d+)", page)
 
     assert key

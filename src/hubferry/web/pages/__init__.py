@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from hubferry.web.pages import check, live, overview, plan, rejected, runs, stream, streams, syncs
+from hubferry.web.pages import (
+    check,
+    editor,
+    live,
+    overview,
+    plan,
+    rejected,
+    runs,
+    stream,
+    stream_settings,
+    streams,
+    syncs,
+)
 
-PAGES = (overview, check, streams, stream, syncs, plan, rejected, runs, live)
+PAGES = (overview, check, streams, stream_settings, stream, editor, syncs, plan, rejected, runs, live)
 """Every page; each adds its addresses."""

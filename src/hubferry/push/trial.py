@@ -1,0 +1,133 @@
+"""One row of a sync, tried: what HubSpot holds of it, and exactly what would be sent. Reads HubSpot; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from hubferry.config.model import API_VERSION, Sync
+from hubferry.errors import UnknownNameError
+from hubferry.hubspot.associations import LinkInput, LinkType, build_links_request
+from hubferry.hubspot.client import Client
+from hubferry.hubspot.writers import build_request
+from hubferry.push.diff import diff_row
+from hubferry.push.identity import Found, fetch_identities
+from hubferry.push.mapping import LinkField, Portal, SyncMapping, build_mapping
+from hubferry.push.observed import fetch_observed
+from hubferry.push.results import SentStep
+from hubferry.push.rows import DesiredRow, InvalidRow, Problem, Wish, build_row
+from hubferry.push.send_records import build_group, build_input
+from hubferry.push.source import query_rows, query_source_columns, render_source
+from hubferry.push.steps import HoldRow, RecordStep
+from hubferry.state.ledger import LedgerReader
+from hubferry.warehouse.interface import Warehouse
+
+TO_COME = "(id of the new record)"
+
+
+@dataclass(frozen=True)
+class TrialRequest:
+    """One call as it would be sent."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What one row would do."""
+
+    row_key: str
+    record_id: str | None = None
+    step: RecordStep | None = None
+    """None: HubSpot holds everything already, or the row cannot be sent."""
+    requests: tuple[TrialRequest, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def try_row(sync: Sync, key: str | None, *, client: Client, warehouse: Warehouse, ledger: LedgerReader | None) -> Trial:
+    """Try the row of a key, or the first; raise UnknownNameError where the source has no such row.
+
+    Its key counts as unique: whether another row has it is not looked at. Links with a source of their own are left out.
+    """
+    narrowed = _narrow(sync, key, warehouse)
+    portal = Portal(client)
+    mapping = build_mapping(narrowed, portal, query_source_columns(narrowed, warehouse))
+    mapping = _without_tables(mapping)
+    values = next((row for rows in query_rows(mapping, warehouse) for row in rows), None)
+    if values is None:
+        raise UnknownNameError("row of the source", key or "")
+    row = build_row(mapping, values, 1)
+    if isinstance(row, InvalidRow):
+        return Trial(row_key=row.key, problems=row.problems)
+    known = ledger.query_rows(sync.name, [row.key]) if ledger else {}
+    identity = fetch_identities(client, mapping, [row], known)[0]
+    step = diff_row(identity, mapping).step
+    record_id = identity.record.record_id if isinstance(identity, Found) else None
+    links = list(_link_requests(client, mapping, row, record_id))
+    problems = tuple(each for each in _problems(row, step)) + tuple(each for each in links if isinstance(each, Problem))
+    requests = tuple(_record_requests(step)) + tuple(each for each in links if isinstance(each, TrialRequest))
+    return Trial(row_key=row.key, record_id=record_id, step=step, requests=requests, problems=problems)
+
+
+def _narrow(sync: Sync, key: str | None, warehouse: Warehouse) -> Sync:
+    quoted = warehouse.quote(sync.block.key)
+    where = "" if key is None else f" WHERE CAST({quoted} AS VARCHAR) = '{key.replace(chr(39), chr(39) * 2)}'"
+    query = f"SELECT * FROM ({render_source(sync, warehouse)}) AS tried{where} LIMIT 1"
+    block = sync.block.model_copy(update={"source": None, "query": query, "where": None})
+    return sync.model_copy(update={"block": block})
+
+
+def _without_tables(mapping: SyncMapping) -> SyncMapping:
+    return replace(mapping, links=tuple(link for link in mapping.links if link.column is not None))
+
+
+def _problems(row: DesiredRow, step: RecordStep | None) -> Iterator[Problem]:
+    yield from (wish.problem for wish in row.wishes if wish.problem is not None)
+    if isinstance(step, HoldRow):
+        yield Problem("row", step.reason, step.advice)
+
+
+def _record_requests(step: RecordStep | None) -> Iterator[TrialRequest]:
+    if step is None or isinstance(step, HoldRow):
+        return
+    object_name, kind, _ = build_group(step)
+    path, body = build_request(object_name, kind, [build_input(SentStep(1, "", step))])
+    yield TrialRequest("POST", path.format(version=API_VERSION), body)
+
+
+def _link_requests(
+    client: Client, mapping: SyncMapping, row: DesiredRow, record_id: str | None
+) -> Iterator[TrialRequest | Problem]:
+    """Give the calls that set the row's links where none is there yet; the labels that a pair has already come on top."""
+    for index, link in enumerate(mapping.links):
+        wishes = [each for each in row.wishes if each.field == index and each.problem is None]
+        found = _fetch_targets(client, link, wishes)
+        inputs = []
+        for wish in wishes:
+            if wish.key not in found:
+                detail = f"link {link.to} {wish.key}"
+                yield Problem(
+                    detail, "HubSpot has no such record", "It is tried again by every push until there is one."
+                )
+                continue
+            types = tuple(LinkType(each.category, each.type_id) for each in wish.types)
+            inputs.append(LinkInput(record_id or TO_COME, found[wish.key], types))
+        for chunk in _chunks(inputs):
+            path, body = build_links_request(mapping.object, link.to, chunk)
+            yield TrialRequest("POST", path.format(version=API_VERSION), body)
+
+
+def _fetch_targets(client: Client, link: LinkField, wishes: list[Wish]) -> dict[str, str]:
+    keys = [wish.key for wish in wishes]
+    observed = fetch_observed(client, link.to, keys, (), id_property=link.by)
+    return {key: each.record_id for key, each in observed.items()}
+
+
+def _chunks(inputs: list[LinkInput]) -> Iterator[list[LinkInput]]:
+    source = iter(inputs)
+    while chunk := list(islice(source, 100)):
+        yield chunk
