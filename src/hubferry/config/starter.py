@@ -14,11 +14,14 @@ _EMULATOR_ENV = "EMULATOR_TOKEN=pat-emulator\n"
 """A name of its own: a real token in HUBSPOT_TOKEN must not go to an emulator."""
 
 
-def build_files(*, demo: bool, duckdb: str, pull_schema: str) -> dict[str, str]:
+def build_files(*, demo: bool, duckdb: str, pull_schema: str, base_url: str | None = None) -> dict[str, str]:
     """Give path -> text of every file of a new project; `demo` points it at an emulator on this machine."""
     load.check_duckdb_name(duckdb, pull_schema)
-    base_url = f"  # The emulator: `hubferry emulator`. Without this line the project talks to HubSpot.\n  base_url: {EMULATOR_URL}\n"
-    project = _template("hubferry.yml").replace("{base_url}\n", base_url + "\n" if demo else "\n")
+    url = base_url or (EMULATOR_URL if demo else None)
+    line = (
+        f"  # The emulator: `hubferry emulator`. Without this line the project talks to HubSpot.\n  base_url: {url}\n\n"
+    )
+    project = _template("hubferry.yml").replace("{base_url}\n", line if url else "\n")
     project = project.replace("{duckdb}", duckdb).replace("{schema}", pull_schema)
     project = project.replace("${HUBSPOT_TOKEN}", "${EMULATOR_TOKEN}") if demo else project
     files = {
