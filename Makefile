@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.synced
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-heavy check format lint types docs bench clean
+.PHONY: help setup demo test test-heavy test-snowflake check format lint types docs bench clean
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ test: setup  ## every test but the heavy ones
 
 test-heavy: setup  ## the long sweeps: kills, big portals, full limits
 	$(PYTEST) -m heavy
+
+test-snowflake: setup  ## the contract of every warehouse on a real Snowflake account, named by SNOWFLAKE_* variables
+	HUBFERRY_TEST_SNOWFLAKE=1 $(BIN)/pytest tests/contract/test_every_warehouse.py -k snowflake
 
 check: format lint types test  ## what CI runs, formatting first
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -38,7 +39,9 @@ def _refuse_unless_loopback(address: object) -> None:
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail a test that opens a connection to another machine."""
+    """Fail a test that opens a connection to another machine, but those that `make test-snowflake` runs on an account."""
+    if "HUBFERRY_TEST_SNOWFLAKE" in os.environ:
+        return
     for name in ("connect", "connect_ex"):
         original = getattr(socket.socket, name)
 

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,4 +63,86 @@ def postgres_engine(folder: Path) -> Iterator[Warehouse]:
             yield warehouse
 
 
-ENGINES: dict[str, Opened] = {"duckdb": duckdb_engine, "postgres": postgres_engine}
+_SERVE = """
+import importlib, os, socket, sys, threading
+import pyarrow as pa, pyarrow.compute as pc, uvicorn
+import fakesnow.arrow as answers
+whole = answers.timestamp_to_sf_struct
+def with_nulls(values):  # fakesnow 0.12 answers a NULL time as 1970
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    made = whole(pc.fill_null(values, pa.scalar(0, values.type)))
+    return pa.StructArray.from_arrays(made.flatten(), fields=list(made.type), mask=values.is_null())
+answers.timestamp_to_sf_struct = with_nulls
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()  # ends with the process that tests
+uvicorn.Server(uvicorn.Config(importlib.import_module("fakesnow.server").app, log_config=None)).run([listener])
+"""
+
+
+@cache
+def snowflake_server() -> tuple[str, int]:
+    """Start one fakesnow for this process, as a process of its own on loopback, and give where it listens."""
+    running = subprocess.Popen(
+        [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    _RUNNING.append(running)
+    atexit.register(_end)
+    assert running.stdout
+    return "127.0.0.1", int(running.stdout.readline())
+
+
+_RUNNING: list[subprocess.Popen[bytes]] = []
+
+
+def _end() -> None:
+    for running in _RUNNING:
+        running.kill()
+        running.communicate()
+
+
+@contextmanager
+def snowflake_engine(folder: Path) -> Iterator[Warehouse]:
+    """Give a database of its own, of a fakesnow spoken to over HTTP by Snowflake's own connector, or of a real account."""
+    pytest.importorskip("fakesnow")
+    from hubferry.warehouse.snowflake.account import connect  # noqa: PLC0415
+    from hubferry.warehouse.snowflake.warehouse import SnowflakeWarehouse  # noqa: PLC0415
+
+    settings = snowflake_settings(f"hubferry_test_{secrets.token_hex(4)}")
+    with connect(settings, "hubferry tests") as connection:
+        connection.cursor().execute(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
+    warehouse = SnowflakeWarehouse(settings)
+    with warehouse.busy():
+        yield warehouse
+    if is_real_snowflake():
+        with connect(settings, "hubferry tests") as connection:
+            connection.cursor().execute(f"DROP DATABASE {settings.database}")
+
+
+def is_real_snowflake() -> bool:
+    """Say whether the tests run on an account, as `make test-snowflake` has it."""
+    return "HUBFERRY_TEST_SNOWFLAKE" in os.environ
+
+
+def snowflake_settings(database: str) -> Any:
+    """Give where Snowflake is: the account of the SNOWFLAKE_* variables, or a fakesnow."""
+    from hubferry.warehouse.snowflake.account import Settings  # noqa: PLC0415
+
+    if is_real_snowflake():
+        named = {
+            name: os.environ.get(f"SNOWFLAKE_{name.upper()}") for name in ("user", "role", "warehouse", "password")
+        }
+        key, secret = os.environ.get("SNOWFLAKE_PRIVATE_KEY_FILE"), named.pop("password")
+        return Settings(
+            database=database,
+            account=os.environ["SNOWFLAKE_ACCOUNT"],
+            password=Secret(secret) if secret else None,
+            private_key_file=Path(key) if key else None,
+            **named,
+        )
+    host, port = snowflake_server()
+    login = {"account": "fakesnow", "user": "fake", "password": Secret("snow")}
+    return Settings(database=database, host=host, port=port, protocol="http", network_timeout=1, **login)
+
+
+ENGINES: dict[str, Opened] = {"duckdb": duckdb_engine, "postgres": postgres_engine, "snowflake": snowflake_engine}

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engines import ENGINES
+from engines import ENGINES, is_real_snowflake
 from hubferry.errors import SourceError, WarehouseError
 from hubferry.types import Column, Table
 from hubferry.warehouse.arrow import arrow_schema, table_from_rows
@@ -79,8 +79,16 @@ def stored(warehouse: Warehouse, table: Table = PEOPLE) -> list[dict[str, Any]]:
 
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Give a row of EVERY_TYPE with its JSON as a value: its text may come back with other blanks."""
-    return {**row, "tree": json.loads(row["tree"] or "null")}
+    """Give a row of EVERY_TYPE with its JSON as a value: its text may come back with other blanks.
+
+    fakesnow, other than Snowflake, calls an ARRAY a VARIANT in its answers, so that a list comes as JSON too.
+    """
+    listed = row["list"]
+    return {
+        **row,
+        "tree": json.loads(row["tree"] or "null"),
+        "list": json.loads(listed) if isinstance(listed, str) else listed,
+    }
 
 
 def test_a_block_that_raises_leaves_nothing_behind(people: Warehouse) -> None:
@@ -101,7 +109,7 @@ def test_a_statement_that_fails_rolls_the_whole_transaction_back(people: Warehou
             tx.append(PEOPLE, chunk(person(1)))
             tx.execute("DELETE FROM no_such_table")
 
-    with pytest.raises(WarehouseError, match="no_such_table"):
+    with pytest.raises(WarehouseError, match=r"(?i)no_such_table"):
         append_and_fail()
 
     assert stored(people) == []
@@ -109,7 +117,7 @@ def test_a_statement_that_fails_rolls_the_whole_transaction_back(people: Warehou
 
 def test_a_failure_while_rows_are_registered_is_the_error_that_is_raised(people: Warehouse) -> None:
     with (
-        pytest.raises(WarehouseError, match="no_such_column"),
+        pytest.raises(WarehouseError, match=r"(?i)no_such_column"),
         people.transaction() as tx,
         tx.register("x", chunk()) as x,
     ):
@@ -366,7 +374,7 @@ def test_nul_inside_a_list_becomes_the_replacement_character(warehouse: Warehous
 
     merge(warehouse, chunk({"id": 1, "list": ["a\0", None]}, table=EVERY_TYPE).slice(0), EVERY_TYPE)
 
-    assert stored(warehouse, EVERY_TYPE)[0]["list"] == ["a\ufffd", None]
+    assert plain(stored(warehouse, EVERY_TYPE)[0])["list"] == ["a\ufffd", None]
 
 
 def test_a_slice_of_a_list_column_keeps_its_own_rows(warehouse: Warehouse) -> None:
@@ -375,10 +383,12 @@ def test_a_slice_of_a_list_column_keeps_its_own_rows(warehouse: Warehouse) -> No
 
     merge(warehouse, rows.slice(2, 2), EVERY_TYPE)
 
-    assert [row["list"] for row in stored(warehouse, EVERY_TYPE)] == [["2", "2"], ["3", "3", "3"]]
+    assert [plain(row)["list"] for row in stored(warehouse, EVERY_TYPE)] == [["2", "2"], ["3", "3", "3"]]
 
 
 HOSTILE = [
+    "x" * 300,
+    "🦄" * 75,
     '"; DROP TABLE people; --',
     "select",
     "a.b",
@@ -392,10 +402,12 @@ HOSTILE = [
 
 
 def test_hostile_names_are_only_names(people: Warehouse) -> None:
-    table = Table(
-        "odd.schema", '"; DROP TABLE people; --', tuple(Column(name, "string") for name in HOSTILE), (HOSTILE[0],)
-    )
-    row = {name: str(number) for number, name in enumerate(HOSTILE)}
+    # fakesnow answers HTTP 500 to a dot in a schema's name and to an apostrophe in a column's; Snowflake allows both.
+    is_fake = people.engine == "snowflake" and not is_real_snowflake()
+    names = [name for name in HOSTILE if not (is_fake and name == "'")]
+    schema = "odd schema" if is_fake else "odd.schema"
+    table = Table(schema, '"; DROP TABLE people; --', tuple(Column(name, "string") for name in names), (names[0],))
+    row = {name: str(number) for number, name in enumerate(names)}
 
     people.ensure_table(table)
     merge(people, chunk(row, table=table), table)
@@ -471,8 +483,11 @@ def test_arrow_schema_and_described_source_agree(warehouse: Warehouse) -> None:
     warehouse.ensure_table(EVERY_TYPE)
 
     batches = list(warehouse.query_batches(f"SELECT * FROM {warehouse.name('crm', 'every_type')}"))
+    described = warehouse.describe_source(f"SELECT * FROM {warehouse.name('crm', 'every_type')}")
+    if warehouse.engine == "snowflake" and not is_real_snowflake():  # fakesnow calls an ARRAY a VARIANT
+        described = tuple(Column("list", "strings") if each == Column("list", "json") else each for each in described)
 
-    assert warehouse.describe_source(f"SELECT * FROM {warehouse.name('crm', 'every_type')}") == EVERY_TYPE.columns
+    assert described == EVERY_TYPE.columns
     assert all(batch.schema.equals(arrow_schema(EVERY_TYPE)) for batch in batches)
 
 

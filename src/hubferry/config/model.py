@@ -98,6 +98,48 @@ class PostgresBlock(Block):
     """How much the connection must be encrypted and the server proven."""
 
 
+class SnowflakeBlock(Block):
+    """Snowflake: a database of an account. `connection` takes what is left out from a connection of connections.toml."""
+
+    database: str
+    """The database; hubferry makes its schemas in it."""
+    account: str | None = None
+    """The account's identifier: `organisation-account`."""
+    user: str | None = None
+    """The user to log in as."""
+    role: str | None = None
+    """The role to work as; without it the user's default."""
+    warehouse: str | None = None
+    """The virtual warehouse that runs the statements; without it the user's default."""
+    connection: str | None = None
+    """A connection of Snowflake's own connections.toml."""
+    authenticator: Literal["snowflake", "externalbrowser", "oauth", "snowflake_jwt"] | None = None
+    """How to log in, where the secrets below do not say it: `externalbrowser` opens your browser."""
+    password: SecretReference = ""
+    """`${NAME}`: a password or a programmatic access token."""
+    token: SecretReference = ""
+    """`${NAME}`: an OAuth token."""
+    private_key: SecretReference = ""
+    """`${NAME}`: the private key of a key pair, as PEM text."""
+    private_key_file: str | None = None
+    """A file that holds it, relative to the project's folder."""
+    private_key_passphrase: SecretReference = ""
+    """`${NAME}`: the passphrase of an encrypted private key."""
+    host: str | None = None
+    """Where Snowflake answers, for a private link or a Snowflake to test with."""
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Its port."""
+    protocol: Literal["https", "http"] | None = None
+    """`http` for a Snowflake to test with on this machine only."""
+
+    @model_validator(mode="after")
+    def _check_protocol(self) -> Self:
+        """Send secrets over plain HTTP to this machine only."""
+        if self.protocol == "http" and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("protocol http is for a Snowflake to test with on this machine: host must be 127.0.0.1")
+        return self
+
+
 class WarehouseBlock(Block):
     """Which warehouse; at most one, and a DuckDB file without one."""
 
@@ -105,6 +147,8 @@ class WarehouseBlock(Block):
     """A file on this machine."""
     postgres: PostgresBlock | None = None
     """A PostgreSQL server."""
+    snowflake: SnowflakeBlock | None = None
+    """A Snowflake account."""
 
     @model_validator(mode="before")
     @classmethod

@@ -107,7 +107,7 @@ class Lease:
             tx.execute(f"UPDATE {_name(self.warehouse)} SET run_id = NULL {_OURS}", self._identity())
 
     def __enter__(self) -> Self:
-        self._busy.enter_context(self.warehouse.busy())  # a run is many calls in a row
+        self._busy.enter_context(self.warehouse.busy(f"run {self.run_id}"))  # a run is many calls in a row
         return self
 
     def __exit__(

@@ -147,7 +147,7 @@ class DuckDBWarehouse:
         with self._connection():
             yield
 
-    def busy(self) -> AbstractContextManager[None]:
+    def busy(self, label: str = "") -> AbstractContextManager[None]:  # noqa: ARG002  DuckDB keeps no log of queries
         """Say that many calls follow: the file may stay open between them, each time for a second at most."""
         return self._file.busy()
 

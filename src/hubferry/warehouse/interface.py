@@ -100,8 +100,11 @@ class Warehouse(Protocol):
         """Give SQL that reads the text of an SQL expression as a JSON value, to be stored in a json column."""
         ...
 
-    def busy(self) -> AbstractContextManager[None]:
-        """Say that many calls follow: the engine may stay open for moments between them, so that each costs less."""
+    def busy(self, label: str = "") -> AbstractContextManager[None]:
+        """Say that many calls follow: the engine may stay open for moments between them, so that each costs less.
+
+        `label` names what makes them, for the engine's own log: Snowflake's query tag, PostgreSQL's application_name.
+        """
         ...
 
     def session(self) -> AbstractContextManager[None]:

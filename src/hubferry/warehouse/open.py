@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hubferry.clock import SystemClock
-from hubferry.config.model import DuckDBBlock, PostgresBlock, WarehouseBlock
+from hubferry.config.model import DuckDBBlock, PostgresBlock, SnowflakeBlock, WarehouseBlock
 from hubferry.types import Clock, Secret
 from hubferry.warehouse.interface import Warehouse
 
@@ -21,6 +21,8 @@ def open_warehouse(
     """Give the warehouse of a project; a relative path is relative to `folder`. Nothing is opened yet."""
     if block.postgres is not None:
         return _open_postgres(block.postgres, resolve)
+    if block.snowflake is not None:
+        return _open_snowflake(block.snowflake, Path(folder), resolve)
     from hubferry.warehouse.duckdb import DuckDBWarehouse
 
     chosen = block.duckdb or DuckDBBlock()
@@ -40,6 +42,34 @@ def _open_postgres(block: PostgresBlock, resolve: Resolve | None) -> Warehouse:
             user=block.user,
             password=_resolved(resolve, "warehouse.postgres.password", block.password),
             sslmode=block.sslmode,
+        )
+    )
+
+
+def _open_snowflake(block: SnowflakeBlock, folder: Path, resolve: Resolve | None) -> Warehouse:
+    from hubferry.warehouse.snowflake.account import Settings
+    from hubferry.warehouse.snowflake.warehouse import SnowflakeWarehouse
+
+    def secret(name: str) -> Secret | None:
+        return _resolved(resolve, f"warehouse.snowflake.{name}", getattr(block, name))
+
+    return SnowflakeWarehouse(
+        Settings(
+            database=block.database,
+            account=block.account,
+            user=block.user,
+            role=block.role,
+            warehouse=block.warehouse,
+            connection=block.connection,
+            authenticator=block.authenticator,
+            private_key_file=folder / Path(block.private_key_file).expanduser() if block.private_key_file else None,
+            host=block.host,
+            port=block.port,
+            protocol=block.protocol,
+            password=secret("password"),
+            token=secret("token"),
+            private_key=secret("private_key"),
+            private_key_passphrase=secret("private_key_passphrase"),
         )
     )
 

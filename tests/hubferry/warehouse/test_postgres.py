@@ -23,8 +23,7 @@ from hubferry.warehouse.arrow import clean_json, table_from_rows
 from hubferry.warehouse.interface import MergeCounts
 from hubferry.warehouse.open import open_warehouse
 from hubferry.warehouse.postgres import binary
-from hubferry.warehouse.postgres.layout import COLUMN_LIMIT
-from hubferry.warehouse.postgres.names import shorten
+from hubferry.warehouse.postgres.layout import COLUMN_LIMIT, shorten
 from hubferry.warehouse.postgres.server import Settings
 from hubferry.warehouse.postgres.warehouse import PostgresWarehouse
 

@@ -13,8 +13,7 @@ from hubferry.warehouse import sql
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Transaction
 from hubferry.warehouse.postgres import types
-from hubferry.warehouse.postgres.layout import MORE, NAMES_TABLE, Layout, noteworthy, twins
-from hubferry.warehouse.postgres.names import shorten
+from hubferry.warehouse.postgres.layout import MORE, NAMES_TABLE, Layout, noteworthy, shorten, twins
 from hubferry.warehouse.postgres.types import Described
 
 if TYPE_CHECKING:

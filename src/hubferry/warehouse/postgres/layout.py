@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from hubferry.types import Column, Table
-from hubferry.warehouse import sql
-from hubferry.warehouse.postgres.names import shorten
+from hubferry.warehouse import names, sql
 
 MORE = "_hubferry_more"
+LIMIT_BYTES = 63
 COLUMN_LIMIT = 1_580
 """A few less than the server's 1,600, which count dropped columns too."""
 NAMES_TABLE = Table(
@@ -32,6 +32,11 @@ NAMES_TABLE = Table(
     ("table_schema", "table_name", "column_name"),
 )
 """The full names; `stored_as` is the name on the server, `_hubferry_more` for a key of that column."""
+
+
+def shorten(name: str) -> str:
+    """Give a name as the server keeps it."""
+    return names.shorten(name, LIMIT_BYTES)
 
 
 @dataclass(frozen=True)
@@ -92,10 +97,10 @@ def _plain(value: object) -> object:
     return value if value is None or isinstance(value, bool | int | float | str | list) else str(value)
 
 
-def twins(names: Iterable[str]) -> list[str]:
+def twins(columns: Iterable[str]) -> list[str]:
     """Give names that the server could not tell apart, which no names but made-up ones are."""
     seen: dict[str, str] = {}
-    return [name for name in names if seen.setdefault(shorten(name), name) != name]
+    return [name for name in columns if seen.setdefault(shorten(name), name) != name]
 
 
 def noteworthy(schema: str, table: str, columns: Sequence[Column], more: Sequence[Column]) -> list[dict[str, str]]:

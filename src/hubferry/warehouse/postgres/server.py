@@ -40,7 +40,7 @@ class Settings:
     """In place of all others."""
 
 
-def connect(settings: Settings) -> Connection:
+def connect(settings: Settings, label: str) -> Connection:
     """Open a connection; statements commit themselves unless BEGIN says otherwise."""
     named = {
         "host": settings.host,
@@ -49,7 +49,7 @@ def connect(settings: Settings) -> Connection:
         "user": settings.user,
         "password": settings.password.reveal() if settings.password else None,
         "sslmode": settings.sslmode,
-        "application_name": "hubferry",
+        "application_name": label,
         "connect_timeout": _CONNECT_SECONDS,
         "keepalives_idle": 30,
     }

@@ -21,8 +21,7 @@ from hubferry.warehouse.interface import MergeCounts
 from hubferry.warehouse.pool import Pool
 from hubferry.warehouse.postgres import binary, merge, types
 from hubferry.warehouse.postgres.catalog import Catalog
-from hubferry.warehouse.postgres.layout import MORE, Layout
-from hubferry.warehouse.postgres.names import shorten
+from hubferry.warehouse.postgres.layout import MORE, Layout, shorten
 from hubferry.warehouse.postgres.results import build_batch, build_table, describe
 from hubferry.warehouse.postgres.server import Connection, Settings, connect, is_alive, translating
 
@@ -123,7 +122,10 @@ class PostgresWarehouse:
     engine = "postgres"
 
     def __init__(self, settings: Settings) -> None:
-        self._pool: Pool[Connection] = Pool(lambda: connect(settings), is_alive=is_alive, close=_close)
+        self._label = ""
+        self._pool: Pool[Connection] = Pool(
+            lambda: connect(settings, f"hubferry {self._label}".strip()), is_alive=is_alive, close=_close
+        )
         self._catalog = Catalog()
 
     def name(self, schema: str, table: str) -> str:
@@ -146,9 +148,12 @@ class PostgresWarehouse:
         """Give SQL that reads a text as JSON."""
         return f"CAST({value} AS jsonb)"
 
-    def busy(self) -> AbstractContextManager[None]:
-        """Keep connections until the block ends."""
-        return self._pool.hold()
+    @contextmanager
+    def busy(self, label: str = "") -> Iterator[None]:
+        """Keep connections until the block ends; pg_stat_activity says what they are for."""
+        self._label = label or self._label
+        with self._pool.hold():
+            yield
 
     def session(self) -> AbstractContextManager[None]:
         """Keep connections until the block ends."""

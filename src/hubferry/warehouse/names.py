@@ -1,7 +1,7 @@
-"""Names that PostgreSQL cannot hold, which cuts them at 63 bytes without a word: shortened by one rule, so that none collide.
+"""Names longer than a server can hold (PostgreSQL cuts them without a word): shortened by one rule, so that none collide.
 
 A longer name keeps its beginning and ends in `~` and ten characters of a hash of the whole name: the same name is shortened
-alike everywhere and always. The full names are in `hubferry.postgres_names`, for people and for other processes.
+alike everywhere and always.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 
-LIMIT_BYTES = 63
 _HASH_CHARACTERS = 10
 
 
-def shorten(name: str, limit_bytes: int = LIMIT_BYTES) -> str:
-    """Give the name as the server keeps it."""
+def shorten(name: str, limit_bytes: int) -> str:
+    """Give the name as a server with this limit keeps it."""
     encoded = name.encode()
     if len(encoded) <= limit_bytes:
         return name
