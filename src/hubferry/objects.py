@@ -25,6 +25,10 @@ class CrmObject:
     """Properties that a create must carry."""
     match_candidates: tuple[str, ...] = ()
     """Built-in properties that identify a record beside `hs_object_id` and the portal's own unique properties."""
+    pipeline: tuple[str, str] | None = None
+    """The properties that hold a record's pipeline and its stage."""
+    custom_unique: bool = True
+    """Whether a portal can give it properties with unique values."""
     writable: bool = True
     mergeable: bool = False
 
@@ -50,6 +54,8 @@ def _crm(
     created: str = "createdate",
     required: tuple[str, ...] = (),
     match_candidates: tuple[str, ...] = (),
+    pipeline: tuple[str, str] | None = None,
+    custom_unique: bool = True,
     mergeable: bool = False,
     writable: bool = True,
     also_read: str | None = None,
@@ -66,6 +72,8 @@ def _crm(
         created=created,
         required=required,
         match_candidates=match_candidates,
+        pipeline=pipeline,
+        custom_unique=custom_unique,
         mergeable=mergeable,
         writable=writable,
     )
@@ -80,27 +88,30 @@ def build_custom(name: str, type_id: str) -> CrmObject:
         read_scopes=(frozenset({"crm.objects.custom.read", "crm.schemas.custom.read"}),),
         write_scopes=(frozenset({"crm.objects.custom.write"}),),
         created="hs_createdate",
+        pipeline=_PIPELINE,
     )
 
 
 CUSTOM = "custom_"
 _ACTIVITY = "crm.objects.contacts"
 _LINE_ITEMS = "crm.objects.line_items"
+_PIPELINE = ("hs_pipeline", "hs_pipeline_stage")
 
 OBJECTS: tuple[CrmObject, ...] = (
     # HS-07: contacts alone are dated by `lastmodifieddate`; their `hs_lastmodifieddate` moves for other reasons.
     _crm("contacts", "0-1", "contact", cursor="lastmodifieddate", match_candidates=("email",), mergeable=True),
-    _crm("companies", "0-2", "company", mergeable=True),
-    _crm("deals", "0-3", "deal", required=("dealname",), mergeable=True),
+    _crm("companies", "0-2", "company", match_candidates=("domain",), mergeable=True),
+    _crm("deals", "0-3", "deal", required=("dealname",), pipeline=("pipeline", "dealstage"), mergeable=True),
     _crm(
         "tickets",
         "0-5",
         "ticket",
         either="tickets",
         required=("subject", "hs_pipeline_stage"),
+        pipeline=_PIPELINE,
         mergeable=True,
     ),
-    _crm("products", "0-7", "product", either="e-commerce", required=("name",)),
+    _crm("products", "0-7", "product", either="e-commerce", required=("name",), custom_unique=False),
     _crm("line_items", "0-8", "line item", either="e-commerce"),
     _crm(
         "quotes",
@@ -111,7 +122,14 @@ OBJECTS: tuple[CrmObject, ...] = (
         required=("hs_title", "hs_expiration_date"),
     ),
     _crm("communications", "0-18", "communication", scope=_ACTIVITY, created="hs_createdate"),
-    _crm("feedback_submissions", "0-19", "feedback submission", created="hs_createdate", writable=False),
+    _crm(
+        "feedback_submissions",
+        "0-19",
+        "feedback submission",
+        created="hs_createdate",
+        custom_unique=False,
+        writable=False,
+    ),
     _crm("tasks", "0-27", "task", scope=_ACTIVITY, created="hs_createdate", required=("hs_timestamp",)),
     _crm("notes", "0-46", "note", scope=_ACTIVITY, created="hs_createdate", required=("hs_timestamp",)),
     _crm("meetings", "0-47", "meeting", scope=_ACTIVITY, created="hs_createdate", required=("hs_timestamp",)),
@@ -127,26 +145,26 @@ OBJECTS: tuple[CrmObject, ...] = (
     ),
     _crm("invoices", "0-53", "invoice"),
     _crm("subscriptions", "0-69", "subscription", created="hs_createdate"),
-    _crm("goal_targets", "0-74", "goal target", scope="crm.objects.goals", created="hs_createdate"),
+    _crm("goal_targets", "0-74", "goal target", scope="crm.objects.goals", created="hs_createdate", writable=False),
     _crm("discounts", "0-84", "discount", scope=_LINE_ITEMS, either="e-commerce"),
     _crm("fees", "0-85", "fee", scope=_LINE_ITEMS, either="e-commerce"),
     _crm("taxes", "0-86", "tax", scope=_LINE_ITEMS),
     _crm("commerce_payments", "0-101", "commerce payment", scope="crm.objects.commercepayments"),
     _crm("users", "0-115", "user", created="hs_createdate"),
     _crm("postal_mail", "0-116", "postal mail", scope=_ACTIVITY, created="hs_createdate"),
-    _crm("orders", "0-123", "order"),
-    _crm("leads", "0-136", "lead"),
+    _crm("orders", "0-123", "order", pipeline=_PIPELINE),
+    _crm("leads", "0-136", "lead", pipeline=_PIPELINE),
     _crm("carts", "0-142", "cart"),
-    _crm("services", "0-162", "service", created="hs_createdate"),
-    _crm("courses", "0-410", "course", created="hs_createdate"),
-    _crm("listings", "0-420", "listing", created="hs_createdate"),
-    _crm("appointments", "0-421", "appointment", created="hs_createdate"),
-    _crm("projects", "0-970", "project", created="hs_createdate"),
+    _crm("services", "0-162", "service", created="hs_createdate", pipeline=_PIPELINE),
+    _crm("courses", "0-410", "course", created="hs_createdate", pipeline=_PIPELINE),
+    _crm("listings", "0-420", "listing", created="hs_createdate", pipeline=_PIPELINE),
+    _crm("appointments", "0-421", "appointment", created="hs_createdate", pipeline=_PIPELINE),
+    _crm("projects", "0-970", "project", created="hs_createdate", pipeline=_PIPELINE),
 )
 
 BY_NAME = {each.name: each for each in OBJECTS}
 
 
 def find(name: str) -> CrmObject | None:
-    """Give the object of that plural name, or None (a custom object, or no object at all)."""
-    return BY_NAME.get(name)
+    """Give the object of that plural, singular or type id, or None (a custom object, or no object at all)."""
+    return BY_NAME.get(name) or next((each for each in OBJECTS if name in {each.singular, each.type_id}), None)

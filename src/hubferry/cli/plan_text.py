@@ -8,15 +8,18 @@ from itertools import islice
 from typing import assert_never
 
 from hubferry.project import (
+    AddOptions,
     ArchiveRecord,
+    Change,
+    ConflictEntry,
     CreateLabel,
+    CreateProperty,
     CreateRecord,
     End,
     GuardVerdict,
     HoldLinks,
     HoldRow,
     InvalidEntry,
-    LinkStep,
     Plan,
     Project,
     RemoveLabels,
@@ -47,10 +50,12 @@ SECTIONS = (
     Section("links and labels to remove", ("remove_links", "remove_labels")),
     Section("records of which values are cleared", ("update",), _clears),
     Section("records to change", ("update",), lambda step: not _clears(step)),
-    Section("new records", ("create",)),
+    Section("properties and options to define", ("create_property", "add_options")),
+    Section("new records", ("create", "create_unguarded")),
     Section("new labels", ("create_label",)),
     Section("links to set", ("set_links",)),
     Section("held back", ("hold", "hold_links")),
+    Section("in conflict", ("conflict",)),
     Section("invalid", ("invalid",)),
 )
 """What takes something away comes first; each has rows of its own, so that many of one kind do not hide another."""
@@ -75,7 +80,11 @@ def render_plan(plan: Plan) -> Iterator[str]:
     yield f"plan {plan.id} for portal {plan.portal_id} ({how})"
     for name in plan.syncs:
         yield from _render_counts(name, plan.counts[name])
-    yield f"cost: {plan.cost.apply_calls:,} calls, at least {plan.cost.seconds:.0f} s (planning took {plan.cost.plan_calls:,} calls)"
+    cost = plan.cost
+    share = f", {cost.daily_share:.1%} of a day's quota" if cost.daily_share is not None else ""
+    yield f"cost: {cost.apply_calls:,} calls, at least {cost.seconds:.0f} s{share} (planning took {cost.plan_calls:,} calls)"
+    if plan.new_contacts:
+        yield f"{plan.new_contacts:,} new contacts: marketing contacts, where HubSpot's settings make those of this app such"
     for verdict in plan.guards:
         if not verdict.passed:
             yield _render_guard(verdict)
@@ -84,41 +93,70 @@ def render_plan(plan: Plan) -> Iterator[str]:
 def render_step(step: Step) -> Iterator[str]:
     """Give one step, line by line."""
     match step:
+        case CreateProperty() | AddOptions() | CreateLabel():
+            yield _render_setup(step)
+        case ConflictEntry() | HoldRow() | HoldLinks() | InvalidEntry():
+            yield from _render_left(step)
+        case SetLinks() | RemoveLabels() | RemoveLinks():
+            yield _render_links(step)
         case CreateRecord():
-            yield f"+ {step.object}  row {step.row_key}  (new record, {step.match} = {step.value})"
+            known_by = f"{step.match} = {step.value}" if step.match else "known by the ledger alone"
+            yield f"+ {step.object}  row {step.row_key}  (new record, {known_by})"
             yield from (f"    {name}: -> {_shown(value)}" for name, value in step.properties.items())
         case UpdateRecord():
             yield f"~ {step.object} {step.record_id}  row {step.row_key}"
-            yield from (f"    {each.property}: {_shown(each.old)} -> {_shown(each.new)}" for each in step.changes)
+            yield from (_render_change(each) for each in step.changes)
         case ArchiveRecord():
             yield f"- {step.object} {step.record_id}  row {step.row_key}  (archive)"
-        case HoldRow():
-            yield f"! {step.object}  row {step.row_key}  {step.outcome}: {step.reason}"
-            yield f"    {step.advice}"
-        case CreateLabel():
-            yield f"+ label {step.label!r} of {step.from_object} - {step.to_object}"
-        case SetLinks() | RemoveLabels() | RemoveLinks() | HoldLinks():
-            yield from _render_link_step(step)
-        case InvalidEntry():
-            yield f"! row {step.row_key}  {step.detail} invalid: {step.reason}"
-            yield f"    {step.advice}"
         case _:
             assert_never(step)
 
 
-def _render_link_step(step: LinkStep) -> Iterator[str]:
+def _render_setup(step: CreateProperty | AddOptions | CreateLabel) -> str:
+    if isinstance(step, CreateProperty):
+        return f"+ property {step.property} of {step.object}  (unique, holds the rows' keys)"
+    if isinstance(step, CreateLabel):
+        return f"+ label {step.label!r} of {step.from_object} - {step.to_object}"
+    return f"+ options of {step.object}.{step.property}: {', '.join(step.options)}"
+
+
+def _render_links(step: SetLinks | RemoveLabels | RemoveLinks) -> str:
+    pair = _pair(step.from_, step.to)
     match step:
         case SetLinks():
-            yield f"+ {_pair(step.from_, step.to)}  {_types(step.old)} -> {_types(step.types)}"
+            return f"+ {pair}  {_types(step.old)} -> {_types(step.types)}"
         case RemoveLabels():
-            yield f"- {_pair(step.from_, step.to)}  label {_types(step.types)}"
+            return f"- {pair}  label {_types(step.types)}"
         case RemoveLinks():
-            yield f"- {_pair(step.from_, step.to)}  {_types(step.old)} -> no link"
+            return f"- {pair}  {_types(step.old)} -> no link"
+
+
+def _render_left(step: ConflictEntry | HoldRow | HoldLinks | InvalidEntry) -> Iterator[str]:
+    """What is not written, and why."""
+    match step:
+        case ConflictEntry():
+            each = step.conflict
+            yield f"! {step.object} {step.record_id}  row {step.row_key}  conflict: {each.property}"
+            yield (
+                f"    we wrote {_shown(each.base)}, HubSpot has {_shown(each.held)}{_by(each.by)},"
+                f" the source wants {_shown(each.wanted)}"
+            )
+            return
+        case HoldRow():
+            yield f"! {step.object}  row {step.row_key}  {step.outcome}: {step.reason}"
         case HoldLinks():
             yield f"! {_pair(step.from_, step.to)}  skipped: {step.reason}"
-            yield f"    {step.advice}"
-        case _:
-            assert_never(step)
+        case InvalidEntry():
+            yield f"! row {step.row_key}  {step.detail} invalid: {step.reason}"
+    yield f"    {step.advice}"
+
+
+def _render_change(change: Change) -> str:
+    return f"    {change.property}: {_shown(change.old)} -> {_shown(change.new)}{_by(change.by)}"
+
+
+def _by(author: str | None) -> str:
+    return f"  (last changed by {author})" if author else ""
 
 
 def _render_counts(name: str, counts: SyncCounts) -> Iterator[str]:
@@ -132,6 +170,10 @@ def _render_counts(name: str, counts: SyncCounts) -> Iterator[str]:
         )
     if counts.labels_created:
         yield f"    labels: {counts.labels_created:,} new"
+    if counts.properties_added or counts.options_added:
+        yield f"    defined first: {counts.properties_added:,} properties, {counts.options_added:,} options"
+    if counts.kept or counts.conflicts:
+        yield f"    {counts.kept:,} values of HubSpot kept by policy, {counts.conflicts:,} in conflict"
     if counts.settled:
         yield f"    {counts.settled:,} values that HubSpot stores otherwise than sent are left alone"
 

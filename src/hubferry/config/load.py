@@ -20,6 +20,7 @@ from hubferry.types import Secret
 
 PROJECT_FILE = "hubferry.yml"
 SYNC_FOLDER = "syncs"
+MODEL_FOLDER = "models"
 STATE_SCHEMA = "hubferry"
 """Where hubferry keeps its own tables; a pull cannot write there."""
 
@@ -53,13 +54,15 @@ def load_project(folder: Path, environ: Mapping[str, str], environment: str | No
     project = _validate(parsed, PROJECT_FILE, ProjectFile, environ, secrets=_SECRETS, unread=("environments",))
     _check_schema(project, parsed.lines)
     syncs = _lay_over_syncs(_load_syncs(folder, environ), written, environment, environ)
+    syncs = {name: with_model(folder, sync) for name, sync in syncs.items()}
     _check_order(project, syncs, parsed.lines)
     return Project(folder=str(folder), environment=environment, file=project, syncs=syncs, lines=parsed.lines)
 
 
 def read_signature(folder: Path) -> Signature:
     """Give what tells whether a file of the project was changed, added or removed since."""
-    files = [folder / PROJECT_FILE, folder / ".env", *sorted((folder / SYNC_FOLDER).glob("*"))]
+    below = (each for name in (SYNC_FOLDER, MODEL_FOLDER) for each in sorted((folder / name).glob("*")))
+    files = [folder / PROJECT_FILE, folder / ".env", *below]
     stats = [(str(each), each.stat()) for each in files if each.is_file()]
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
@@ -154,6 +157,20 @@ def _lay_over_syncs(
 def _environment_names(written: lines.Parsed) -> tuple[str, ...]:
     named = written.data.get("environments")
     return tuple(name for name, over in named.items() if isinstance(over, dict)) if isinstance(named, dict) else ()
+
+
+def with_model(folder: Path, sync: Sync) -> Sync:
+    """Give a sync with the SELECT of the model that it names, if it names one."""
+    name = sync.block.model
+    if name is None:
+        return sync
+    known = sorted(file.stem for file in (folder / MODEL_FOLDER).glob("*.sql"))
+    if name not in known:
+        raise UnknownNameError("model", name, known=known, file=sync.file, line=sync.line("model"))
+    text = _read(folder / MODEL_FOLDER / f"{name}.sql", f"{MODEL_FOLDER}/{name}.sql")
+    if not text.strip().rstrip(";"):
+        raise ConfigError("is empty: write a SELECT.", file=f"{MODEL_FOLDER}/{name}.sql")
+    return sync.model_copy(update={"model_sql": text})
 
 
 def _parse(text: str, file: str) -> lines.Parsed:

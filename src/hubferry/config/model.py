@@ -299,10 +299,13 @@ class FieldBlock(Block):
     """An SQL expression over the source's columns."""
     on_null: Literal["ignore", "clear", "error"] = "ignore"
     """What a NULL means: leave the property alone, clear it, or set the row aside as invalid."""
-    on_unknown_option: Literal["reject"] = "reject"
-    """A value that is no option of the property: the row is set aside."""
-    multi: Literal["replace", "append"] = "replace"
-    """Whether a multi-select's values replace those in HubSpot or are added to them."""
+    on_unknown_option: Literal["reject", "create"] = "reject"
+    """A value that is no option of the property: the row is set aside, or the plan adds the option to the property first."""
+    multi: Literal["replace", "append", "remove"] = "replace"
+    """Whether a multi-select's values replace those in HubSpot, are added to them, or are taken out of them."""
+    policy: Literal["warehouse_wins", "hubspot_wins", "fill_only", "manual"] = "warehouse_wins"
+    """Who decides where HubSpot holds another value: the source; HubSpot, where it was changed there since our last
+    write; HubSpot, where it holds anything at all; or nobody: the property is listed as a conflict and left alone."""
 
     @model_validator(mode="after")
     def _check_origin(self) -> Self:
@@ -379,6 +382,8 @@ class SyncBlock(Block):
     """A SELECT, in place of `source`."""
     where: str | None = None
     """An SQL condition over the source's columns; rows that do not meet it are as if they were not there."""
+    model: str | None = None
+    """A file of `models/` without its ending, in place of `source`: `models/NAME.sql` holds a SELECT."""
     key: str
     """The source column that identifies a row from run to run."""
     object_: str = Field(alias="object")
@@ -386,7 +391,16 @@ class SyncBlock(Block):
     mode: Literal["create", "update", "upsert", "mirror"] = "upsert"
     """create: new records only; update: existing ones only; upsert: both; mirror: both, and archive ours whose rows left."""
     match: str = "hs_object_id"
-    """The property that decides which record a row is: `hs_object_id`, or one with unique values."""
+    """The property that decides which record a row is: `hs_object_id`, one with unique values, or `domain` of companies.
+    `hubferry_key` is made, unique, by the first plan where the object has no such property, and filled with the key."""
+    allow_keyless_create: bool = False
+    """With `match: hs_object_id`, make records for rows that have none yet, although a create whose answer is lost
+    cannot be told from one that was never carried out without looking for it."""
+    adopt_by: str | None = None
+    """How the first run finds records that do not hold the match property yet, to fill it in: `email`, `domain` or another
+    property among `fields`; `none`: there is nothing to adopt."""
+    owns: Literal["created", "matched"] = "created"
+    """Which records `mirror` may archive when their rows leave the source: those this sync made, or all it wrote to."""
     fields: Mapping[str, str | FieldBlock]
     """HubSpot property -> a column of the source, or a block."""
     associations: tuple[AssociationBlock, ...] = ()
@@ -400,8 +414,8 @@ class SyncBlock(Block):
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
-        if (self.source is None) == (self.query is None):
-            raise ValueError("write exactly one of source (a table) and query (a SELECT)")
+        if sum(each is not None for each in (self.source, self.query, self.model)) != 1:
+            raise ValueError("write exactly one of source (a table), query (a SELECT) and model (a file of models/)")
         return self
 
 
@@ -413,6 +427,8 @@ class Sync(BaseModel):
     name: str
     file: str
     block: SyncBlock
+    model_sql: str | None = None
+    """What the file of `model` holds."""
     lines: Mapping[str, int] = {}
     """Line of each setting in the file, by dotted path (`fields.email`, `associations.0.by`), for messages."""
 

@@ -227,6 +227,10 @@ class Client:
         except (KeyError, ValueError, OSError):
             self._zone = _parse_offset(utc_offset)
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass between two looks at something that may still happen."""
+        self._sleep(seconds)
+
     def _build(
         self,
         method: str,

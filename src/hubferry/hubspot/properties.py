@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -71,6 +73,51 @@ def fetch_properties(client: Client, object_name: str) -> tuple[Property, ...]:
     """Read all definitions that are not archived, in HubSpot's order; they are not paged."""
     path = f"/crm/properties/{{version}}/{object_name}"
     return tuple(_parse(each) for each in client.fetch(path, type=_Properties).value.results)
+
+
+class _Group(msgspec.Struct):
+    name: str
+    archived: bool = False
+
+
+class _Groups(msgspec.Struct):
+    results: list[_Group] = []
+
+
+def send_property(client: Client, object_name: str, name: str, label: str) -> None:
+    """Make a text property with unique values, in the object's first group. Uniqueness is decided here and for good (HS-22)."""
+    groups = client.fetch(f"/crm/properties/{{version}}/{object_name}/groups", type=_Groups).value.results
+    group = next((each.name for each in groups if not each.archived), f"{object_name}information")
+    body = {
+        "name": name,
+        "label": label,
+        "description": "The key of the row that this record was made from; kept by hubferry.",
+        "groupName": group,
+        "type": "string",
+        "fieldType": "text",
+        "hasUniqueValue": True,
+    }
+    path = f"/crm/properties/{{version}}/{object_name}"
+    client.send("POST", path, body=body, type=dict, replayable=False)
+
+
+class _Options(msgspec.Struct):
+    options: list[dict[str, Any]] = []
+
+
+def send_options(client: Client, object_name: str, name: str, texts: Sequence[str]) -> None:
+    """Add options to a property; HubSpot replaces the whole list, so it is read right before."""
+    path = f"/crm/properties/{{version}}/{object_name}/{name}"
+    present = client.fetch(path, type=_Options).value.options
+    known = {each.get("value") for each in present}
+    missing = [text for text in dict.fromkeys(texts) if text not in known]
+    if missing:
+        last = max((int(each.get("displayOrder") or 0) for each in present), default=-1)
+        added = [
+            {"label": text, "value": text, "displayOrder": last + place, "hidden": False}
+            for place, text in enumerate(missing, 1)
+        ]
+        client.send("PATCH", path, body={"options": [*present, *added]}, type=dict, replayable=True)
 
 
 def _parse(found: _Property) -> Property:

@@ -18,9 +18,13 @@ from hubferry.push.counts import GuardVerdict, SyncCounts
 from hubferry.push.plan import Plan, PlannedStep
 from hubferry.push.rejected import Rejected
 from hubferry.push.steps import (
+    AddOptions,
     ArchiveRecord,
     Change,
+    Conflict,
+    ConflictEntry,
     CreateLabel,
+    CreateProperty,
     CreateRecord,
     End,
     HoldLinks,
@@ -41,6 +45,7 @@ from hubferry.state.store import Run, StreamRun
 
 __all__ = [
     "GUARDS",
+    "AddOptions",
     "ArchiveRecord",
     "AssociationReport",
     "Calls",
@@ -48,7 +53,10 @@ __all__ = [
     "Change",
     "CheckItem",
     "CheckReport",
+    "Conflict",
+    "ConflictEntry",
     "CreateLabel",
+    "CreateProperty",
     "CreateRecord",
     "End",
     "FieldDraft",

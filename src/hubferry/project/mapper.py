@@ -14,10 +14,12 @@ from hubferry.errors import SourceError
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.properties import Property
+from hubferry.objects import CrmObject
 from hubferry.project.sync_draft import FieldDraft, SyncDraft
 from hubferry.push import encode
 from hubferry.push.encode import InvalidValueError
-from hubferry.push.mapping import RECORD_ID, Portal, is_unique, object_name
+from hubferry.push.matching import RECORD_ID, is_domain, is_unique
+from hubferry.push.portal import Portal
 from hubferry.push.source import render_select
 from hubferry.push.trial import Trial, try_row
 from hubferry.state.ledger import LedgerReader
@@ -119,16 +121,15 @@ class Mapper:
 
     def properties(self, name: str) -> tuple[PropertyInfo, ...]:
         """Give the properties of an object that can be written, by name."""
-        known = objects.find(object_name(name))
-        required = known.required if known else ()
+        kind = self._kind(name)
         return tuple(
             PropertyInfo(
                 name=each.name,
                 label=each.label,
                 type=each.type,
                 field_type=each.field_type,
-                required=each.name in required,
-                unique=is_unique(each, object_name(name)),
+                required=each.name in kind.required,
+                unique=is_unique(each, kind.name),
                 options=tuple((option.value, option.label) for option in each.options if not option.hidden),
             )
             for each in sorted(self._fetch(name), key=lambda each: each.name)
@@ -143,17 +144,19 @@ class Mapper:
 
     def link_kinds(self, to: str) -> tuple[tuple[str, str], ...]:
         """Give what the keys of links to an object can be: the property, and how the choice reads."""
-        known = objects.find(object_name(to))
-        name = known.singular.capitalize() if known else to
+        kind = self._kind(to)
+        name = kind.singular.capitalize()
         unique = [each.name for each in self.properties(to) if each.unique and each.name != RECORD_ID]
-        unique += ["domain"] if object_name(to) == "companies" and "domain" not in unique else []
+        unique += [each.name for each in self._fetch(to) if is_domain(each, kind.name)]
         by_alternate = [(each, f"{name} Association by Alternate ID(s): {each}") for each in unique]
         return ((RECORD_ID, f"{name} Association by Record ID(s)"), *by_alternate)
 
     def labels(self, from_object: str, to_object: str) -> tuple[str, ...]:
         """Give the labels that links between two objects can bear."""
         if (from_object, to_object) not in self._labels:
-            found = Portal(self.client()).fetch_labels(object_name(from_object), object_name(to_object))
+            found = Portal(self.client()).fetch_labels(
+                self._kind(from_object).path_name, self._kind(to_object).path_name
+            )
             self._labels[from_object, to_object] = tuple(sorted({each.label for each in found.there if each.label}))
         return self._labels[from_object, to_object]
 
@@ -203,9 +206,14 @@ class Mapper:
         ledger = LedgerReader(self.warehouse, fetch_account(client).portal_id) if self.state.version() else None
         return try_row(sync, key, client=client, warehouse=self.warehouse, ledger=ledger)
 
+    def _kind(self, name: str) -> CrmObject:
+        """Give the facts of an object; only the portal knows its own."""
+        return objects.find(name) or Portal(self.client()).find_object(name)
+
     def _fetch(self, name: str) -> tuple[Property, ...]:
         if name not in self._properties:
-            self._properties[name] = tuple(Portal(self.client()).fetch_properties(object_name(name)).values())
+            found = Portal(self.client()).fetch_properties(self._kind(name).path_name)
+            self._properties[name] = tuple(found.values())
         return self._properties[name]
 
     def _select(self, draft: SyncDraft) -> str:

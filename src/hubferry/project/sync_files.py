@@ -47,7 +47,8 @@ class SyncFiles:
 
     def build(self, draft: SyncDraft) -> Sync:
         """Give the sync that the draft would be, without saving it."""
-        return load.parse_sync(draft.name, self.change(draft).after, self.environ)
+        sync = load.parse_sync(draft.name, self.change(draft).after, self.environ)
+        return load.with_model(Path(self.files.folder), sync)
 
     def save(self, name: str, text: str, *, seen: str) -> None:
         """Write a sync's file; raise ConfigError where it cannot be meant, or was changed since it was `seen`."""

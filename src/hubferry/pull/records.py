@@ -220,7 +220,7 @@ class RecordPull:
     def _merge_merged(self, tx: Transaction, merged: dict[str, str], stamp: Stamp) -> None:
         """Mark rows as merged, and tell push's ledger in the same transaction, so that it writes to the survivor."""
         tombstones.merge_merged(tx, self._warehouse, self._table, merged, stamp)
-        follow_merges(tx, self._warehouse, self._pulling.portal_id, self._object, merged)
+        follow_merges(tx, self._warehouse, self._pulling.portal_id, self._path, merged)
 
     def _new_merges(self, pairs: dict[str, str]) -> dict[str, str]:
         known = self._tombstones

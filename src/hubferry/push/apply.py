@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import msgspec
@@ -19,14 +19,15 @@ from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.push import reconcile
 from hubferry.push.accounting import Outcome, build_outcomes
-from hubferry.push.draft import LABEL_KINDS, LINK_KINDS, RECORD_KINDS, load_step
-from hubferry.push.mapping import Portal
+from hubferry.push.draft import GUARDED_KINDS, LABEL_KINDS, LINK_KINDS, SETUP_KINDS, UNGUARDED_KINDS, load_step
 from hubferry.push.plan import Plan, build_fingerprint, build_mappings, build_plan, end_state, query_plan
+from hubferry.push.portal import Portal
 from hubferry.push.rejected import start_rejected
-from hubferry.push.results import SentStep, record_results
+from hubferry.push.results import Result, SentStep, record_results
 from hubferry.push.send_labels import LabelSender
 from hubferry.push.send_links import LinkSender
 from hubferry.push.send_records import RecordSender
+from hubferry.push.setup import send_setup
 from hubferry.push.steps import CreateLabel
 from hubferry.state import plans
 from hubferry.state.crash import crashpoint
@@ -37,16 +38,6 @@ from hubferry.state.plans import INTENDED, PAGE, JournalRow, PlanReader, StoredS
 from hubferry.state.store import StateStore
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
-
-TASKS = {LABEL_KINDS: "labels", LINK_KINDS: "links", RECORD_KINDS: "records"}
-"""What a progress bar calls the steps of these kinds."""
-
-
-_ANSWERED: dict[type, str] = {
-    LabelSender: "push.labels_answered",
-    LinkSender: "push.links_answered",
-    RecordSender: "push.batch_answered",
-}
 
 
 @dataclass(frozen=True)
@@ -206,7 +197,7 @@ class _Applier:
         reader = PlanReader(self.warehouse)
         self._refuse_applied(reader)
         started, calls = self.state.clock.monotonic(), self.client.usage.counted
-        stamp = self._stamp()
+        stamp = self.stamp()
         reconcile.settle_open_intents(self.client, self.warehouse, self.lease, stamp)
         self._begin(reader, stamp)
         with self._writing():
@@ -220,7 +211,7 @@ class _Applier:
     def _begin(self, reader: PlanReader, stamp: Stamp) -> None:
         """Mark the plan as applying. One that is gone on with keeps what it listed as rejected before it was cut short."""
         stored = reader.query_plan(self.plan.id)
-        invalid = list(reader.query_steps(self.plan.id, kinds=("invalid",)))
+        invalid = list(reader.query_steps(self.plan.id, kinds=("invalid", "conflict")))
         older = [each for each in reader.query_startable(self.plan.portal_id) if each.plan_id != self.plan.id]
         with self.lease.transaction() as tx:
             if self.plan.undoes is not None:
@@ -243,19 +234,40 @@ class _Applier:
             self.client.before_write = None
 
     def _send_plan(self, reader: PlanReader) -> None:
+        """What the portal must define first, then the records of all syncs, then their links."""
         observed_at = self.plan.observed_at if self._saw_the_latest() else 0.0
-        records = RecordSender(self.client, self.warehouse, self.lease, observed_at)
-        links = LinkSender(self.client, self.warehouse, self.lease, observed_at)
+        for sync in self.plan.syncs:
+            self._define(sync, reader)
+        for sync in self.plan.syncs:
+            self._send_records(sync, reader, observed_at)
         labels = LabelSender(self.client, self.warehouse, self.lease)
-        for sender, kinds in ((records, RECORD_KINDS), (labels, LABEL_KINDS), (links, LINK_KINDS)):
+        links = LinkSender(self.client, self.warehouse, self.lease, observed_at)
+        for sender, kinds, what in ((labels, LABEL_KINDS, "labels"), (links, LINK_KINDS, "links")):
             for sync in self.plan.syncs:
-                self._send_all(sender, kinds, sync, reader)
+                for stored in self._pages(kinds, what, sync, reader):
+                    self._send_links(sender, stored)
+
+    def _define(self, sync: str, reader: PlanReader) -> None:
+        """Make properties and options; the plan's fingerprint is of what the portal then defines, see `mapping`."""
+        for stored in list(reader.query_steps(self.plan.id, kinds=SETUP_KINDS, sync=sync, pending=True)):
+            journal = _Journal(self)
+            (each,) = journal.intend([stored])
+            send_setup(self.client, each.step)
+            journal.record([Result(number=each.number, sync=sync, step=each.step, state="applied")])
+
+    def _send_records(self, sync: str, reader: PlanReader, observed_at: float) -> None:
+        journal = _Journal(self)
+        sender = RecordSender(self.client, self.warehouse, self.lease, observed_at, journal)
+        sender.send(self._pages(GUARDED_KINDS, "records", sync, reader))
+        sender.send_searched(self._pages(UNGUARDED_KINDS, "new records", sync, reader))
+        journal.check()
 
     def _saw_the_latest(self) -> bool:
         """Tell whether no other run held the portal since the plan looked at it: else all is read again, however young."""
         return self.lease.epoch <= self.plan.epoch + 1
 
-    def _stamp(self) -> Stamp:
+    def stamp(self) -> Stamp:
+        """Give who writes, and when."""
         return Stamp(self.plan.portal_id, self.lease.run_id, self.client.now())
 
     def _refuse_applied(self, reader: PlanReader) -> None:
@@ -268,36 +280,60 @@ class _Applier:
                 )
             raise PlanError(f"plan {self.plan.id} is {stored.state if stored else 'gone'} already; {anew}")
 
-    def _send_all(
-        self, sender: RecordSender | LabelSender | LinkSender, kinds: tuple[str, ...], sync: str, reader: PlanReader
-    ) -> None:
+    def _pages(self, kinds: Sequence[str], what: str, sync: str, reader: PlanReader) -> Iterator[list[StoredStep]]:
+        """Give the steps that are not begun, some at a time, and tell how far they are."""
         done, total = 0, reader.count_steps(self.plan.id, kinds=kinds, sync=sync)
-        task = f"{TASKS[kinds]} of {sync}"
+        task = f"{what} of {sync}"
         pending = reader.query_steps(self.plan.id, kinds=kinds, sync=sync, pending=True)
         while stored := list(islice(pending, PAGE)):
-            self._send_chunk(sender, stored)
+            yield stored
             done += len(stored)
             self.progress.advance(task, done=done, total=total, share=self.client.usage.share())
         if total:
             self.progress.finish(task)
 
-    def _send_chunk(self, sender: RecordSender | LabelSender | LinkSender, stored: Sequence[StoredStep]) -> None:
+    def _send_links(self, sender: LabelSender | LinkSender, stored: Sequence[StoredStep]) -> None:
         """Write intents, send, write results. What an error leaves without result stays intended, for the next run."""
-        stamp = self._stamp()
-        chunk = [SentStep(each.number, each.sync, load_step(each), stamp.at) for each in stored]
-        with self.lease.transaction() as tx:
-            intents = [JournalRow(self.plan.id, each.number, each.sync, each.step.row_key, INTENDED) for each in chunk]
-            plans.merge_journal(tx, stamp, intents)
-        crashpoint("push.intents_committed")
-        answered, failure = sender.send(chunk)
-        crashpoint(_ANSWERED[type(sender)])
-        record_results(self.warehouse, self.lease, stamp, self.plan.id, answered)
-        crashpoint("push.results_committed")
+        journal = _Journal(self)
+        answered, failure = sender.send(journal.intend(stored))
+        crashpoint("push.links_answered" if isinstance(sender, LinkSender) else "push.labels_answered")
+        journal.record(answered)
         if failure is not None:
             raise failure
-        lost = {each.number for each in chunk} - {each.number for each in answered}
-        if lost:
-            raise AssertionError(f"plan {self.plan.id}: {len(lost)} steps have no result; please report this")
+        journal.check()
+
+
+@dataclass
+class _Journal:
+    """Intents before anything is sent, results afterwards, and whether every intent got one."""
+
+    applier: _Applier
+    _open: set[int] = field(default_factory=set)
+
+    def intend(self, chunk: Sequence[StoredStep]) -> list[SentStep]:
+        """Commit that these steps are about to be sent, and give them."""
+        if not chunk:
+            return []
+        plan_id, stamp = self.applier.plan.id, self.applier.stamp()
+        with self.applier.lease.transaction() as tx:
+            intents = [JournalRow(plan_id, each.number, each.sync, each.row_key, INTENDED) for each in chunk]
+            plans.merge_journal(tx, stamp, intents)
+        crashpoint("push.intents_committed")
+        self._open |= {each.number for each in chunk}
+        return [SentStep(each.number, each.sync, load_step(each), stamp.at) for each in chunk]
+
+    def record(self, results: Sequence[Result]) -> None:
+        """Commit what became of steps."""
+        record_results(self.applier.warehouse, self.applier.lease, self.applier.stamp(), self.applier.plan.id, results)
+        self._open -= {each.number for each in results}
+        crashpoint("push.results_committed")
+
+    def check(self) -> None:
+        """Raise AssertionError where a step was sent and has no result."""
+        if self._open:
+            raise AssertionError(
+                f"plan {self.applier.plan.id}: {len(self._open)} steps have no result; please report this"
+            )
 
 
 def _render_counts(report: PushReport) -> dict[str, int]:

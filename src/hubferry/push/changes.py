@@ -47,3 +47,14 @@ def _version(each: Mapping[str, Any]) -> Version:
     user = f"userId:{each['updatedByUserId']}" if each.get("updatedByUserId") else ""
     by = " ".join(dict.fromkeys(filter(None, (source, str(detail), user))))
     return Version(each.get("value"), str(each.get("timestamp") or ""), source, by)
+
+
+Authors = Mapping[tuple[str, str], str]
+"""Who changed a property last, and when, by record id and property."""
+
+
+def fetch_authors(client: Client, object_name: str, wanted: Mapping[str, Collection[str]]) -> Authors:
+    """Say who changed these properties of these records last; `wanted` by record id."""
+    names = {name for some in wanted.values() for name in some}
+    versions = fetch_versions(client, object_name, list(wanted), names)
+    return {key: f"{found[0].by}, {found[0].at[:19]}Z" for key, found in versions.items() if found}

@@ -35,6 +35,12 @@ class SyncCounts(msgspec.Struct, kw_only=True):
     """Rows whose record exists."""
     settled: int = 0
     """Values that HubSpot stored otherwise than sent; not planned again until source or record changes."""
+    kept: int = 0
+    """Values of HubSpot that a field's policy leaves."""
+    conflicts: int = 0
+    """Properties that source and HubSpot both changed, left to people."""
+    properties_added: int = 0
+    options_added: int = 0
     links: int = 0
     """Links that the rows looked at ask for."""
     links_unchanged: int = 0
@@ -58,7 +64,8 @@ class SyncCounts(msgspec.Struct, kw_only=True):
     @property
     def changes(self) -> int:
         """Number of things that apply would write."""
-        return self.creates + self.updates + self.archives + self.labels_created + self.links_added + self.links_removed
+        records = self.creates + self.updates + self.archives
+        return records + self.labels_created + self.links_added + self.links_removed
 
 
 class Cost(msgspec.Struct, frozen=True):
@@ -67,6 +74,8 @@ class Cost(msgspec.Struct, frozen=True):
     plan_calls: int
     apply_calls: int
     seconds: float
+    daily_share: float | None = None
+    """Part of the account's calls of a day that applying takes; None where HubSpot does not say how many there are."""
 
 
 class GuardVerdict(msgspec.Struct, frozen=True):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hubferry.hubspot.properties import Property
 from hubferry.push.encode import canonical
 from hubferry.push.identity import Found, Held, Identity, NotFound, without_email
-from hubferry.push.mapping import SyncMapping
-from hubferry.push.steps import Change, CreateRecord, HoldRow, RecordStep, UpdateRecord
+from hubferry.push.mapping import SyncMapping, is_multiple
+from hubferry.push.steps import Change, Conflict, CreateRecord, HoldRow, RecordStep, UpdateRecord
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,12 @@ class RowDiff:
     step: RecordStep | None
     settled: tuple[str, ...] = ()
     """Properties that HubSpot stored otherwise than sent; left alone until the source or the record changes."""
+    kept: tuple[str, ...] = ()
+    """Properties whose policy leaves HubSpot's value."""
+    conflicts: tuple[Conflict, ...] = ()
+    """Properties that source and HubSpot both changed, and whose policy leaves it to people."""
+    base: Mapping[str, str | None] = field(default_factory=dict)
+    """Of a found record: what the next comparison starts from, as long as nothing is written."""
 
 
 def diff_row(identity: Identity, mapping: SyncMapping) -> RowDiff:
@@ -43,74 +49,131 @@ def diff_row(identity: Identity, mapping: SyncMapping) -> RowDiff:
 
 def _diff_found(found: Found, mapping: SyncMapping) -> RowDiff:
     row, record, ledger = found.row, found.record, found.ledger
-    if mapping.sync.block.mode == "create" and ledger is None:
+    if mapping.sync.block.mode == "create":
+        if ledger is not None:  # delivered: from here on it is not ours to change
+            return RowDiff(None, base=dict(ledger.stored))
         reason = f"record {record.record_id} has this {mapping.sync.block.match} already"
         advice = "Use `mode: upsert` to take over records that exist, or leave the row out."
         return RowDiff(_hold(row.key, mapping, reason, advice, record.record_id))
-    changes, settled = [], []
+    sorter = _Sorter(found, mapping)
     for name, wanted in row.values.items():
-        prop, held = mapping.properties[name], record.values.get(name)
-        new = desired_text(wanted, held, prop)
+        sorter.sort(name, wanted)
+    return sorter.finish()
+
+
+@dataclass
+class _Sorter:
+    """Says of each property of one row whether it is written, settled, kept or in conflict."""
+
+    found: Found
+    mapping: SyncMapping
+    changes: list[Change] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+
+    def sort(self, name: str, wanted: str) -> None:
+        """Judge one property."""
+        held, each = self.found.record.values.get(name), self.mapping.by_name[name]
+        new = desired_text(wanted, held, each.property, multi=each.multi)
         if new is None:
-            continue
-        if (
-            ledger
-            and ledger.record_id == record.record_id
-            and _is_settled(ledger.sent, ledger.stored, name, wanted, held)
-        ):
-            settled.append(name)
+            return
+        if self._is_settled(name, wanted, held):
+            self.settled.append(name)
+        elif self._leaves(each.policy, name, held):
+            if each.policy == "manual":
+                self.conflicts.append(Conflict(name, self._base.get(name), held, new))
+            self.kept.append(name)
         else:
-            changes.append(Change(name, held, new))
-    if not changes:
-        return RowDiff(None, tuple(settled))
-    step = UpdateRecord(
-        row_key=row.key,
-        object=mapping.object,
-        record_id=record.record_id,
-        changes=tuple(changes),
-        sent=dict(row.values),
-        stored={name: record.values.get(name) for name in row.values},
-        row_hash=row.hash,
-    )
-    return RowDiff(step, tuple(settled))
+            self.changes.append(Change(name, held, new))
+
+    def finish(self) -> RowDiff:
+        """Make the row's step."""
+        row, record = self.found.row, self.found.record
+        base = {name: record.values.get(name) for name in row.values if name not in self.kept}
+        base |= {name: self._base[name] for name in self.kept if name in self._base}
+        step: RecordStep | None = None
+        if self.changes:
+            step = UpdateRecord(
+                row_key=row.key,
+                object=self.mapping.object,
+                record_id=record.record_id,
+                changes=tuple(self.changes),
+                sent=dict(row.values),
+                stored=base,
+                row_hash="" if self.conflicts else row.hash,
+            )
+        elif self.conflicts:
+            names = ", ".join(each.property for each in self.conflicts)
+            reason = f"changed both in the source and in HubSpot: {names}"
+            advice = "Make both sides equal, or choose another `policy` for the property."
+            step = _hold(row.key, self.mapping, reason, advice, record.record_id)
+        return RowDiff(step, tuple(self.settled), tuple(self.kept), tuple(self.conflicts), base)
+
+    @property
+    def _base(self) -> Mapping[str, str | None]:
+        """What HubSpot stored after our last write to this very record."""
+        ledger = self.found.ledger
+        return ledger.stored if ledger and ledger.record_id == self.found.record.record_id else {}
+
+    def _is_settled(self, name: str, wanted: str, held: str | None) -> bool:
+        ledger, base = self.found.ledger, self._base
+        return bool(ledger and name in base and ledger.sent.get(name) == wanted and _same(base[name], held))
+
+    def _leaves(self, policy: str, name: str, held: str | None) -> bool:
+        """Tell whether the policy leaves HubSpot's value; an empty one is always ours to fill, unless it was emptied there."""
+        if policy == "warehouse_wins":
+            return False
+        if policy == "fill_only":
+            return bool(held)
+        base = self._base
+        return not _same(base[name], held) if name in base else bool(held)
 
 
-def desired_text(wanted: str, held: str | None, prop: Property) -> str | None:
+def _same(one: str | None, other: str | None) -> bool:
+    return (one or "") == (other or "")
+
+
+def desired_text(wanted: str, held: str | None, prop: Property, *, multi: str = "replace") -> str | None:
     """Give the text to send so that a record that holds `held` holds `wanted`; None when it does."""
-    if wanted.startswith(";") and prop.field_type == "checkbox":
-        present = set((held or "").split(";"))
-        missing = [part for part in wanted.split(";") if part and part not in present]
-        return ";" + ";".join(missing) if missing else None
+    if multi != "replace" and wanted and is_multiple(prop):
+        present = [part for part in (held or "").split(";") if part]
+        named = [part for part in wanted.split(";") if part]
+        if multi == "append":
+            missing = [part for part in named if part not in present]
+            return ";" + ";".join(missing) if missing else None
+        left = [part for part in present if part not in named]
+        return ";".join(left) if len(left) < len(present) else None
     return None if canonical(wanted, prop) == canonical(held, prop) else wanted
-
-
-def _is_settled(
-    sent: Mapping[str, str], stored: Mapping[str, str | None], name: str, wanted: str, held: str | None
-) -> bool:
-    return name in stored and sent.get(name) == wanted and (stored[name] or "") == (held or "")
 
 
 def _diff_missing(missing: NotFound, mapping: SyncMapping) -> RecordStep:
     row, match, mode = missing.row, mapping.match, mapping.sync.block.mode
-    if mode == "update" or match is None or row.match_value is None:
+    if mode == "update":
         reason = f"HubSpot has no record with this {mapping.sync.block.match}, and the sync only updates"
         advice = "Use `mode: upsert` to create it, or leave the row out."
         return _hold(row.key, mapping, reason, advice, None)
+    properties = {name: whole for name, text in row.values.items() if (whole := _whole(text, mapping, name))}
+    guarded = mapping.matching.kind == "unique"
     return CreateRecord(
         row_key=row.key,
         object=mapping.object,
-        match=match.name,
-        value=row.match_value,
-        properties={name: _whole(text, mapping.properties[name]) for name, text in row.values.items() if text},
-        upsert=mode != "create",
+        match=match.name if match else "",
+        value=row.match_value or "",
+        properties=properties,
+        upsert=guarded and mode != "create",
+        searched=not guarded,
         sent=dict(row.values),
         row_hash=row.hash,
     )
 
 
-def _whole(text: str, prop: Property) -> str:
-    """A new record has nothing to append to."""
-    return text.lstrip(";") if prop.field_type == "checkbox" else text
+def _whole(text: str, mapping: SyncMapping, name: str) -> str:
+    """A new record has nothing to append to, and nothing to remove."""
+    each = mapping.by_name[name]
+    if not is_multiple(each.property):
+        return text
+    return "" if each.multi == "remove" else text.lstrip(";")
 
 
 def _hold(key: str, mapping: SyncMapping, reason: str, advice: str, record_id: str | None) -> HoldRow:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
 
 from hubferry.push.steps import (
+    AddOptions,
     ArchiveRecord,
+    ConflictEntry,
     CreateLabel,
+    CreateProperty,
     CreateRecord,
     HoldLinks,
     HoldRow,
@@ -23,12 +26,16 @@ from hubferry.push.steps import (
 from hubferry.state import ledger, plans
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
+from hubferry.state.plan_rows import PlacedRow, PlanRows, delete_plan_rows
 from hubferry.state.plans import StoredStep
 
 CHUNK = 2_000
 KINDS: dict[type, str] = {
+    AddOptions: "add_options",
     ArchiveRecord: "archive",
+    ConflictEntry: "conflict",
     CreateLabel: "create_label",
+    CreateProperty: "create_property",
     CreateRecord: "create",
     HoldLinks: "hold_links",
     HoldRow: "hold",
@@ -38,7 +45,10 @@ KINDS: dict[type, str] = {
     SetLinks: "set_links",
     UpdateRecord: "update",
 }
-RECORD_KINDS = ("create", "update", "archive", "hold")
+SETUP_KINDS = ("create_property", "add_options")
+GUARDED_KINDS = ("create", "update", "archive", "hold")
+UNGUARDED_KINDS = ("create_unguarded",)
+RECORD_KINDS = (*GUARDED_KINDS, *UNGUARDED_KINDS)
 LABEL_KINDS = ("create_label",)
 LINK_KINDS = ("set_links", "remove_labels", "remove_links", "hold_links")
 
@@ -61,11 +71,21 @@ class Draft:
             self.flush()
         return number
 
-    def drop(self, numbers: Collection[int]) -> None:
-        """Take steps back."""
+    def note(self, rows: PlanRows, placed: Sequence[PlacedRow], adopted: Sequence[LedgerRow]) -> None:
+        """Note where rows went, and in the ledger those whose records hold everything already."""
+        with self.lease.transaction() as tx:
+            rows.append(tx, placed)
+            ledger.merge_ledger(tx, self.stamp, adopted)
+
+    def take_back(self, sync: str, numbers: Collection[int], spoiled: Sequence[PlacedRow]) -> None:
+        """Take steps back, and what the plan noted in the ledger of rows that turned out to be one record."""
         self.flush()
+        noted = [each for each in spoiled if each.noted]
         with self.lease.transaction() as tx:
             plans.delete_steps(tx, self.plan_id, numbers)
+            ledger.delete_ledger(tx, self.stamp.portal_id, sync, [each.row_key for each in noted if not each.known])
+            known = [(sync, each.row_key) for each in noted if each.known]
+            ledger.clear_hashes(tx, self.lease.warehouse, self.stamp.portal_id, known)
 
     def adopt(self, rows: list[LedgerRow]) -> None:
         """Note in the ledger rows whose records hold everything already."""
@@ -104,6 +124,7 @@ class Draft:
         """Write the head: from now on the plan can be applied."""
         self.flush()
         with self.lease.transaction() as tx:
+            delete_plan_rows(tx, self.plan_id)
             plans.merge_plan(tx, self.stamp, self.plan_id, "ready", header)
 
 
@@ -116,10 +137,15 @@ def unique_links(rows: Iterable[LinkRow]) -> list[LinkRow]:
     return list(found.values())
 
 
+def kind_of(step: Step) -> str:
+    """Give the kind under which a step is stored."""
+    return "create_unguarded" if isinstance(step, CreateRecord) and step.searched else KINDS[type(step)]
+
+
 def store_step(number: int, sync: str, step: Step) -> StoredStep:
     """Give a step as a row."""
     record_id = getattr(step, "record_id", None)
-    return StoredStep(number, sync, KINDS[type(step)], step.row_key, record_id, msgspec.json.encode(step).decode())
+    return StoredStep(number, sync, kind_of(step), step.row_key, record_id, msgspec.json.encode(step).decode())
 
 
 _DECODER: msgspec.json.Decoder[Step] = msgspec.json.Decoder(Step)

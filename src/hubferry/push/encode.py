@@ -32,15 +32,20 @@ def is_empty(value: object) -> bool:
     return value is None or (isinstance(value, Sequence) and not value)
 
 
-def encode(value: object, prop: Property, *, append: bool = False) -> str:
+def encode(value: object, prop: Property, *, append: bool = False, unknown: list[str] | None = None) -> str:
     """Give the text HubSpot stores for a value that is not empty; raise InvalidValueError when there is none.
 
-    A multi-select is `a;b`, with a leading `;` when it is to be added to what the record has.
+    A multi-select is `a;b`, with a leading `;` when it is to be added to what the record has. Texts that are no option are
+    errors, or, where `unknown` is given, are put into it and taken as they are.
     """
     if prop.field_type == "checkbox" and prop.type == "enumeration":
-        return (";" if append else "") + ";".join(_encode_choices(value, prop))
+        return (";" if append else "") + ";".join(_encode_choices(value, prop, unknown))
+    if prop.type == "enumeration":
+        return _choose(plain_text(value).strip(), prop, unknown)
     if prop.name == "email" and prop.type == "string":
         return encode_email(value)
+    if is_web_domain(prop):
+        return encode_domain(value)
     return _ENCODERS.get(prop.type, _encode_text)(value, prop)
 
 
@@ -51,6 +56,24 @@ def encode_email(value: object) -> str:
     text = value.strip().lower()
     if not _EMAIL.fullmatch(text):
         raise InvalidValueError("not an e-mail address: HubSpot takes name@domain.tld, without blanks")
+    return text
+
+
+def is_web_domain(prop: Property) -> bool:
+    """Tell whether a property is the companies' domain, which HubSpot defines as a plain text."""
+    return prop.name == "domain" and prop.type == "string" and prop.hubspot_defined
+
+
+def encode_domain(value: object) -> str:
+    """Give a domain as people mean it: of an address, only the host, without `www.` and in lower case."""
+    if not isinstance(value, str):
+        raise InvalidValueError(f"a domain is a text, not {_kind(value)}")
+    text = value.strip().lower()
+    text = text.partition("://")[2] or text
+    text = re.split(r"[/?#]", text, maxsplit=1)[0].rpartition("@")[2].partition(":")[0].rstrip(".")
+    text = text.removeprefix("www.")
+    if not text or " " in text:
+        raise InvalidValueError("not a domain, e.g. example.com")
     return text
 
 
@@ -151,24 +174,20 @@ def _iso(moment: datetime) -> str:
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{whole.microsecond // 1000:03d}Z".rjust(24, "0")
 
 
-def _encode_choice(value: object, prop: Property) -> str:
-    return _choose(plain_text(value).strip(), prop)
-
-
-def _encode_choices(value: object, prop: Property) -> list[str]:
+def _encode_choices(value: object, prop: Property, unknown: list[str] | None) -> list[str]:
     parts = value.split(";") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
     texts = [plain_text(part).strip() for part in parts if not is_empty(part)]
     if not texts:
         raise InvalidValueError("names no option")
-    return list(dict.fromkeys(_choose(text, prop) for text in texts))
+    return list(dict.fromkeys(_choose(text, prop, unknown) for text in texts))
 
 
-def _choose(text: str, prop: Property) -> str:
+def _choose(text: str, prop: Property, unknown: list[str] | None = None) -> str:
     """Find the option by internal value, else by a label that only one option has.
 
     Where options come from elsewhere (owners, stages) the list may be incomplete: HubSpot judges what is not on it.
     """
-    if not prop.options:
+    if not prop.options and unknown is None:
         return text
     values, labels = _options_by(prop.options)
     if text in values:
@@ -176,7 +195,12 @@ def _choose(text: str, prop: Property) -> str:
     found = labels.get(text.casefold(), ())
     if len(found) == 1:
         return found[0]
-    if prop.external_options and not found:
+    if not found and unknown is not None:
+        if ";" in text:
+            raise InvalidValueError("an option cannot contain `;`")
+        unknown.append(text)
+        return text
+    if prop.external_options and not found and "@" not in text:
         return text
     named = [option.value for option in prop.options if not option.hidden]
     shown = ", ".join(repr(name) for name in (found or named)[:_OPTIONS_NAMED])
@@ -205,7 +229,6 @@ _ENCODERS: Mapping[str, Callable[[object, Property], str]] = {
     "bool": _encode_bool,
     "date": _encode_date,
     "datetime": _encode_datetime,
-    "enumeration": _encode_choice,
     "number": _encode_number,
 }
 
@@ -214,15 +237,31 @@ def canonical(text: str | None, prop: Property) -> object:
     """Give what a text means, so that two texts of one value compare equal; None for an empty value."""
     if text is None or text == "":
         return None
-    if prop.type == "number":
-        return _decimal(text)
-    if prop.type in {"datetime", "date"}:
-        return _moment(text)
     if prop.type == "enumeration" and prop.field_type == "checkbox":
         return frozenset(part for part in text.split(";") if part)
-    if prop.type == "bool" or prop.name == "email":
+    if prop.name == "email":
         return text.strip().lower()
-    return text
+    if is_web_domain(prop):
+        return _host(text)
+    return _MEANINGS.get(prop.type, str)(text)
+
+
+def is_alike(sent: str, stored: str | None) -> bool:
+    """Tell whether a stored text may be what was sent, where the property's type is not known."""
+    held = stored or ""
+    if sent.strip() == held.strip():
+        return True
+    numbers = _decimal(sent), _decimal(held)
+    if all(isinstance(each, Decimal) for each in numbers):
+        return numbers[0] == numbers[1]
+    return _moment(sent) == _moment(held) or set(sent.split(";")) == set(held.split(";"))
+
+
+def _host(text: str) -> str:
+    try:
+        return encode_domain(text)
+    except InvalidValueError:
+        return text
 
 
 def _decimal(text: str) -> object:
@@ -240,3 +279,11 @@ def _moment(text: str) -> object:
         return math.floor(moment.replace(microsecond=0).timestamp()) * 1000 + moment.microsecond // 1000
     except (ValueError, OverflowError):
         return text
+
+
+_MEANINGS: Mapping[str, Callable[[str], object]] = {
+    "bool": lambda text: text.strip().lower(),
+    "date": _moment,
+    "datetime": _moment,
+    "number": _decimal,
+}

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from hubferry.hubspot.client import Client
-from hubferry.push.domains import canonical_key, is_by_domain
 from hubferry.push.draft import Draft
+from hubferry.push.encode import canonical
 from hubferry.push.labels import Labels
 from hubferry.push.link_reading import fetch_current
 from hubferry.push.links import Ask, Pair, PairDiff, build_link_row, diff_pair, pair_key
-from hubferry.push.mapping import LinkField, Portal
+from hubferry.push.mapping import LinkField
+from hubferry.push.matching import is_domain
 from hubferry.push.observed import fetch_observed
+from hubferry.push.portal import Portal
 from hubferry.push.record_planner import LinkedRow, RecordPlanner
 from hubferry.push.rows import Problem, Wish, link_detail
 from hubferry.push.steps import CreateLabel, End, InvalidEntry, LinkStep, SetLinks, TypeRef
@@ -82,8 +84,8 @@ class _LinkPlan:
             link = planner.mapping.links[wish.field]
             if wish.problem is not None or link.by is None:
                 continue
-            if is_by_domain(link.to, link.by):
-                for record_id in self.portal.fetch_company_domains().find(wish.key):
+            if is_domain(link.by, link.to):
+                for record_id in self.portal.index_values(link.to, link.by).find(wish.key):
                     keys.add(link, wish.key, End(link.to, record_id))
             elif not keys.knows(link, wish.key):
                 asked[link.to, link.by.name].add(wish.key)
@@ -303,7 +305,7 @@ class _Keys:
         for planner in planners:
             for linked in planner.linked:
                 for name in planner.keyed:
-                    value = canonical_key(linked.row.values.get(name), planner.mapping.properties[name])
+                    value = canonical(linked.row.values.get(name), planner.mapping.properties[name])
                     if value is not None:
                         keys._add((planner.mapping.object, name, value), linked.end)
         return keys
@@ -335,7 +337,7 @@ class _Keys:
     @staticmethod
     def _key(link: LinkField, value: str) -> tuple[str, str, object]:
         assert link.by is not None
-        return link.to, link.by.name, canonical_key(value, link.by)
+        return link.to, link.by.name, canonical(value, link.by)
 
 
 def _ambiguous_key(link: LinkField, key: str, ends: Sequence[End]) -> Problem:

@@ -6,20 +6,29 @@ A mistake is a ConfigError with the sync's file and line and the valid names.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import msgspec
 
-from hubferry import objects
 from hubferry.config.model import AssociationBlock, FieldBlock, LinksBlock, Scalar, Sync
-from hubferry.errors import ConfigError, UnknownNameError
-from hubferry.hubspot.client import Client
-from hubferry.hubspot.properties import Property, fetch_properties
-from hubferry.push.domains import CompanyDomains, fetch_company_domains, is_by_domain
-from hubferry.push.labels import Labels, fetch_label_types
-
-RECORD_ID = "hs_object_id"
+from hubferry.errors import UnknownNameError
+from hubferry.hubspot.properties import Property
+from hubferry.objects import CrmObject
+from hubferry.push.labels import Labels
+from hubferry.push.matching import (
+    HUBFERRY_KEY,
+    RECORD_ID,
+    Matching,
+    build_matching,
+    find_property,
+    is_domain,
+    is_unique,
+    mistake,
+    unique_names,
+)
+from hubferry.push.portal import Portal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,16 +36,23 @@ class Field:
     """One property and where its value comes from."""
 
     property: Property
-    sql: str | None
-    """SQL over the source; None: `constant`."""
-    constant: Scalar | None
-    on_null: str
-    append: bool
+    column: str | None = None
+    sql: str | None = None
+    """An expression over the source; without it and `column`: `constant`."""
+    constant: Scalar | None = None
+    on_null: str = "ignore"
+    multi: str = "replace"
+    policy: str = "warehouse_wins"
+    creates_options: bool = False
+    stages: Mapping[str, Property] = field(default_factory=dict)
+    """Where it is a record's stage: the property with the stages of one pipeline alone, by pipeline."""
+    pipeline: str | None = None
+    """Where it is a record's stage: the property that holds the pipeline."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinkField:
-    """One column of links, or a source of its own for them: whose keys are values of which property of which object, and the types it may name."""
+    """One column of links, or a source of its own: keys that are values of a property of an object, and types they may name."""
 
     to: str
     column: str | None
@@ -59,13 +75,14 @@ class SyncMapping:
     """One sync, ready to read rows with."""
 
     sync: Sync
-    object: str
+    kind: CrmObject
     properties: Mapping[str, Property]
     """Of the object, by name."""
     fields: tuple[Field, ...]
+    """A stage comes after its pipeline."""
     links: tuple[LinkField, ...]
-    match: Property | None
-    """None: rows name the record id."""
+    matching: Matching
+    key_column: str
     record_id_column: str | None
 
     @property
@@ -74,178 +91,174 @@ class SyncMapping:
         return self.sync.name
 
     @property
+    def object(self) -> str:
+        """Give the object's name as paths, steps and the ledger have it: a custom object's is its type id."""
+        return self.kind.path_name
+
+    @property
+    def match(self) -> Property | None:
+        """Give the property that rows are matched by; None: by record id, or by the ledger alone."""
+        return self.matching.property
+
+    @property
+    def keyless(self) -> bool:
+        """Whether nothing but the ledger says which record a row is, so that a create cannot be repeated."""
+        return self.matching.kind == "keyless"
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Field]:
+        """The fields by property."""
+        return {each.property.name: each for each in self.fields}
+
+    @cached_property
+    def read_names(self) -> tuple[str, ...]:
+        """The properties to read of a record so that a row can be compared with it."""
+        names = {each.property.name for each in self.fields} | ({self.match.name} if self.match else set())
+        return tuple(sorted(names - ({HUBFERRY_KEY} if self.matching.makes_property else set())))
+
+    @property
     def fingerprint(self) -> str:
         """Give a hash of everything that decides what the rows mean: definition, properties, labels."""
-        used = sorted({field.property.name for field in self.fields} | ({self.match.name} if self.match else set()))
         parts = [
             self.sync.block.model_dump_json(by_alias=True),
-            *(repr(self.properties[name]) for name in used),
+            self.sync.model_sql or "",
+            *(_describe(each) for each in sorted(self.fields, key=lambda each: each.property.name)),
             *(f"{link.to} {link.by!r} {link.labels.fingerprint}" for link in self.links),
         ]
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
-class Portal:
-    """Definitions of one portal, each fetched once a run."""
-
-    def __init__(self, client: Client, made_labels: Collection[tuple[str, str, str]] = ()) -> None:
-        self.client, self._made_labels = client, frozenset(made_labels)
-        self._properties: dict[str, Mapping[str, Property]] = {}
-        self._labels: dict[tuple[str, str], Labels] = {}
-        self._domains: CompanyDomains | None = None
-
-    def fetch_properties(self, object_name: str) -> Mapping[str, Property]:
-        """Give the object's properties by name."""
-        if object_name not in self._properties:
-            found = fetch_properties(self.client, object_name)
-            self._properties[object_name] = {prop.name: prop for prop in found if not prop.archived}
-        return self._properties[object_name]
-
-    def fetch_labels(self, from_object: str, to_object: str) -> Labels:
-        """Give the types of link from one object to another, and how they read from the other end."""
-        pair = (from_object, to_object)
-        if pair not in self._labels:
-            there, back = fetch_label_types(self.client, from_object, to_object)
-            made = frozenset(label for *ends, label in self._made_labels if set(ends) == set(pair))
-            self._labels[pair] = Labels(from_object, to_object, there, back, made=made)
-            self._labels[pair[::-1]] = self._labels[pair].turned()
-        return self._labels[pair]
-
-    def fetch_company_domains(self) -> CompanyDomains:
-        """Give which companies have which domain."""
-        if self._domains is None:
-            self._domains = fetch_company_domains(self.client)
-        return self._domains
-
-
-def object_name(name: str) -> str:
-    """Give HubSpot's plural name of an object named by plural, singular or type id; other names as they are."""
-    for each in objects.OBJECTS:
-        if name in {each.name, each.singular, each.type_id}:
-            return each.name
-    return name
+def _describe(each: Field) -> str:
+    """Say what a field's property is; what the plan itself makes of it (the key, options) is left out."""
+    if each.property.name == HUBFERRY_KEY:
+        return f"{HUBFERRY_KEY} {each.property.type} {each.property.has_unique_value}"
+    return repr(replace(each.property, options=()) if each.creates_options else each.property)
 
 
 def build_mapping(sync: Sync, portal: Portal, columns: Sequence[str]) -> SyncMapping:
     """Check a sync against the portal and the columns of its source."""
     block = sync.block
-    name = object_name(block.object_)
-    properties = portal.fetch_properties(name)
-    _require_column(sync, "key", block.key, columns)
+    kind = portal.find_object(block.object_, file=sync.file, line=sync.line("object"))
+    if not kind.writable:
+        raise mistake(sync, "object", f"HubSpot lets nobody write {kind.name}.")
+    properties = dict(portal.fetch_properties(kind.path_name))
+    key = _require_column(sync, "key", block.key, columns)
+    matching = build_matching(sync, kind, properties)
     fields = {
-        path: field if isinstance(field, FieldBlock) else FieldBlock(column=field)
-        for path, field in block.fields.items()
+        path: each if isinstance(each, FieldBlock) else FieldBlock(column=each) for path, each in block.fields.items()
     }
+    if matching.property is not None and matching.property.name == HUBFERRY_KEY:
+        properties.setdefault(HUBFERRY_KEY, matching.property)
+        fields.setdefault(HUBFERRY_KEY, FieldBlock(column=block.key))
     record_id = fields.pop(RECORD_ID, None)
-    match = _match(sync, properties)
+    builder = _FieldBuilder(sync, kind, properties, columns, portal)
+    built = [builder.build(name, each) for name, each in fields.items()]
+    links = [_link(sync, index, link, kind.path_name, portal, columns) for index, link in enumerate(block.associations)]
     return SyncMapping(
         sync=sync,
-        object=name,
-        properties=properties,
-        fields=tuple(_field(sync, path, field, properties, columns) for path, field in fields.items()),
-        links=tuple(_link(sync, index, link, name, portal, columns) for index, link in enumerate(block.associations)),
-        match=match,
-        record_id_column=None if match else (record_id.column if record_id and record_id.column else block.key),
+        kind=kind,
+        properties=properties | {each.property.name: each.property for each in built},
+        fields=tuple(sorted(built, key=lambda each: bool(each.stages))),
+        links=tuple(links),
+        matching=matching,
+        key_column=key,
+        record_id_column=_record_id_column(sync, matching, record_id, columns),
     )
 
 
-def _match(sync: Sync, properties: Mapping[str, Property]) -> Property | None:
-    block = sync.block
-    if block.match == RECORD_ID:
-        if block.mode != "update":
-            raise _mistake(
-                sync,
-                "match",
-                f"mode {block.mode!r} may create records, and hs_object_id cannot guard a create against being made twice."
-                f" Match by a property with unique values ({_unique_names(properties)}), or use `mode: update`.",
-            )
+def _record_id_column(sync: Sync, matching: Matching, named: FieldBlock | None, columns: Sequence[str]) -> str | None:
+    if matching.kind not in {"record_id", "keyless"}:
         return None
-    prop = _property(sync, "match", block.match, properties)
-    if not is_unique(prop, object_name(block.object_)):
-        raise _mistake(
-            sync,
-            "match",
-            f"property {prop.name!r} of {block.object_} is not unique in HubSpot, so it cannot decide which record a row is."
-            f" Unique here: hs_object_id, {_unique_names(properties)}.",
+    if named is not None and named.column:
+        return _require_column(sync, f"fields.{RECORD_ID}", named.column, columns)
+    return _require_column(sync, "key", sync.block.key, columns) if matching.kind == "record_id" else None
+
+
+@dataclass(frozen=True)
+class _FieldBuilder:
+    sync: Sync
+    kind: CrmObject
+    properties: Mapping[str, Property]
+    columns: Sequence[str]
+    portal: Portal
+
+    def build(self, name: str, block: FieldBlock) -> Field:
+        """Check one entry of `fields`."""
+        path = f"fields.{name}"
+        prop = find_property(self.sync, path, name, self.properties)
+        self._check(path, prop, block)
+        column = _require_column(self.sync, path, block.column, self.columns) if block.column is not None else None
+        prop = self.portal.complete(self.kind, prop)
+        is_stage = self.kind.pipeline is not None and name == self.kind.pipeline[1]
+        return Field(
+            property=prop,
+            column=column,
+            sql=block.sql,
+            constant=block.constant,
+            on_null=block.on_null,
+            multi=block.multi,
+            policy=block.policy,
+            creates_options=block.on_unknown_option == "create",
+            stages=self._stages(prop) if is_stage else {},
+            pipeline=self.kind.pipeline[0] if is_stage and self.kind.pipeline else None,
         )
-    if not any(name == prop.name for name in block.fields):
-        raise _mistake(
-            sync, "match", f"property {prop.name!r} is the match but not among `fields`; add `{prop.name}: <column>`."
-        )
-    return prop
+
+    def _stages(self, prop: Property) -> Mapping[str, Property]:
+        pipelines = self.portal.fetch_pipelines(self.kind.path_name)
+        return {each.option.value: replace(prop, options=each.stages) for each in pipelines}
+
+    def _check(self, path: str, prop: Property, block: FieldBlock) -> None:
+        said = f"property {prop.name!r} of {self.kind.name}"
+        if prop.read_only or prop.calculated:
+            why = "calculated" if prop.calculated else "read-only"
+            raise mistake(self.sync, path, f"{said} is {why}: HubSpot refuses values for it.")
+        if block.multi != "replace" and not is_multiple(prop):
+            raise mistake(self.sync, path, f"{said} is no multi-select; `multi: {block.multi}` needs one.")
+        if block.on_unknown_option == "create" and (prop.type != "enumeration" or prop.external_options):
+            raise mistake(self.sync, path, f"{said} has no options of its own that could be added to.")
 
 
-def is_unique(prop: Property, object_: str) -> bool:
-    """Tell whether batch/read and batch/upsert take the property to find a record (contacts' e-mail is so, undeclared)."""
-    return prop.has_unique_value or (object_ == "contacts" and prop.name == "email")
-
-
-def _unique_names(properties: Mapping[str, Property]) -> str:
-    names = [prop.name for prop in properties.values() if prop.has_unique_value and not prop.read_only]
-    return ", ".join(sorted({*names, *({"email"} if "hs_additional_emails" in properties else ())})) or "none yet"
-
-
-def _field(
-    sync: Sync, name: str, field: FieldBlock, properties: Mapping[str, Property], columns: Sequence[str]
-) -> Field:
-    path = f"fields.{name}"
-    prop = _property(sync, path, name, properties)
-    if prop.read_only or prop.calculated:
-        why = "calculated" if prop.calculated else "read-only"
-        raise _mistake(
-            sync, path, f"property {name!r} of {sync.block.object_} is {why}: HubSpot refuses values for it."
-        )
-    if field.column is not None:
-        _require_column(sync, path, field.column, columns)
-    quoted = '"' + field.column.replace('"', '""') + '"' if field.column is not None else None
-    return Field(
-        property=prop,
-        sql=quoted or (f"({field.sql})" if field.sql is not None else None),
-        constant=field.constant,
-        on_null=field.on_null,
-        append=field.multi == "append",
-    )
+def is_multiple(prop: Property) -> bool:
+    """Tell whether a property holds several options."""
+    return prop.type == "enumeration" and prop.field_type == "checkbox"
 
 
 def _link(
     sync: Sync, index: int, link: AssociationBlock, from_object: str, portal: Portal, columns: Sequence[str]
 ) -> LinkField:
     path = f"associations.{index}"
-    to = object_name(link.to)
-    if link.column is not None:
-        _require_column(sync, f"{path}.column", link.column, columns)
+    kind = portal.find_object(link.to, file=sync.file, line=sync.line(f"{path}.to"))
+    column = _require_column(sync, f"{path}.column", link.column, columns) if link.column is not None else None
     by = None
     if link.by != RECORD_ID:
-        by = _property(sync, f"{path}.by", link.by, portal.fetch_properties(to))
-        if not is_unique(by, to) and not is_by_domain(to, by):
-            raise _mistake(
+        properties = portal.fetch_properties(kind.path_name)
+        by = find_property(sync, f"{path}.by", link.by, properties)
+        if not is_unique(by, kind.name) and not is_domain(by, kind.name):
+            raise mistake(
                 sync,
                 f"{path}.by",
-                f"property {link.by!r} of {to} is not unique in HubSpot, so it cannot name a record."
-                f" Unique here: hs_object_id, {_unique_names(portal.fetch_properties(to))}.",
+                f"property {link.by!r} of {kind.name} is not unique in HubSpot, so it cannot name a record."
+                f" Unique here: hs_object_id, {unique_names(kind, properties)}.",
             )
-    labels = portal.fetch_labels(from_object, to)
     return LinkField(
-        to=to,
-        column=link.column,
+        to=kind.path_name,
+        column=column,
         source=link.links,
         by=by,
-        labels=labels,
+        labels=portal.fetch_labels(from_object, kind.path_name),
         cleanup_default=link.cleanup_default,
         create_missing_labels=link.create_missing_labels,
     )
 
 
-def _property(sync: Sync, path: str, name: str, properties: Mapping[str, Property]) -> Property:
-    if name not in properties:
-        raise UnknownNameError("property", name, known=tuple(properties), file=sync.file, line=sync.line(path))
-    return properties[name]
-
-
-def _require_column(sync: Sync, path: str, column: str, columns: Sequence[str]) -> None:
-    if column.casefold() not in {each.casefold() for each in columns}:
+def _require_column(sync: Sync, path: str, column: str, columns: Sequence[str]) -> str:
+    """Give a column as the source spells it: some engines fold the case of names."""
+    if column in columns:
+        return column
+    found = [each for each in columns if each.casefold() == column.casefold()]
+    if len(found) != 1:
         raise UnknownNameError("source column", column, known=tuple(columns), file=sync.file, line=sync.line(path))
+    return found[0]
 
 
-def _mistake(sync: Sync, path: str, message: str) -> ConfigError:
-    return ConfigError(f"sync {sync.name!r}: {message}", file=sync.file, line=sync.line(path))
+__all__ = ["Field", "LinkField", "Portal", "SyncMapping", "build_mapping", "is_domain", "is_multiple"]

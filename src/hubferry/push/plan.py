@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,7 +30,8 @@ from hubferry.push.counts import (
 )
 from hubferry.push.draft import Draft, load_step
 from hubferry.push.link_planner import plan_links
-from hubferry.push.mapping import Portal, SyncMapping, build_mapping
+from hubferry.push.mapping import SyncMapping, build_mapping
+from hubferry.push.portal import Portal
 from hubferry.push.record_planner import RecordPlanner
 from hubferry.push.source import query_source_columns
 from hubferry.push.steps import End, Step
@@ -58,6 +59,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     observed_at: float
     """HubSpot's time before the first value a step was compared with was read, seconds since the epoch."""
     version: str
+    new_contacts: int = 0
+    """Contacts that are created: each may count as a marketing contact."""
     epoch: int = 0
     """Of the lease it was made under: another run in between may have written what this plan looked at."""
     state: str = "ready"
@@ -108,7 +111,7 @@ def build_plan(
     try:
         with held as owned:
             assert owned is not None
-            planner = _Planner(client, warehouse, owned, mappings, portal, full, progress or Quiet())
+            planner = _Planner(client, warehouse, owned, mappings, portal, full, progress or Quiet(), lease is None)
             plan = planner.plan()
     except BaseException as error:
         if lease is None:
@@ -146,6 +149,7 @@ class _Planner:
     portal: Portal
     full: bool
     progress: Progress
+    explain: bool
     new_ends: dict[object, End] = field(default_factory=dict)
 
     def plan(self) -> Plan:
@@ -156,19 +160,21 @@ class _Planner:
         reconcile.settle_open_intents(self.client, self.warehouse, self.lease, stamp)
         ledger = LedgerReader(self.warehouse, self.lease.portal_id)
         draft = Draft(self.lease, stamp, f"plan-{self.lease.run_id}")
-        planners = [self._plan_records(mapping, ledger, draft) for mapping in self.mappings]
+        unresolved = reconcile.settle_unknown_creates(self.client, self.warehouse, self.lease, stamp)
+        planners = [self._plan_records(mapping, ledger, draft, unresolved) for mapping in self.mappings]
         for planner in planners:
             others = [each for each in planners if each is not planner]
-            same = [each for each in others if each.mapping.object == planner.mapping.object]
-            planner.plan_left(set().union(*(each.owned for each in same)))
+            planner.plan_left([each for each in others if each.mapping.object == planner.mapping.object])
         plan_links(self.portal, ledger, draft, planners)
         plan = self._seal(draft, planners, ledger, observed_at, calls)
         draft.finish(msgspec.json.encode(plan).decode())
         return plan
 
-    def _plan_records(self, mapping: SyncMapping, ledger: LedgerReader, draft: Draft) -> RecordPlanner:
+    def _plan_records(
+        self, mapping: SyncMapping, ledger: LedgerReader, draft: Draft, unresolved: Mapping[str, Collection[str]]
+    ) -> RecordPlanner:
         planner = RecordPlanner(
-            self.client,
+            self.portal,
             self.warehouse,
             ledger,
             draft,
@@ -176,7 +182,9 @@ class _Planner:
             full=self.full,
             progress=self.progress,
             keyed=self._keyed(mapping.object),
+            explain=self.explain,
             new_ends=self.new_ends,
+            unresolved=unresolved.get(mapping.name, ()),
         )
         planner.plan()
         return planner
@@ -199,14 +207,14 @@ class _Planner:
         for planner in planners:
             planner.counts.links_owned = ledger.count_links(planner.mapping.name)
             planner.counts.check(planner.mapping.name)
-        applying = sum(count_apply_calls(each) for each in counts.values())
         return Plan(
             id=draft.plan_id,
             portal_id=self.lease.portal_id,
             syncs=tuple(counts),
             full=self.full,
             counts=counts,
-            cost=Cost(self.client.usage.counted - calls, applying, applying * WINDOW_SECONDS / self.client.burst_limit),
+            cost=self._cost(calls, sum(count_apply_calls(each) for each in counts.values())),
+            new_contacts=sum(counts[each.name].creates for each in self.mappings if each.object == "contacts"),
             guards=tuple(
                 verdict
                 for mapping in self.mappings
@@ -218,13 +226,23 @@ class _Planner:
             epoch=self.lease.epoch,
         )
 
+    def _cost(self, before: int, applying: int) -> Cost:
+        daily = self.client.usage.daily
+        return Cost(
+            plan_calls=self.client.usage.counted - before,
+            apply_calls=applying,
+            seconds=applying * WINDOW_SECONDS / self.client.burst_limit,
+            daily_share=applying / daily.limit if daily and daily.limit else None,
+        )
+
 
 def count_apply_calls(counts: SyncCounts) -> int:
     """Give the calls that applying a plan takes, for one sync."""
     records = (counts.creates, counts.updates, counts.archives)
     writing = sum(count_calls(each, RECORDS_PER_CALL) for each in records)
     linking = count_calls(counts.links_added, LINKS_PER_CALL) + count_calls(counts.links_removed, REMOVALS_PER_CALL)
-    return writing + counts.labels_created + linking
+    defining = 2 * counts.properties_added + 2 * bool(counts.options_added)
+    return writing + counts.labels_created + linking + defining
 
 
 def query_plan(state: StateReader, plan_id: str) -> Plan:

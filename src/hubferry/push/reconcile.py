@@ -9,13 +9,17 @@ from typing import assert_never
 
 from hubferry.hubspot.associations import fetch_labels
 from hubferry.hubspot.client import Client
-from hubferry.push.draft import load_step
+from hubferry.push import keyless
+from hubferry.push.draft import UNGUARDED_KINDS, load_step
 from hubferry.push.link_reading import find_link_results
 from hubferry.push.observed import Observed, fetch_observed_by_name
-from hubferry.push.results import Result, SentStep, record_results
+from hubferry.push.results import Result, SentStep, record_results, unknown
 from hubferry.push.steps import (
+    AddOptions,
     ArchiveRecord,
+    ConflictEntry,
     CreateLabel,
+    CreateProperty,
     CreateRecord,
     HoldLinks,
     HoldRow,
@@ -39,11 +43,39 @@ def settle_open_intents(client: Client, warehouse: Warehouse, lease: Lease, stam
     for plan_id, stored, at in PlanReader(warehouse).query_open(lease.portal_id):
         open_[plan_id].append(SentStep(stored.number, stored.sync, load_step(stored), at))
     for plan_id, steps in open_.items():
-        done = fetch_outcomes(client, LedgerReader(warehouse, lease.portal_id), steps)
+        ledger = LedgerReader(warehouse, lease.portal_id)
+        searched = [each for each in steps if is_searched(each.step)]
+        done = fetch_outcomes(client, ledger, [each for each in steps if not is_searched(each.step)])
+        if searched:
+            found = keyless.await_created(client, ledger, lease, searched)
+            done |= found | {each.number: unknown(each) for each in searched if each.number not in found}
         record_results(warehouse, lease, stamp, plan_id, list(done.values()))
         undone = [(plan_id, each.number) for each in steps if each.number not in done]
         with lease.transaction() as tx:
             plans.delete_journal(tx, undone)
+
+
+def settle_unknown_creates(
+    client: Client, warehouse: Warehouse, lease: Lease, stamp: Stamp
+) -> dict[str, frozenset[str]]:
+    """Look once more for records whose creates were lost in earlier runs; give, by sync, the rows that stay unknown."""
+    lost: dict[str, list[SentStep]] = defaultdict(list)
+    for plan_id, stored, at in PlanReader(warehouse).query_open(lease.portal_id, "unknown", kinds=UNGUARDED_KINDS):
+        lost[plan_id].append(SentStep(stored.number, stored.sync, load_step(stored), at))
+    left: dict[str, frozenset[str]] = {}
+    ledger = LedgerReader(warehouse, lease.portal_id)
+    for plan_id, steps in lost.items():
+        found = keyless.fetch_created(client, ledger, steps)
+        record_results(warehouse, lease, stamp, plan_id, list(found.values()))
+        for each in steps:
+            if each.number not in found:
+                left[each.sync] = left.get(each.sync, frozenset()) | {each.step.row_key}
+    return left
+
+
+def is_searched(step: Step) -> bool:
+    """Tell whether a step is a create that no unique value guards."""
+    return isinstance(step, CreateRecord) and step.searched
 
 
 def fetch_outcomes(client: Client, ledger: LedgerReader, steps: Sequence[SentStep]) -> dict[int, Result]:
@@ -62,8 +94,8 @@ def fetch_outcomes(client: Client, ledger: LedgerReader, steps: Sequence[SentSte
                 labels.append(each)
             case SetLinks() | RemoveLabels() | RemoveLinks():
                 links.append(each)
-            case HoldRow() | HoldLinks() | InvalidEntry():
-                continue
+            case HoldRow() | HoldLinks() | InvalidEntry() | ConflictEntry() | CreateProperty() | AddOptions():
+                continue  # what defines something is sent again: it says what it wants, and looks first
             case _:
                 assert_never(each.step)
     for (object_name, match), sent in by_object.items():

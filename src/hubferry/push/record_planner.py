@@ -1,42 +1,51 @@
-"""Plans the records of one sync: rows are read, encoded, identified and compared batch by batch."""
+"""Plans the records of one sync: rows are read, encoded, identified and compared batch by batch.
+
+Memory does not grow with rows: which record each row is stands in `plan_rows`, where two rows on one record are found
+when all rows have been looked at.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import msgspec
 
 from hubferry.hubspot.client import Client
-from hubferry.push import identity, source
+from hubferry.push import keyless, matching, source
+from hubferry.push.changes import Authors, fetch_authors
 from hubferry.push.counts import SyncCounts
 from hubferry.push.diff import RowDiff, diff_row
 from hubferry.push.draft import Draft
 from hubferry.push.encode import canonical
-from hubferry.push.identity import Found, Identity
+from hubferry.push.identity import Found, Held, Identity, NotFound, Resolver
+from hubferry.push.left_planner import LeftPlanner
 from hubferry.push.mapping import LinkField, SyncMapping
-from hubferry.push.observed import fetch_observed
+from hubferry.push.portal import Portal
 from hubferry.push.rows import KEY, DesiredRow, InvalidRow, Problem, build_row, link_detail, row_key
-from hubferry.push.steps import ArchiveRecord, CreateRecord, End, HoldRow, InvalidEntry, RecordStep, UpdateRecord
+from hubferry.push.steps import (
+    AddOptions,
+    Change,
+    Conflict,
+    ConflictEntry,
+    CreateProperty,
+    CreateRecord,
+    End,
+    HoldRow,
+    InvalidEntry,
+    RecordStep,
+    UpdateRecord,
+)
 from hubferry.state.ledger import LedgerReader, LedgerRow
+from hubferry.state.plan_rows import PlacedRow, PlanRows
 from hubferry.types import Progress
 from hubferry.warehouse.interface import Row, Warehouse
 
-LEFT_ROWS = 1_000
-"""Rows that left the source, looked at in one go."""
-
-
-@dataclass
-class Placement:
-    """Where a row went, so that it can be taken back when another row turns out to be the same record."""
-
-    row_key: str
-    bucket: str
-    """unchanged, creates, updates or held."""
-    number: int | None = None
-    clears: int = 0
-    matched: bool = False
-    spoiled: bool = False
+HISTORY_CALLS, ROWS_PER_HISTORY_CALL = 2, 2_000
+"""Histories that a plan reads to say who changed what it overwrites: these calls, and one more for so many rows."""
+NAMED_OPTIONS = 1_000
+"""New options of one property that a plan adds; a column with more is hardly one of options."""
 
 
 @dataclass(frozen=True)
@@ -52,38 +61,64 @@ class LinkedRow:
 class RecordPlanner:
     """One sync of one plan."""
 
-    client: Client
+    portal: Portal
     warehouse: Warehouse
     ledger: LedgerReader
     draft: Draft
     mapping: SyncMapping
     full: bool
     progress: Progress
+    explain: bool = False
+    """Ask HubSpot who changed last what the plan overwrites."""
     keyed: frozenset[str] = frozenset()
     """Unique properties of the object whose values are keys of links in this run."""
     new_ends: dict[object, End] = field(default_factory=dict)
     """Records to be made by this run, shared by its syncs: two syncs may make the same one."""
+    unresolved: Collection[str] = ()
+    """Keys of rows whose record may have been made: the answer was lost, and the record was not found."""
     counts: SyncCounts = field(default_factory=SyncCounts)
     linked: list[LinkedRow] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-    """Keys of the source."""
     keyless: int = 0
     """Rows of the source without a key: while there are any, nobody can tell which rows left."""
-    _owners: dict[object, Placement] = field(default_factory=dict)
-    _spoiled: set[str] = field(default_factory=set)
+    _options: dict[str, dict[str, None]] = field(default_factory=dict)
     _ordinal: int = 0
+    _history_calls: int = 0
+
+    @property
+    def client(self) -> Client:
+        """Give the portal's client."""
+        return self.portal.client
+
+    @cached_property
+    def rows(self) -> PlanRows:
+        """Which record each row is."""
+        return PlanRows(self.warehouse, self.draft.plan_id, self.mapping.name)
+
+    @cached_property
+    def seen(self) -> frozenset[str]:
+        """Give the keys of the source."""
+        return frozenset(self.rows.query_keys())
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        return Resolver(self.portal, self.mapping)
 
     def plan(self) -> None:
         """Plan every row."""
+        first = not self.ledger.count_rows(self.mapping.name)
         tables = source.query_link_tables(self.mapping, self.warehouse)
         for batch in source.query_rows(self.mapping, self.warehouse, tables):
             self._plan_batch(batch)
             self.draft.lease.renew()
             self.progress.advance(f"plan {self.mapping.name}", done=self.counts.rows, share=self.client.usage.share())
-        self.linked = [each for each in self.linked if each.row.key not in self._spoiled]
+        spoiled = self._set_rivals_aside()
+        self.linked = [each for each in self.linked if each.row.key not in spoiled]
         for index, table in tables.items():
             for key, other in table.left():
                 self._set_link_aside(self.mapping.links[index], key, other)
+        if first and self.counts.creates and not self.counts.matched:
+            self._require_adoption()
+        self._plan_setup()
 
     def _set_link_aside(self, link: LinkField, key: str, other: object) -> None:
         """List a link of a source of its own whose row is not among the sync's; rows that `where` leaves out are meant to be."""
@@ -96,15 +131,36 @@ class RecordPlanner:
         self.counts.links += 1
         self.counts.links_invalid += 1
 
+    def _plan_setup(self) -> None:
+        """What the portal must define before the records are written."""
+        name, prop = self.mapping.name, self.mapping.match
+        if self.mapping.matching.makes_property and prop is not None and self.counts.changes:
+            self.draft.add(name, CreateProperty(object=self.mapping.object, property=prop.name, label=prop.label))
+            self.counts.properties_added += 1
+        for property_name, texts in self._options.items():
+            options = tuple(texts)
+            self.draft.add(name, AddOptions(object=self.mapping.object, property=property_name, options=options))
+            self.counts.options_added += len(options)
+
+    def _require_adoption(self) -> None:
+        """On a key that no record holds yet, the first run must say what it adopts (an empty object has nothing)."""
+        match, kind = self.mapping.matching, self.mapping.object
+        asked = match.kind == "unique" and not match.makes_property and self.mapping.sync.block.adopt_by is None
+        if not asked or match.property is None or match.property.name == "email":
+            return
+        if keyless.has_records(self.client, kind) and not keyless.has_records(self.client, kind, match.property.name):
+            matching.require_adoption(self.mapping.sync)
+
     def _plan_batch(self, batch: Sequence[Row]) -> None:
         rows: list[DesiredRow] = []
+        placed: list[PlacedRow] = []
         for values in batch:
             self._ordinal += 1
             row = build_row(self.mapping, values, self._ordinal)
             self.counts.rows += 1
             self.keyless += row_key(values[KEY]) is None
-            self.seen.add(row.key)
             if isinstance(row, InvalidRow):
+                placed.append(PlacedRow(row.key, ""))
                 self._set_aside(row.key, row.problems)
             else:
                 rows.append(row)
@@ -115,46 +171,104 @@ class RecordPlanner:
         }
         due = [row for row in rows if self.full or row.key not in known or known[row.key].row_hash != row.hash]
         looked_at = {row.key for row in due}
-        self._skip([row for row in rows if row.key not in looked_at], known)
-        adopted: list[LedgerRow] = []
-        identities = identity.fetch_identities(self.client, self.mapping, due, known)
+        placed += [self._skip(row, known[row.key]) for row in rows if row.key not in looked_at]
+        identities = [self._hold_unresolved(each) for each in self._resolver.fetch_identities(due, known)]
         self.draft.follow_merges(self.mapping.object, _merges(identities))
-        for each in identities:
-            self._place(each, adopted)
-        self.draft.adopt([row for row in adopted if row.row_key not in self._spoiled])
+        adopted: list[LedgerRow] = []
+        diffs = [diff_row(each, self.mapping) for each in identities]
+        authors = self._fetch_authors(identities, diffs)
+        for each, diff in zip(identities, diffs, strict=True):
+            placed.append(self._place(each, _with_authors(each, diff, authors), adopted))
+        self.draft.note(self.rows, placed, adopted)
 
-    def _skip(self, rows: Iterable[DesiredRow], known: Mapping[str, LedgerRow]) -> None:
-        """Rows that are as the ledger has them; not looked at, but they own their records."""
-        for row in rows:
-            placement = Placement(row.key, "unchanged", matched=True)
-            if self._claim(_owners(row, known[row.key].record_id, self.mapping), placement):
-                self._count(placement, 1)
+    def _skip(self, row: DesiredRow, known: LedgerRow) -> PlacedRow:
+        """A row that is as the ledger has it; not looked at, but it owns its record."""
+        self.counts.matched += 1
+        self.counts.unchanged += 1
+        match_value = match_text(row, self.mapping)
+        return PlacedRow(row.key, "unchanged", known.record_id, match_value, matched=True, known=True)
 
-    def _place(self, each: Identity, adopted: list[LedgerRow]) -> None:
-        row, diff = each.row, diff_row(each, self.mapping)
-        placement = _placement(each, diff)
-        record_id = each.record.record_id if isinstance(each, Found) else None
-        if not self._claim(_owners(row, record_id, self.mapping), placement):
-            return
-        self._count(placement, 1)
+    def _hold_unresolved(self, each: Identity) -> Identity:
+        if each.row.key not in self.unresolved or not isinstance(each, NotFound):
+            return each
+        name, key = self.mapping.name, each.row.key
+        reason = "its record may have been made: the answer of an earlier create was lost, and the record was not found"
+        advice = f"Look in HubSpot, then: hubferry resolve {name} {key} --record ID, or, if it is not there: --resend"
+        return Held(each.row, each.ledger, "unknown", reason, advice)
+
+    def _place(self, each: Identity, diff: RowDiff, adopted: list[LedgerRow]) -> PlacedRow:
+        row = each.row
+        placed = _placement(each, diff, self.mapping)
+        self._count(placed, 1)
         self.counts.settled += len(diff.settled)
+        self.counts.kept += len(diff.kept) - len(diff.conflicts)
+        self._list_conflicts(each, diff)
         settled = None
         if diff.step is not None:
-            placement.number = self.draft.add(self.mapping.name, self._due_for_links(diff.step))
+            placed.number = self.draft.add(self.mapping.name, self._due_for_links(diff.step))
+            self._collect_options(row, diff.step)
         elif isinstance(each, Found):
-            settled = _settled(each, self.mapping)
+            settled = _settled(each, diff, self.mapping)
             if settled != each.ledger and not self.mapping.links:
                 adopted.append(settled)
+                placed.noted = True
             settled = settled if self.mapping.links else None
         if (self.mapping.links or self.keyed) and not isinstance(diff.step, HoldRow):
             self.linked.append(LinkedRow(row, self._end(each), settled))
+        return placed
+
+    def _list_conflicts(self, each: Identity, diff: RowDiff) -> None:
+        if not isinstance(each, Found):
+            return
+        for conflict in diff.conflicts:
+            entry = ConflictEntry(
+                row_key=each.row.key,
+                object=self.mapping.object,
+                record_id=each.record.record_id,
+                conflict=conflict,
+            )
+            self.draft.add(self.mapping.name, entry)
+            self.counts.conflicts += 1
+
+    def _collect_options(self, row: DesiredRow, step: RecordStep) -> None:
+        """Options are added for rows that are written only."""
+        if isinstance(step, CreateRecord | UpdateRecord):
+            for name, text in row.new_options:
+                found = self._options.setdefault(name, {})
+                if len(found) < NAMED_OPTIONS:
+                    found[text] = None
+
+    def _fetch_authors(self, identities: Sequence[Identity], diffs: Sequence[RowDiff]) -> Authors:
+        """Ask who changed what is in conflict; in a plan also what it overwrites, as far as that costs little."""
+        wanted: dict[str, set[str]] = {}
+        overwritten: dict[str, set[str]] = {}
+        for each, diff in zip(identities, diffs, strict=True):
+            if not isinstance(each, Found):
+                continue
+            record_id = each.record.record_id
+            if diff.conflicts:
+                wanted.setdefault(record_id, set()).update(conflict.property for conflict in diff.conflicts)
+            elif self.explain and isinstance(diff.step, UpdateRecord):
+                names = {change.property for change in diff.step.changes if change.old}
+                if names:
+                    overwritten.setdefault(record_id, set()).update(names)
+        allowed = HISTORY_CALLS + self.counts.rows // ROWS_PER_HISTORY_CALL - self._history_calls
+        for record_id in list(overwritten)[: max(0, allowed) * 50]:
+            wanted.setdefault(record_id, set()).update(overwritten[record_id])
+        if not wanted:
+            return {}
+        self._history_calls += -(-len(wanted) // 50)
+        asked = {record_id: sorted(names) for record_id, names in wanted.items()}
+        return fetch_authors(self.client, self.mapping.object, asked)
 
     def _end(self, each: Identity) -> End:
         name, key = self.mapping.name, each.row.key
         if isinstance(each, Found):
             return End(self.mapping.object, each.record.record_id, name, key)
         new = End(self.mapping.object, None, name, key)
-        return self.new_ends.setdefault((self.mapping.object, _match_owner(each.row, self.mapping)), new)
+        text = match_text(each.row, self.mapping)
+        owner = (self.mapping.object, self.mapping.match.name, text) if self.mapping.match and text else (name, key)
+        return self.new_ends.setdefault(owner, new)
 
     def _due_for_links(self, step: RecordStep) -> RecordStep:
         """A row with links is not done with its record: without a hash the next push looks at it again."""
@@ -162,35 +276,28 @@ class RecordPlanner:
             return msgspec.structs.replace(step, row_hash="")
         return step
 
-    def _claim(self, owners: Sequence[object], placement: Placement) -> bool:
-        """Give record and match value to the row, unless another row has one of them: then all are invalid, none is sent."""
-        others = [self._owners.setdefault(owner, placement) for owner in owners]
-        rivals = list({id(each): each for each in others if each is not placement}.values())
-        if not rivals:
-            return True
-        for other in rivals:
-            if not other.spoiled:
-                self._count(other, -1)
-                if other.number is not None:
-                    self.draft.drop([other.number])
-                self._set_aside(other.row_key, [_same_record(placement.row_key)])
-                other.spoiled = True
-        self._set_aside(placement.row_key, [_same_record(rivals[0].row_key)])
-        placement.spoiled = True
-        self._spoiled |= {placement.row_key, *(other.row_key for other in rivals)}
-        return False
+    def _set_rivals_aside(self) -> set[str]:
+        """Rows that are one record, or have one match value, are all invalid: none is sent. Give their keys."""
+        spoiled: dict[PlacedRow, None] = {}
+        for group in self.rows.query_rivals():
+            for each in group:
+                if each in spoiled:
+                    continue
+                spoiled[each] = None
+                other = next(other.row_key for other in group if other is not each)
+                self._count(each, -1)
+                self._set_aside(each.row_key, [_same_record(other)])
+        if spoiled:
+            numbers = [each.number for each in spoiled if each.number is not None]
+            self.draft.take_back(self.mapping.name, numbers, list(spoiled))
+        return {each.row_key for each in spoiled}
 
-    @property
-    def owned(self) -> set[str]:
-        """Records that rows of this sync are."""
-        return {owner for owner in self._owners if isinstance(owner, str)}
-
-    def _count(self, placement: Placement, by: int) -> None:
+    def _count(self, placed: PlacedRow, by: int) -> None:
         counts = self.counts
-        setattr(counts, placement.bucket, getattr(counts, placement.bucket) + by)
-        counts.planned += by * (placement.bucket != "unchanged")
-        counts.clears += by * placement.clears
-        counts.matched += by * placement.matched
+        setattr(counts, placed.bucket, getattr(counts, placed.bucket) + by)
+        counts.planned += by * (placed.bucket != "unchanged")
+        counts.clears += by * placed.clears
+        counts.matched += by * placed.matched
 
     def _set_aside(self, key: str, problems: Iterable[Problem]) -> None:
         self.counts.invalid += 1
@@ -198,48 +305,19 @@ class RecordPlanner:
             entry = InvalidEntry(row_key=key, detail=each.detail, reason=each.message, advice=each.advice)
             self.draft.add(self.mapping.name, entry)
 
-    def plan_left(self, owned: Collection[str]) -> None:
-        """In `mirror`: archive records that this sync made and whose rows left the source. `owned`: what other syncs' rows are."""
-        if self.mapping.sync.block.mode != "mirror":
-            return
-        left = [row for row in self.ledger.query_all(self.mapping.name) if row.row_key not in self.seen and row.created]
-        left = [row for row in left if row.object == self.mapping.object and row.record_id not in self.owned]
-        for start in range(0, len(left), LEFT_ROWS):
-            self._plan_left_rows({row.record_id: row for row in left[start : start + LEFT_ROWS]}, set(owned))
+    def plan_left(self, others: Sequence[RecordPlanner]) -> None:
+        """In `mirror`: archive records that this sync owns and whose rows left the source. `others`: syncs of the same object."""
+        if self.mapping.sync.block.mode == "mirror":
+            rows = [self.rows, *(each.rows for each in others)]
+            LeftPlanner(self.client, self.ledger, self.draft, self.mapping, self.counts, rows, self.keyless).plan()
 
-    def _plan_left_rows(self, left: Mapping[str, LedgerRow], owned: set[str]) -> None:
-        claims = self.ledger.query_rows_at(self.mapping.object, left)
-        owned |= {row.record_id for row in claims if row.sync != self.mapping.name or row.row_key in self.seen}
-        live = fetch_observed(self.client, self.mapping.object, left, ())
-        self.draft.forget([row for record_id, row in left.items() if record_id not in live])
-        for record_id, row in left.items():
-            if record_id not in live:
-                continue
-            reason = self._why_kept(row, live[record_id].record_id, owned)
-            step: RecordStep = ArchiveRecord(row_key=row.row_key, object=row.object, record_id=record_id)
-            if reason:
-                advice = "Archive the record in HubSpot yourself if it is not wanted any more."
-                step = HoldRow(
-                    row_key=row.row_key,
-                    object=row.object,
-                    outcome="skipped",
-                    reason=reason,
-                    advice=advice,
-                    record_id=record_id,
-                )
-            self.draft.add(self.mapping.name, step)
-            self.counts.archives += reason is None
-            self.counts.left_held += reason is not None
 
-    def _why_kept(self, row: LedgerRow, present_id: str, owned: Collection[str]) -> str | None:
-        """Say why a record whose row left must not be archived; None: it may."""
-        if self.keyless:
-            return f"{self.keyless} rows of the source have no key, so it cannot be told whether this row left"
-        if present_id != row.record_id:
-            return f"its record {row.record_id} was merged into {present_id}, which this sync did not make"
-        if row.record_id in owned:
-            return f"its record {row.record_id} is another row's, too"
+def match_text(row: DesiredRow, mapping: SyncMapping) -> str | None:
+    """Give the value that a row is matched by in the form that is compared, as text."""
+    if mapping.match is None or row.match_value is None:
         return None
+    value = canonical(row.match_value, mapping.match)
+    return None if value is None else str(value)
 
 
 def _merges(identities: Iterable[Identity]) -> dict[str, str]:
@@ -251,37 +329,28 @@ def _merges(identities: Iterable[Identity]) -> dict[str, str]:
     }
 
 
-def _placement(each: Identity, diff: RowDiff) -> Placement:
-    matched = isinstance(each, Found)
+def _placement(each: Identity, diff: RowDiff, mapping: SyncMapping) -> PlacedRow:
+    found = isinstance(each, Found)
+    placed = PlacedRow(
+        each.row.key,
+        "held",
+        each.record.record_id if isinstance(each, Found) else None,
+        match_text(each.row, mapping),
+        matched=found,
+        known=each.ledger is not None,
+    )
     match diff.step:
         case CreateRecord():
-            return Placement(each.row.key, "creates")
+            placed.bucket = "creates"
         case UpdateRecord():
-            clears = sum(change.new == "" for change in diff.step.changes)
-            return Placement(each.row.key, "updates", clears=clears, matched=matched)
+            placed.bucket = "updates"
+            placed.clears = sum(change.new == "" and bool(change.old) for change in diff.step.changes)
         case None:
-            return Placement(each.row.key, "unchanged", matched=matched)
-        case _:
-            return Placement(each.row.key, "held", matched=matched)
+            placed.bucket = "unchanged"
+    return placed
 
 
-def _owners(row: DesiredRow, record_id: str | None, mapping: SyncMapping) -> list[object]:
-    """Give what only one row may have: its key, its record, and the value that records are matched by."""
-    match_owner = _match_owner(row, mapping)
-    return [
-        ("key", "", row.key),
-        *([record_id] if record_id is not None else ()),
-        *([match_owner] if match_owner is not None else ()),
-    ]
-
-
-def _match_owner(row: DesiredRow, mapping: SyncMapping) -> object:
-    if mapping.match is None or row.match_value is None:
-        return None
-    return mapping.match.name, canonical(row.match_value, mapping.match)
-
-
-def _settled(found: Found, mapping: SyncMapping) -> LedgerRow:
+def _settled(found: Found, diff: RowDiff, mapping: SyncMapping) -> LedgerRow:
     """Give the ledger's row of a record that holds everything its row asks for."""
     return LedgerRow(
         sync=mapping.name,
@@ -290,9 +359,26 @@ def _settled(found: Found, mapping: SyncMapping) -> LedgerRow:
         record_id=found.record.record_id,
         row_hash=found.row.hash,
         sent=dict(found.row.values),
-        stored={name: found.record.values.get(name) for name in found.row.values},
+        stored=dict(diff.base),
         created=bool(found.ledger and found.ledger.created and found.ledger.record_id == found.record.record_id),
     )
+
+
+def _with_authors(each: Identity, diff: RowDiff, authors: Authors) -> RowDiff:
+    if not authors or not isinstance(each, Found):
+        return diff
+    record_id, step = each.record.record_id, diff.step
+    if isinstance(step, UpdateRecord):
+        changes = tuple(
+            Change(change.property, change.old, change.new, authors.get((record_id, change.property)))
+            for change in step.changes
+        )
+        step = msgspec.structs.replace(step, changes=changes)
+    conflicts = tuple(
+        Conflict(one.property, one.base, one.held, one.wanted, authors.get((record_id, one.property)))
+        for one in diff.conflicts
+    )
+    return replace(diff, step=step, conflicts=conflicts)
 
 
 def _same_record(other: str) -> Problem:

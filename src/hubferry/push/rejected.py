@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 from hubferry.push.draft import load_step
 from hubferry.push.results import Result, rejected_row
+from hubferry.push.steps import ConflictEntry
 from hubferry.state import plans
 from hubferry.state.ledger import Stamp
 from hubferry.state.plans import StoredStep
@@ -67,20 +68,18 @@ def query_rejected(
 
 def start_rejected(tx: Transaction, stamp: Stamp, syncs: Sequence[str], invalid: Iterable[StoredStep]) -> None:
     """Begin the list anew for these syncs: every row that was on it has been looked at by the plan."""
-    rows = [
-        rejected_row(
-            stamp,
-            Result(
-                number=stored.number,
-                sync=stored.sync,
-                step=(step := load_step(stored)),
-                state="invalid",
-                message=getattr(step, "reason", ""),
-                advice=getattr(step, "advice", ""),
-            ),
-        )
-        for stored in invalid
-    ]
+    rows = [rejected_row(stamp, _listed(stored)) for stored in invalid]
     for sync in syncs:
         plans.delete_rejected(tx, stamp.portal_id, sync)
     plans.merge_rejected(tx, rows)
+
+
+def _listed(stored: StoredStep) -> Result:
+    """Give what is listed of a row without being a step that is written."""
+    step = load_step(stored)
+    state, message, advice = "invalid", getattr(step, "reason", ""), getattr(step, "advice", "")
+    if isinstance(step, ConflictEntry):
+        who = f" by {step.conflict.by}" if step.conflict.by else ""
+        state, message = "skipped", f"changed in HubSpot{who} since our last write, and in the source"
+        advice = "Make both sides equal, or choose another `policy` for the property."
+    return Result(number=stored.number, sync=stored.sync, step=step, state=state, message=message, advice=advice)

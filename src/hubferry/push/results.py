@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hubferry.hubspot.rejections import Rejection
 from hubferry.push.advice import render_advice
-from hubferry.push.draft import KINDS, unique_links
-from hubferry.push.steps import ArchiveRecord, CreateLabel, CreateRecord, HoldRow, InvalidEntry, Step, UpdateRecord
+from hubferry.push.draft import kind_of, unique_links
+from hubferry.push.steps import (
+    AddOptions,
+    ArchiveRecord,
+    ConflictEntry,
+    CreateLabel,
+    CreateProperty,
+    CreateRecord,
+    HoldRow,
+    InvalidEntry,
+    Step,
+    UpdateRecord,
+)
 from hubferry.state import ledger, plans
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
@@ -46,6 +57,8 @@ class Result:
     advice: str | None = None
     due: bool = False
     """Applied, but not surely as asked: the next push looks at the row again."""
+    intended_at: datetime | None = None
+    """Of an unknown one: when it was sent."""
     claims: tuple[LinkRow, ...] = ()
     released: tuple[LinkRow, ...] = ()
 
@@ -57,7 +70,11 @@ def record_results(warehouse: Warehouse, lease: Lease, stamp: Stamp, plan_id: st
     rows = [row for each in results if (row := _ledger_row(each)) is not None]
     gone = [each for each in results if isinstance(each.step, ArchiveRecord) and each.state == "applied"]
     with lease.transaction() as tx:
-        plans.merge_journal(tx, stamp, (_journal_row(plan_id, each) for each in results))
+        lost = [each for each in results if each.state == "unknown" and each.intended_at is not None]
+        plans.merge_journal(tx, stamp, (_journal_row(plan_id, each) for each in results if each not in lost))
+        for each in lost:  # when it was sent decides which records may be it
+            at = replace(stamp, at=each.intended_at or stamp.at)
+            plans.merge_journal(tx, at, [_journal_row(plan_id, each)])
         ledger.merge_ledger(tx, stamp, rows)
         undone = [each for each in results if each.state != "applied"]
         ledger.clear_hashes(tx, warehouse, stamp.portal_id, ((each.sync, each.step.row_key) for each in undone))
@@ -94,12 +111,17 @@ def _ledger_row(each: Result) -> LedgerRow | None:
 def build_stored(step: CreateRecord | UpdateRecord, answer: Mapping[str, str | None]) -> dict[str, str | None]:
     """Give what HubSpot holds of a row after a step: as its answer says, else as it was before.
 
-    A changed property that the answer leaves out keeps the old value: where HubSpot ignored the new one, the next plan
+    A property that a policy left alone keeps its older base. A changed one that the answer leaves out keeps the old value: where HubSpot ignored the new one, the next plan
     finds exactly that and does not send it again.
     """
     if isinstance(step, CreateRecord):
         return {name: answer.get(name) for name in step.sent}
-    return {name: answer.get(name, step.stored.get(name)) for name in step.sent}
+    written = {change.property for change in step.changes}
+    return {
+        name: answer[name] if name in written and name in answer else step.stored[name]
+        for name in step.sent
+        if name in step.stored or (name in written and name in answer)
+    }
 
 
 def rejected_row(stamp: Stamp, each: Result) -> dict[str, object]:
@@ -111,7 +133,7 @@ def rejected_row(stamp: Stamp, each: Result) -> dict[str, object]:
         "row_key": each.step.row_key,
         "detail": detail,
         "state": each.state,
-        "step": KINDS[type(each.step)],
+        "step": kind_of(each.step),
         "message": each.message or "",
         "category": each.category,
         "correlation_id": each.correlation_id,
@@ -129,6 +151,10 @@ def render_detail(step: Step) -> str:
         return step.detail
     if isinstance(step, CreateLabel):
         return f"label {step.label!r} of {step.from_object} - {step.to_object}"
+    if isinstance(step, ConflictEntry):
+        return step.conflict.property
+    if isinstance(step, CreateProperty | AddOptions):
+        return f"property {step.property}"
     ends = [f"{end.object} {end.record_id or f'of row {end.row_key}'}" for end in (step.from_, step.to)]
     return f"link {ends[0]} - {ends[1]}"
 
@@ -141,7 +167,13 @@ def skipped(each: SentStep, reason: str, advice: str, *, state: str = "skipped")
 def unknown(each: SentStep) -> Result:
     """Give the result of a step that was sent and cannot be seen."""
     reason = "sent, but HubSpot's answers were lost; it could not be seen whether it was carried out"
-    return skipped(each, reason, "Push again: it is looked up before anything is sent.", state="unknown")
+    advice = "Push again: it is looked up before anything is sent."
+    if isinstance(each.step, CreateRecord) and each.step.searched:
+        advice = (
+            f"Look in HubSpot, then: hubferry resolve {each.sync} {each.step.row_key} --record ID, or, if it is not there:"
+            " --resend"
+        )
+    return replace(skipped(each, reason, advice, state="unknown"), intended_at=each.intended_at)
 
 
 def rejected(each: SentStep, rejection: Rejection) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -48,6 +48,8 @@ class DesiredRow:
     """The record id the row names, where rows are matched by it."""
     wishes: tuple[Wish, ...]
     hash: str
+    new_options: tuple[tuple[str, str], ...] = ()
+    """Options that the row names and the plan is to add: property and text."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def build_row(mapping: SyncMapping, values: Mapping[str, object], ordinal: int) 
         advice = f"Make {key_column!r} unique in the source; none of the copies was sent."
         return InvalidRow(key, (Problem(key_column, f"{values[COPIES]} rows have this key", advice),))
     problems: list[Problem] = []
-    texts = dict(_texts(mapping, values, problems))
+    encoder = _RowEncoder(mapping, problems)
+    texts = encoder.encode(values)
     wishes = tuple(_wishes(mapping, values, problems))
     record_id = _record_id(mapping, values, problems)
     match_value = texts.get(mapping.match.name) if mapping.match else None
@@ -89,6 +92,7 @@ def build_row(mapping: SyncMapping, values: Mapping[str, object], ordinal: int) 
         record_id=record_id,
         wishes=wishes,
         hash=_hash(texts, record_id, wishes, mapping.links),
+        new_options=tuple(encoder.new_options),
     )
 
 
@@ -102,32 +106,54 @@ def row_key(value: object) -> str | None:
         ) from error
 
 
-def _texts(mapping: SyncMapping, values: Mapping[str, object], problems: list[Problem]) -> Iterator[tuple[str, str]]:
-    for index, field in enumerate(mapping.fields):
-        value = field.constant if field.sql is None else values[f"{FIELD}{index}"]
-        name = field.property.name
+@dataclass
+class _RowEncoder:
+    """The texts of one row, and what is wrong with it."""
+
+    mapping: SyncMapping
+    problems: list[Problem]
+    texts: dict[str, str] = field(default_factory=dict)
+    new_options: list[tuple[str, str]] = field(default_factory=list)
+
+    def encode(self, values: Mapping[str, object]) -> dict[str, str]:
+        """Encode every field."""
+        for index, each in enumerate(self.mapping.fields):
+            constant = each.column is None and each.sql is None
+            self._encode(each, each.constant if constant else values[f"{FIELD}{index}"])
+        return self.texts
+
+    def _encode(self, each: Field, value: object) -> None:
+        name = each.property.name
         if encode.is_empty(value):
-            if field.on_null == "clear":
-                yield name, ""
-            elif field.on_null == "error":
-                problems.append(Problem(name, "no value, and `on_null: error`", "Fill it in the source."))
-            continue
+            if each.on_null == "clear":
+                self.texts[name] = ""
+            elif each.on_null == "error":
+                self.problems.append(Problem(name, "no value, and `on_null: error`", "Fill it in the source."))
+            return
+        unknown: list[str] | None = [] if each.creates_options else None
+        prop = each.stages.get(self.texts.get(each.pipeline or "", ""), each.property)
         try:
-            yield name, encode.encode(value, field.property, append=field.append)
+            self.texts[name] = encode.encode(value, prop, append=each.multi == "append", unknown=unknown)
         except InvalidValueError as error:
-            problems.append(Problem(name, str(error), _advice(field)))
+            self.problems.append(Problem(name, str(error), _advice(each)))
+        else:
+            self.new_options += [(name, text) for text in unknown or ()]
 
 
-def _advice(field: Field) -> str:
-    if field.property.options:
-        return "Correct the value in the source, or add the option to the property in HubSpot."
-    return f"Correct the value in the source; {field.property.name!r} is of type {field.property.type}."
+def _advice(each: Field) -> str:
+    if each.property.external_options:
+        return "Correct the value in the source: an id, or the label that only one of them has."
+    if each.property.options:
+        return "Correct the value in the source, add the option in HubSpot, or write `on_unknown_option: create`."
+    return f"Correct the value in the source; {each.property.name!r} is of type {each.property.type}."
 
 
 def _record_id(mapping: SyncMapping, values: Mapping[str, object], problems: list[Problem]) -> str | None:
     if mapping.record_id_column is None:
         return None
     text = row_key(values[RECORD]) or ""
+    if not text and mapping.keyless:
+        return None
     if text.isascii() and text.isdigit():
         return text
     problems.append(Problem("hs_object_id", "not a record id: digits only", "Correct the record id in the source."))

@@ -1,21 +1,24 @@
-"""Sends the record steps of a chunk: 100 a call, each with a trace id, and finds out what became of every one."""
+"""Sends the record steps of a plan: 100 a call, each with a trace id, and finds out what became of every one."""
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from hubferry.errors import HubferryError
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.writers import Applied, BatchKind, BatchOutcome, RecordInput, send_batch
-from hubferry.push import reconcile
+from hubferry.push import keyless, reconcile
 from hubferry.push.observed import Observed, fetch_observed_by_name, parse_moment
 from hubferry.push.results import Result, SentStep, rejected, skipped, unknown
 from hubferry.push.steps import ArchiveRecord, CreateRecord, HoldRow, Step, UpdateRecord
+from hubferry.state.crash import crashpoint
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerReader
+from hubferry.state.plans import PAGE, StoredStep
 from hubferry.warehouse.interface import Warehouse
 
 BATCH = 100
@@ -29,39 +32,94 @@ Group = tuple[str, BatchKind, str]
 """Object, kind of batch, unique property (upserts only)."""
 
 
+class Journal(Protocol):
+    """Where intents and results are made durable."""
+
+    def intend(self, chunk: Sequence[StoredStep]) -> list[SentStep]:
+        """Commit that these steps are about to be sent, and give them."""
+
+    def record(self, results: Sequence[Result]) -> None:
+        """Commit what became of steps."""
+
+
 @dataclass
 class RecordSender:
-    """Writes records; one per apply."""
+    """Writes records; one per apply.
+
+    While one chunk is on its way the intents of the next are committed, so that the calls never wait for the warehouse.
+    """
 
     client: Client
     warehouse: Warehouse
     lease: Lease
     observed_at: float
+    journal: Journal
     _stopped: threading.Event = field(default_factory=threading.Event)
+    _answered: list[Result] = field(default_factory=list)
+    _lost: list[SentStep] = field(default_factory=list)
 
-    def send(self, chunk: Sequence[SentStep]) -> tuple[list[Result], HubferryError | None]:
-        """Give every result there is, and the error that stopped the rest, if one did."""
-        ledger = LedgerReader(self.warehouse, self.lease.portal_id)
-        results = [
-            skipped(each, each.step.reason, each.step.advice, state=each.step.outcome)
-            for each in chunk
-            if isinstance(each.step, HoldRow)
-        ]
-        moved = self._fetch_moved(chunk)
-        results += moved
-        settled = {each.number for each in results}
-        batches = _batches([each for each in chunk if each.number not in settled])
-        self._stopped = threading.Event()
+    def send(self, chunks: Iterable[Sequence[StoredStep]]) -> None:
+        """Send chunk after chunk; raises the error that stopped the rest, when all that was answered is recorded."""
+        self._stopped.clear()
         failure: HubferryError | None = None
-        lost: list[SentStep] = []
-        for answered, open_, error in self.client.map(self._send_batch, batches):
-            results += answered
-            lost += open_
-            failure = failure or error
-        if lost and failure is None:
-            looked_up, failure = self._look_up(lost, ledger)
-            results += looked_up
-        return _with_origin(results, ledger), failure
+        try:
+            for answered, open_, error in self.client.map(self._send_batch, self._feed(chunks)):
+                self._answered += answered
+                self._lost += open_
+                failure = failure or error
+                if len(self._answered) >= PAGE:
+                    self._flush()
+        finally:
+            self._flush()
+        if failure is None:
+            failure = self._settle_lost()
+        if failure is not None:
+            raise failure
+
+    def send_searched(self, chunks: Iterable[Sequence[StoredStep]]) -> None:
+        """Send creates that nothing guards: one batch at a time, and what is lost is found before the next goes."""
+        for stored in chunks:
+            for start in range(0, len(stored), BATCH):
+                self.send([stored[start : start + BATCH]])
+
+    def _feed(self, chunks: Iterable[Sequence[StoredStep]]) -> Iterator[tuple[Group, Sequence[SentStep]]]:
+        """Give batches; drawing the first of a chunk commits its intents."""
+        for stored in chunks:
+            if self._stopped.is_set():
+                return
+            chunk = self.journal.intend(stored)
+            self._answered += [
+                skipped(each, each.step.reason, each.step.advice, state=each.step.outcome)
+                for each in chunk
+                if isinstance(each.step, HoldRow)
+            ]
+            moved = self._fetch_moved(chunk)
+            self._answered += moved
+            settled = {each.number for each in moved}
+            yield from _batches(
+                [each for each in chunk if each.number not in settled and not isinstance(each.step, HoldRow)]
+            )
+
+    def _flush(self) -> None:
+        results, self._answered = self._answered, []
+        crashpoint("push.batch_answered")
+        self.journal.record(_with_origin(results, LedgerReader(self.warehouse, self.lease.portal_id)))
+
+    def _settle_lost(self) -> HubferryError | None:
+        lost, self._lost = self._lost, []
+        if not lost:
+            return None
+        ledger = LedgerReader(self.warehouse, self.lease.portal_id)
+        searched = [each for each in lost if reconcile.is_searched(each.step)]
+        failure: HubferryError | None = None
+        if searched:
+            found = keyless.await_created(self.client, ledger, self.lease, searched)
+            self._answered += [found.get(each.number) or unknown(each) for each in searched]
+        if guarded := [each for each in lost if not reconcile.is_searched(each.step)]:
+            looked_up, failure = self._look_up(guarded, ledger)
+            self._answered += looked_up
+        self._flush()
+        return failure
 
     def _send_batch(
         self, batch: tuple[Group, Sequence[SentStep]]
@@ -109,7 +167,7 @@ class RecordSender:
             match each.step:
                 case UpdateRecord() | ArchiveRecord():
                     groups[each.step.object, ""].append(each)
-                case CreateRecord():
+                case CreateRecord() if not each.step.searched:
                     groups[each.step.object, each.step.match].append(each)
         results: list[Result] = []
         for (object_name, match), steps in groups.items():

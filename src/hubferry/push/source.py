@@ -25,13 +25,14 @@ def render_source(sync: Sync, warehouse: Warehouse) -> str:
 
 
 def _render_selected(sync: Sync, warehouse: Warehouse) -> str:
-    return render_select(sync.block.source, sync.block.query, warehouse)
+    written = sync.model_sql if sync.block.model is not None else sync.block.query
+    return render_select(sync.block.source, written, warehouse)
 
 
 def render_select(source: str | None, query: str | None, warehouse: Warehouse) -> str:
     """Give the SELECT of a table's name, or of a query."""
     if query is not None:
-        return query.strip().rstrip(";")
+        return f"{query.strip().rstrip(';')}\n"  # its last line may be a comment
     parts = (source or "").split(".")
     if len(parts) == 2:
         return f"SELECT * FROM {warehouse.name(parts[0], parts[1])}"
@@ -40,7 +41,7 @@ def render_select(source: str | None, query: str | None, warehouse: Warehouse) -
 
 def query_source_columns(sync: Sync, warehouse: Warehouse) -> tuple[str, ...]:
     """Give the names of the source's columns; a source that cannot be read is a SourceError that names the sync's file."""
-    path = "query" if sync.block.query is not None else "source"
+    path = next(name for name in ("query", "model", "source") if getattr(sync.block, name) is not None)
     try:
         return tuple(column.name for column in warehouse.describe_source(render_source(sync, warehouse)))
     except SourceError as error:
@@ -54,10 +55,14 @@ def query_rows(
 ) -> Iterator[list[Row]]:
     """Read every row of the source in batches, under the short names that `rows` knows, links of other sources joined to it."""
     quote = warehouse.quote
-    picked = [f"{quote(mapping.sync.block.key)} AS {KEY}"]
+    picked = [f"{quote(mapping.key_column)} AS {KEY}"]
     if mapping.record_id_column is not None:
         picked.append(f"{quote(mapping.record_id_column)} AS {RECORD}")
-    picked += [f"{field.sql} AS {FIELD}{i}" for i, field in enumerate(mapping.fields) if field.sql is not None]
+    for i, field in enumerate(mapping.fields):
+        if field.column is not None:
+            picked.append(f"{quote(field.column)} AS {FIELD}{i}")
+        elif field.sql is not None:
+            picked.append(f"({field.sql}) AS {FIELD}{i}")
     picked += [f"{quote(link.column)} AS {LINK}{i}" for i, link in enumerate(mapping.links) if link.column is not None]
     inner = f"SELECT {', '.join(picked)} FROM ({render_source(mapping.sync, warehouse)}) AS source"
     sql = f"SELECT *, count(*) OVER (PARTITION BY {KEY}) AS {COPIES} FROM ({inner}) AS picked"

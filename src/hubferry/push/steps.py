@@ -11,10 +11,26 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
     property: str
     old: str | None
     new: str
+    by: str | None = None
+    """Who changed the old value last, where the plan asked."""
+
+
+class Conflict(msgspec.Struct, frozen=True, array_like=True):
+    """One property that is left to people: what HubSpot stored after our last write, what it holds, what the source wants."""
+
+    property: str
+    base: str | None
+    held: str | None
+    wanted: str
+    by: str | None = None
+    """Who changed it in HubSpot."""
 
 
 class CreateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="create"):
-    """Make a record. With `match` (a unique property) and `upsert`, repeating it is harmless."""
+    """Make a record. With `match` (a unique property) and `upsert`, repeating it is harmless.
+
+    A `searched` one has no unique property: if its answer is lost, the record is looked for and never just made again.
+    """
 
     row_key: str
     object: str
@@ -22,6 +38,7 @@ class CreateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="create"):
     value: str
     properties: dict[str, str]
     upsert: bool = True
+    searched: bool = False
     sent: dict[str, str] = {}
     """The row's texts, clears included, for the ledger."""
     row_hash: str = ""
@@ -164,6 +181,34 @@ class InvalidEntry(msgspec.Struct, frozen=True, kw_only=True, tag="invalid"):
     advice: str
 
 
+class ConflictEntry(msgspec.Struct, frozen=True, kw_only=True, tag="conflict"):
+    """A property that source and HubSpot both changed: shown and listed, never written. The rest of the row goes on."""
+
+    row_key: str
+    object: str
+    record_id: str
+    conflict: Conflict
+
+
+class CreateProperty(msgspec.Struct, frozen=True, kw_only=True, tag="create_property"):
+    """Make the unique property that rows are matched by, before any record is written."""
+
+    object: str
+    property: str
+    label: str
+    row_key: str = ""
+
+
+class AddOptions(msgspec.Struct, frozen=True, kw_only=True, tag="add_options"):
+    """Add options to a property, before any record is written."""
+
+    object: str
+    property: str
+    options: tuple[str, ...]
+    row_key: str = ""
+
+
 RecordStep = CreateRecord | UpdateRecord | ArchiveRecord | HoldRow
 LinkStep = SetLinks | RemoveLabels | RemoveLinks | HoldLinks
-Step = RecordStep | CreateLabel | LinkStep | InvalidEntry
+SetupStep = CreateProperty | AddOptions
+Step = RecordStep | CreateLabel | LinkStep | InvalidEntry | ConflictEntry | SetupStep

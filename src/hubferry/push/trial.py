@@ -13,9 +13,11 @@ from hubferry.hubspot.associations import LinkInput, LinkType, build_links_reque
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.writers import build_request
 from hubferry.push.diff import diff_row
-from hubferry.push.identity import Found, fetch_identities
-from hubferry.push.mapping import LinkField, Portal, SyncMapping, build_mapping
+from hubferry.push.identity import Found, Resolver
+from hubferry.push.mapping import LinkField, SyncMapping, build_mapping
+from hubferry.push.matching import is_domain
 from hubferry.push.observed import fetch_observed
+from hubferry.push.portal import Portal
 from hubferry.push.results import SentStep
 from hubferry.push.rows import DesiredRow, InvalidRow, Problem, Wish, build_row
 from hubferry.push.send_records import build_group, build_input
@@ -64,10 +66,10 @@ def try_row(sync: Sync, key: str | None, *, client: Client, warehouse: Warehouse
     if isinstance(row, InvalidRow):
         return Trial(row_key=row.key, problems=row.problems)
     known = ledger.query_rows(sync.name, [row.key]) if ledger else {}
-    identity = fetch_identities(client, mapping, [row], known)[0]
+    identity = Resolver(portal, mapping).fetch_identities([row], known)[0]
     step = diff_row(identity, mapping).step
     record_id = identity.record.record_id if isinstance(identity, Found) else None
-    links = list(_link_requests(client, mapping, row, record_id))
+    links = list(_link_requests(portal, mapping, row, record_id))
     problems = tuple(each for each in _problems(row, step)) + tuple(each for each in links if isinstance(each, Problem))
     requests = tuple(_record_requests(step)) + tuple(each for each in links if isinstance(each, TrialRequest))
     return Trial(row_key=row.key, record_id=record_id, step=step, requests=requests, problems=problems)
@@ -77,7 +79,7 @@ def _narrow(sync: Sync, key: str | None, warehouse: Warehouse) -> Sync:
     quoted = warehouse.quote(sync.block.key)
     where = "" if key is None else f" WHERE CAST({quoted} AS VARCHAR) = '{key.replace(chr(39), chr(39) * 2)}'"
     query = f"SELECT * FROM ({render_source(sync, warehouse)}) AS tried{where} LIMIT 1"
-    block = sync.block.model_copy(update={"source": None, "query": query, "where": None})
+    block = sync.block.model_copy(update={"source": None, "model": None, "query": query, "where": None})
     return sync.model_copy(update={"block": block})
 
 
@@ -100,12 +102,12 @@ def _record_requests(step: RecordStep | None) -> Iterator[TrialRequest]:
 
 
 def _link_requests(
-    client: Client, mapping: SyncMapping, row: DesiredRow, record_id: str | None
+    portal: Portal, mapping: SyncMapping, row: DesiredRow, record_id: str | None
 ) -> Iterator[TrialRequest | Problem]:
     """Give the calls that set the row's links where none is there yet; the labels that a pair has already come on top."""
     for index, link in enumerate(mapping.links):
         wishes = [each for each in row.wishes if each.field == index and each.problem is None]
-        found = _fetch_targets(client, link, wishes)
+        found = _fetch_targets(portal, link, wishes)
         inputs = []
         for wish in wishes:
             if wish.key not in found:
@@ -121,9 +123,12 @@ def _link_requests(
             yield TrialRequest("POST", path.format(version=API_VERSION), body)
 
 
-def _fetch_targets(client: Client, link: LinkField, wishes: list[Wish]) -> dict[str, str]:
+def _fetch_targets(portal: Portal, link: LinkField, wishes: list[Wish]) -> dict[str, str]:
     keys = [wish.key for wish in wishes]
-    observed = fetch_observed(client, link.to, keys, (), id_property=link.by)
+    if link.by is not None and is_domain(link.by, link.to):
+        ids = {key: portal.index_values(link.to, link.by).find(key) for key in keys}
+        return {key: found[0] for key, found in ids.items() if len(found) == 1}
+    observed = fetch_observed(portal.client, link.to, keys, (), id_property=link.by)
     return {key: each.record_id for key, each in observed.items()}
 
 

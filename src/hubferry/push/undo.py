@@ -14,7 +14,7 @@ from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.push import reconcile
 from hubferry.push.counts import WINDOW_SECONDS, Cost, SyncCounts
-from hubferry.push.draft import LABEL_KINDS, LINK_KINDS, Draft, load_step
+from hubferry.push.draft import LABEL_KINDS, LINK_KINDS, RECORD_KINDS, Draft, load_step
 from hubferry.push.link_reading import fetch_current_of, resolve_ends, resolve_types
 from hubferry.push.links import PairKey, pair_key
 from hubferry.push.mapping import Portal
@@ -103,7 +103,7 @@ class _Undo:
         self.portal, self.reader = Portal(self.client), PlanReader(self.warehouse)
         self.ledger = LedgerReader(self.warehouse, self.lease.portal_id)
         self.later = self.reader.query_later(self.run_id, self.lease.portal_id)
-        for page in _pages(self._written("create", "update", "archive")):
+        for page in _pages(self._written(*RECORD_KINDS)):
             self._plan_records([each for each in page if not self._is_later(each)])
         for each in self._written(*LABEL_KINDS):
             assert isinstance(each.step, CreateLabel)

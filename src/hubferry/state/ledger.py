@@ -88,6 +88,11 @@ class LedgerReader:
             found |= dict.fromkeys(self._query_each(sql, [self.portal_id, object_name], record_ids, _link_row))
         return list(found)
 
+    def count_rows(self, sync: str) -> int:
+        """Count the rows of a sync."""
+        sql = f"SELECT count(*) AS n FROM {self._ledger} WHERE portal_id = ? AND sync = ?"
+        return int(self.warehouse.query(sql, [self.portal_id, sync])["n"][0].as_py())
+
     def count_links(self, sync: str) -> int:
         """Count the links that are ours to remove."""
         sql = f"SELECT count(*) AS n FROM {self._links} WHERE portal_id = ? AND sync = ? AND added"

@@ -170,15 +170,22 @@ class PlanReader:
         rows = self.warehouse.query(sql, [plan_id, plan_id, state, after]).to_pylist()
         return [(_stored_step(row), _journal_row(plan_id, row)) for row in rows]
 
-    def query_open(self, portal_id: int) -> list[tuple[str, StoredStep, datetime]]:
-        """Give the steps that were intended and have no result, with plan and time: what a run that died was doing."""
+    def query_open(
+        self, portal_id: int, state: str = INTENDED, *, kinds: Sequence[str] = ()
+    ) -> list[tuple[str, StoredStep, datetime]]:
+        """Give the steps that were intended and have no result, with plan and time: what a run that died was doing.
+
+        Or those whose outcome stayed `unknown`.
+        """
         sql = (
             f"SELECT s.*, j.written_at FROM {self._journal} j JOIN {self._steps} s ON s.plan_id = j.plan_id AND s.number = j.number"
-            " WHERE j.portal_id = ? AND j.state = ? ORDER BY s.plan_id, s.number"
+            " WHERE j.portal_id = ? AND j.state = ?"
+            + (f" AND s.kind IN ({', '.join('?' * len(kinds))})" if kinds else "")
+            + " ORDER BY s.plan_id, s.number"
         )
         return [
             (row["plan_id"], _stored_step(row), row["written_at"])
-            for row in self.warehouse.query(sql, [portal_id, INTENDED]).to_pylist()
+            for row in self.warehouse.query(sql, [portal_id, state, *kinds]).to_pylist()
         ]
 
     def query_run(self, run_id: str, *, kinds: Sequence[str]) -> Iterator[tuple[StoredStep, str | None]]:

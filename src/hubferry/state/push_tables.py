@@ -77,15 +77,31 @@ PLAN_STEPS = StateTable(
         _NUMBER,
         _SYNC,
         StateColumn(
-            "kind",
-            "string",
-            "create, update, archive, hold, create_label, set_links, remove_labels, remove_links, hold_links or invalid",
+            "kind", "string", "what it does: create, update, archive, hold, set_links, create_property, invalid ..."
         ),
         _ROW,
         StateColumn("record_id", "string", "the record, where it exists"),
         StateColumn("step", "json", "the step"),
     ),
     key=("plan_id", "number"),
+)
+PLAN_ROWS = StateTable(
+    "plan_rows",
+    "Which record each row of a plan is, while it is being made: two rows on one record are found here. Emptied afterwards.",
+    (
+        _PLAN,
+        _SYNC,
+        _ROW,
+        StateColumn("record_id", "string", "the row's record, where it exists"),
+        StateColumn("match_value", "string", "the value that the row is matched by, in the form that is compared"),
+        StateColumn("number", "integer", "its step, where it has one"),
+        StateColumn("bucket", "string", "unchanged, creates, updates or held"),
+        StateColumn("clears", "integer", "filled properties that become empty"),
+        StateColumn("matched", "boolean", "its record exists"),
+        StateColumn("noted", "boolean", "the plan wrote it into the ledger"),
+        StateColumn("known", "boolean", "the ledger had it before"),
+    ),
+    key=("plan_id", "sync", "row_key"),
 )
 JOURNAL = StateTable(
     "journal",
@@ -136,4 +152,4 @@ HOLDS = StateTable(
     key=("portal_id", "sync"),
 )
 
-TABLES: tuple[StateTable, ...] = (HOLDS, JOURNAL, LEDGER, LINKS, PLANS, PLAN_STEPS, REJECTED)
+TABLES: tuple[StateTable, ...] = (HOLDS, JOURNAL, LEDGER, LINKS, PLANS, PLAN_ROWS, PLAN_STEPS, REJECTED)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from hubferry.project import (
+    AddOptions,
     ArchiveRecord,
     Change,
+    ConflictEntry,
     CreateLabel,
+    CreateProperty,
     CreateRecord,
     End,
     HoldLinks,
@@ -24,12 +27,13 @@ from hubferry.project import (
 )
 
 KINDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("create", "Create", ("create", "create_label")),
+    ("create", "Create", ("create", "create_unguarded", "create_label", "create_property", "add_options")),
     ("update", "Change", ("update",)),
     ("archive", "Archive", ("archive",)),
     ("links", "Set links", ("set_links",)),
     ("unlink", "Remove links", ("remove_links", "remove_labels")),
     ("held", "Held back", ("hold", "hold_links")),
+    ("conflict", "In conflict", ("conflict",)),
     ("invalid", "Invalid", ("invalid",)),
 )
 """How steps are filtered: name, label, and the kinds of steps that it means."""
@@ -68,20 +72,45 @@ def view(step: Step) -> StepView:
                 reason=step.reason,
                 advice=step.advice,
             )
-        case CreateLabel():
-            pair = f"a label between {step.from_object} and {step.to_object}"
-            return StepView(
-                sign="+",
-                tone="create",
-                word="create label",
-                row_key=step.row_key,
-                text=pair,
-                changes=(("label", "", step.label),),
-            )
+        case CreateLabel() | CreateProperty() | AddOptions():
+            return _setup_view(step)
+        case ConflictEntry():
+            return _conflict_view(step)
         case SetLinks() | RemoveLabels() | RemoveLinks() | HoldLinks():
             return _link_view(step)
         case _:
             assert_never(step)
+
+
+def _setup_view(step: CreateLabel | CreateProperty | AddOptions) -> StepView:
+    """What the plan has HubSpot define first."""
+    match step:
+        case CreateLabel():
+            what, text = "label", f"a label between {step.from_object} and {step.to_object}"
+            changes = (("label", "", step.label),)
+        case CreateProperty():
+            what, text = "property", f"a property of {step.object}, unique, for the rows' keys"
+            changes = (("property", "", step.property),)
+        case AddOptions():
+            what, text = "options", f"options of the property {step.property} of {step.object}"
+            changes = (("options", "", ", ".join(step.options)),)
+    return StepView(sign="+", tone="create", word=f"create {what}", row_key=step.row_key, text=text, changes=changes)
+
+
+def _conflict_view(step: ConflictEntry) -> StepView:
+    conflict = step.conflict
+    who = f", changed by {conflict.by}" if conflict.by else ""
+    return StepView(
+        sign="!",
+        tone="hold",
+        word="conflict",
+        row_key=step.row_key,
+        object=step.object,
+        record_id=step.record_id,
+        changes=((conflict.property, shown(conflict.held), shown(conflict.wanted)),),
+        reason=f"we wrote {shown(conflict.base)}; HubSpot and the source were both changed since{who}",
+        advice="Make both sides equal, or choose another `policy` for the property.",
+    )
 
 
 def _record_view(step: CreateRecord | UpdateRecord | ArchiveRecord | HoldRow) -> StepView:
@@ -160,7 +189,8 @@ def _link_view(step: SetLinks | RemoveLabels | RemoveLinks | HoldLinks) -> StepV
 
 
 def _change(change: Change) -> tuple[str, str, str]:
-    return change.property, shown(change.old), shown(change.new)
+    who = f" (by {change.by})" if change.by else ""
+    return change.property, f"{shown(change.old)}{who}", shown(change.new)
 
 
 def shown(value: str | None) -> str:

@@ -30,23 +30,33 @@ def stored(held: str | None, sent: str, prop: Property) -> str | None:
     return sent or None
 
 
-@given(st.data(), st.sampled_from(sorted(PROPERTIES)), st.booleans())
-def test_a_value_that_was_sent_is_not_sent_again(data: st.DataObject, kind: str, append: bool) -> None:
+@given(st.data(), st.sampled_from(sorted(PROPERTIES)), st.sampled_from(["replace", "append", "remove"]))
+def test_a_value_that_was_sent_is_not_sent_again(data: st.DataObject, kind: str, multi: str) -> None:
     prop = PROPERTIES[kind]
     wanted, held = data.draw(VALUES[kind]), data.draw(st.none() | VALUES[kind])
-    if append and kind == "several" and wanted:
+    if multi == "append" and kind == "several" and wanted:
         wanted = f";{wanted}"
 
-    sent = desired_text(wanted, held, prop)
+    sent = desired_text(wanted, held, prop, multi=multi)
 
     if sent is not None:
-        assert desired_text(wanted, stored(held, sent, prop), prop) is None
+        assert desired_text(wanted, stored(held, sent, prop), prop, multi=multi) is None
 
 
 @given(st.sampled_from("abc"), CHOICES)
 def test_append_never_takes_an_option_away(wanted: str, held: str) -> None:
     prop = PROPERTIES["several"]
 
-    sent = desired_text(f";{wanted}", held, prop)
+    sent = desired_text(f";{wanted}", held, prop, multi="append")
 
     assert sent is None or set(filter(None, held.split(";"))) <= set((stored(held, sent, prop) or "").split(";"))
+
+
+@given(CHOICES.filter(bool), CHOICES)
+def test_remove_takes_away_what_it_names_and_nothing_else(named: str, held: str) -> None:
+    prop = PROPERTIES["several"]
+
+    sent = desired_text(named, held, prop, multi="remove")
+
+    left = held if sent is None else sent
+    assert set(filter(None, left.split(";"))) == set(filter(None, held.split(";"))) - set(named.split(";"))

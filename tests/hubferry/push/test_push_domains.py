@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hubferry.push.domains import canonical_domain
+from hubferry.push.encode import encode_domain
 
 PEOPLE = "id INTEGER, email VARCHAR, firms JSON"
 
@@ -67,4 +67,4 @@ def test_domains_cost_one_scan_of_companies_a_run_and_only_where_a_row_names_one
     "text", ["acme.com", " WWW.Acme.COM ", "http://acme.com", "https://www.acme.com/de?x=1", "acme.com."]
 )
 def test_spellings_of_a_domain_are_one(text: str) -> None:
-    assert canonical_domain(text) == "acme.com"
+    assert encode_domain(text) == "acme.com"
