@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from hubferry import errors
+from hubferry.cli import results
 from hubferry.cli.app import app
 from hubferry.config import model, schema
 from hubferry.project.checks import STREAMS
@@ -47,7 +48,8 @@ def build_pages() -> dict[str, str]:
         "tables.md": "\n".join(_tables()),
     }
     made = {name: f"{NOTE}\n{text.rstrip()}\n" for name, text in pages.items()}
-    return made | {f"schema/{name}": schema.render_schema(name) for name in schema.SCHEMAS}
+    made |= {f"schema/{name}": schema.render_schema(name) for name in schema.SCHEMAS}
+    return made | {f"schema/output/{name}.schema.json": results.render_schema(name) for name in results.RESULTS}
 
 
 def commands() -> dict[str, Any]:
@@ -58,6 +60,7 @@ def commands() -> dict[str, Any]:
 def _cli() -> Iterator[str]:
     yield "# Commands\n"
     yield "Options stand after the command: `hubferry runs --project crm`.\n"
+    yield "With `--output json` a command says one JSON value on stdout, by the schema of its name in [schema/output](schema/output).\n"
     yield "| exit code | means |\n|---|---|"
     yield from (f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items())
     for name, command in commands().items():

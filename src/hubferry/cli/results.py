@@ -1,0 +1,149 @@
+"""What `--output json` gives, command by command: the types of the results, and the JSON Schemas made from them.
+
+Imported by tests and docs, never by a command: the types bring pyarrow with them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import msgspec
+
+from hubferry.errors import HubferryError
+from hubferry.project import (
+    CheckItem,
+    Job,
+    Plan,
+    PullReport,
+    PushReport,
+    Rejected,
+    Run,
+    Status,
+    StreamInfo,
+    StreamRun,
+    VerifyReport,
+)
+
+
+@dataclass(frozen=True)
+class WithExitCode:
+    """The fields of a report, and the code that the command ends with."""
+
+    report: type
+    many: bool = False
+
+
+class CheckResult(TypedDict):
+    """What `check` looked at."""
+
+    passed: bool
+    portal_id: int | None
+    items: list[CheckItem]
+
+
+class DoctorResult(TypedDict):
+    """The file that was written, and which checks failed."""
+
+    file: str
+    not_right: list[str]
+
+
+class HoldResult(TypedDict, total=False):
+    """Whether a sync is on hold now; `reason`: why it was."""
+
+    sync: str
+    held: bool
+    reason: str | None
+
+
+class InitResult(TypedDict):
+    """What was written, and where to."""
+
+    folder: str
+    files: list[str]
+
+
+class ShowResult(TypedDict):
+    """A run and what it did to each stream."""
+
+    run: Run
+    streams: list[StreamRun]
+
+
+RESULTS: dict[str, Any] = {
+    "apply": WithExitCode(PushReport),
+    "check": CheckResult,
+    "doctor": DoctorResult,
+    "drift": WithExitCode(VerifyReport, many=True),
+    "hold": HoldResult,
+    "init": InitResult,
+    "plan": Plan,
+    "pull": PullReport,
+    "push": WithExitCode(PushReport),
+    "rejected": list[Rejected],
+    "resume": HoldResult,
+    "runs": list[Run],
+    "serve": list[Job],
+    "show": ShowResult,
+    "status": Status,
+    "streams": list[StreamInfo],
+    "undo": Plan,
+    "verify": WithExitCode(VerifyReport, many=True),
+}
+"""Command -> the type of `data`. `undo --yes` gives what `apply` gives."""
+ERROR = {
+    "type": "object",
+    "required": ["type", "message", "exit_code", "facts"],
+    "properties": {
+        "type": {"type": "string"},
+        "message": {"type": "string"},
+        "exit_code": {"type": "integer"},
+        "facts": {"type": "object"},
+    },
+}
+
+
+def build_schema(command: str) -> dict[str, Any]:
+    """Give the JSON Schema of all that a command may say on stdout: one envelope for results, one for errors."""
+    data = _build_data(RESULTS[command])
+    definitions = data.pop("$defs", {})
+    done = {
+        "type": "object",
+        "required": ["ok", "command", "data"],
+        "properties": {"ok": {"const": True}, "command": {"const": command}, "data": data},
+    }
+    failed = {"type": "object", "required": ["ok", "error"], "properties": {"ok": {"const": False}, "error": ERROR}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"hubferry {command} --output json",
+        "anyOf": [done, failed],
+        "$defs": definitions,
+    }
+
+
+def render_schema(command: str) -> str:
+    """Give one JSON Schema as the text of its file."""
+    return json.dumps(build_schema(command), indent=2, ensure_ascii=False) + "\n"
+
+
+def _build_data(result: Any) -> dict[str, Any]:
+    if not isinstance(result, WithExitCode):
+        return msgspec.json.schema(result, schema_hook=_describe)
+    built = msgspec.json.schema(result.report, schema_hook=_describe)
+    shape = built["$defs"][result.report.__name__]
+    shape["properties"]["exit_code"] = {"type": "integer"}
+    shape["required"] = [*shape.get("required", ()), "exit_code"]
+    if not result.many:
+        return built
+    return {"type": "array", "items": {"$ref": built["$ref"]}, "$defs": built["$defs"]}
+
+
+def _describe(kind: type) -> dict[str, Any]:
+    if issubclass(kind, HubferryError):
+        return ERROR
+    if issubclass(kind, Counter):
+        return {"type": "object", "additionalProperties": {"type": "integer"}}
+    raise NotImplementedError(kind)
