@@ -6,7 +6,7 @@ Defaults live here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 from urllib.parse import urlsplit
@@ -205,6 +205,12 @@ class ScheduleBlock(Block):
             except CronSimError as error:
                 raise ValueError(f"{self.cron!r} is no cron expression ({error}); one is e.g. 0 6 * * 1-5") from None
         return self
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """Give the first time that the cron expression means after a moment; None: it runs after another job."""
+        if self.cron is None:
+            return None
+        return next(CronSim(self.cron, moment.astimezone(ZoneInfo(self.timezone)))).astimezone(UTC)
 
 
 def _expand_schedule(value: object) -> object:

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from hubferry.config.model import Project as ProjectFiles
+from hubferry.config.model import ScheduleBlock
 from hubferry.project.plans import PlanInfo, Plans
-from hubferry.state.store import Run, StateReader, StreamRun
+from hubferry.state.holds import query_holds
+from hubferry.state.store import Run, StateStore, StreamRun
 
-PLANS_LOOKED_AT = 200
+LOOKED_AT = 60
+
+
+@dataclass(frozen=True)
+class NextRun:
+    """When `hubferry serve` runs something next; without a time: after another job, or by hand."""
+
+    at: datetime | None = None
+    words: str = "by hand"
+
+
+BY_HAND = NextRun()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +33,7 @@ class StreamActivity:
 
     name: str
     runs: tuple[StreamRun, ...] = ()
+    next_run: NextRun = BY_HAND
     equal_as_of: datetime | None = None
     """The table is equal to HubSpot as of this time; None: it was never read to its end."""
 
@@ -44,6 +58,9 @@ class SyncActivity:
     source: str
     plans: tuple[PlanInfo, ...] = ()
     runs: tuple[Run, ...] = ()
+    held: str = ""
+    """Why it is on hold; empty: it is not."""
+    next_run: NextRun = BY_HAND
     rejected: Mapping[str, int]
     """State -> how many rows, columns and links are in it."""
 
@@ -64,16 +81,16 @@ class Activity:
     """Reads the runs of a project's streams and syncs."""
 
     files: ProjectFiles
-    state: StateReader
+    state: StateStore
 
     def streams(self, *, runs: int = 20) -> tuple[StreamActivity, ...]:
         """Give every chosen stream with its last runs."""
         found: defaultdict[str, list[StreamRun]] = defaultdict(list)
         for each in self.state.latest_stream_runs(runs):
             found[each.stream].append(each)
-        cursors = self._cursors()
+        cursors, following = self._cursors(), self._next(self.files.file.pull.schedule)
         return tuple(
-            StreamActivity(name=name, runs=tuple(found[name]), equal_as_of=cursors.get(name))
+            StreamActivity(name=name, runs=tuple(found[name]), equal_as_of=cursors.get(name), next_run=following)
             for name in self.files.file.pull.streams
         )
 
@@ -84,8 +101,9 @@ class Activity:
 
     def syncs(self) -> tuple[SyncActivity, ...]:
         """Give every sync with its last plans and runs."""
-        plans, runs = Plans(self.state).latest(PLANS_LOOKED_AT), self.state.runs(PLANS_LOOKED_AT)
+        plans, runs = Plans(self.state).latest(LOOKED_AT), self.state.runs(LOOKED_AT)
         rejected = self.state.rejected_counts()
+        held = self._held()
         owners = {each.id: each.plan.syncs for each in plans}
         return tuple(
             SyncActivity(
@@ -95,14 +113,25 @@ class Activity:
                 source=sync.block.source or "a query",
                 plans=tuple(each for each in plans if name in each.plan.syncs),
                 runs=tuple(run for run in runs if name in _syncs_of(run, owners)),
+                held=held.get(name, ""),
+                next_run=self._next(sync.block.schedule),
                 rejected=rejected.get(name, {}),
             )
             for name, sync in self.files.syncs.items()
         )
 
+    def _next(self, schedule: ScheduleBlock | None) -> NextRun:
+        if schedule is None:
+            return BY_HAND
+        following = schedule.next_after(datetime.fromtimestamp(self.state.clock.time(), UTC))
+        return NextRun(following, schedule.cron or f"after {schedule.after}")
+
+    def _held(self) -> dict[str, str]:
+        """Give why syncs are on hold."""
+        return query_holds(self.state.warehouse) if self.state.is_made() else {}
+
     def _cursors(self) -> dict[str, datetime | None]:
-        portals = {run.portal_id for run in self.state.runs(200)}
-        return {name: each.value for portal in portals for name, each in self.state.cursors(portal).items()}
+        return {name: each.value for name, each in self.state.all_cursors().items()}
 
 
 def _syncs_of(run: Run, owners: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -103,15 +103,18 @@ class Mapper:
         """List the objects that rows can become."""
         return tuple(each.name for each in objects.OBJECTS if each.writable)
 
-    def source(self, draft: SyncDraft, *, rows: int = 5) -> SourceInfo:
-        """Read columns and first rows of a draft's source."""
+    def source(self, draft: SyncDraft) -> SourceInfo:
+        """Read columns and first rows of a draft's source; makes no call."""
         if not (draft.source.strip() or draft.query.strip()):
             return SourceInfo()
         try:
             selected = self._select(draft)
             columns = self.warehouse.describe_source(selected)
             found = next(
-                self.warehouse.query_batches(f"SELECT * FROM ({selected}) AS sample LIMIT {int(rows)}", rows=rows), None
+                self.warehouse.query_batches(
+                    f"SELECT * FROM ({selected}) AS sample LIMIT {SAMPLE_ROWS}", rows=SAMPLE_ROWS
+                ),
+                None,
             )
         except (SourceError, ValueError) as error:
             return SourceInfo(error=str(error))
@@ -191,11 +194,10 @@ class Mapper:
         ]
         if not mapped:
             return {}
-        rows = self.source(draft, rows=SAMPLE_ROWS)
-        places = {column.name.casefold(): place for place, column in enumerate(rows.columns)}
+        places = {column.name.casefold(): place for place, column in enumerate(source.columns)}
         found = {}
         for each in mapped:
-            values = [row[places[each.value.casefold()]] for row in rows.rows]
+            values = [row[places[each.value.casefold()]] for row in source.rows]
             if said := _refusals(values, properties[each.property]):
                 found[each.property] = f"{said} (of the first {len(values)} rows)"
         return found

@@ -79,7 +79,7 @@ class Plans:
 
     def latest(self, limit: int = 20) -> tuple[PlanInfo, ...]:
         """Give the latest finished plans, newest first."""
-        return tuple(_plan_info(each) for each in self._reader.query_latest(limit)) if self.state.version() else ()
+        return tuple(_plan_info(each) for each in self._reader.query_latest(limit)) if self.state.is_made() else ()
 
     def of_run(self, run: Run) -> PlanInfo | None:
         """Give the plan that a run made or applied."""

@@ -76,8 +76,8 @@ class Tables:
     files: ProjectFiles
     warehouse: Warehouse
 
-    def describe(self, stream: str) -> StreamTable:
-        """Give columns and counts of a stream's table."""
+    def describe(self, stream: str, *, counted: bool = True) -> StreamTable:
+        """Give columns and counts of a stream's table; without `counted`, columns only."""
         found, schema = _stream(stream), self._schema
         columns = self.warehouse.query_columns(schema, found.name)
         table = StreamTable(stream=stream, name=f"{schema}.{found.name}", key=found.key)
@@ -87,7 +87,7 @@ class Tables:
         parts = ["count(*) AS n"]
         parts += [f"count({quote(name)}) AS {alias}" for name, alias in _COUNTED.items() if name in names]
         sql = f"SELECT {', '.join(parts)} FROM {self.warehouse.name(schema, found.name)}"
-        counts = self.warehouse.query(sql).to_pylist()[0]
+        counts = self.warehouse.query(sql).to_pylist()[0] if counted else {"n": 0}
         labels = self._labels(found)
         return StreamTable(
             stream=stream,
@@ -109,11 +109,10 @@ class Tables:
         )
 
     def rows(
-        self, stream: str, *, columns: Sequence[str] = (), after: str | None = None, limit: int = PAGE_ROWS
+        self, table: StreamTable, *, columns: Sequence[str] = (), after: str | None = None, limit: int = PAGE_ROWS
     ) -> RowPage:
         """Give a page of rows in the order of their key, from the key that an earlier page named as its next."""
-        found = _stream(stream)
-        known = [each.name for each in self.warehouse.query_columns(self._schema, found.name)]
+        found, known = _stream(table.stream), [each.name for each in table.columns]
         if not known:
             return RowPage(columns=(), rows=())
         for name in columns:
@@ -122,29 +121,27 @@ class Tables:
         shown = tuple(dict.fromkeys((*found.key, *(columns or known))))
         return self._page(found, shown, "", after, limit)
 
-    def row(self, stream: str, key: str) -> dict[str, Any] | None:
+    def row(self, table: StreamTable, key: str) -> dict[str, Any] | None:
         """Give every column of one row, by its record id."""
-        found = _stream(stream)
-        if not self.warehouse.query_columns(self._schema, found.name):
+        found = _stream(table.stream)
+        if not table.columns:
             return None
         quote = self.warehouse.quote
         sql = f"SELECT * FROM {self.warehouse.name(self._schema, found.name)} WHERE {quote(found.key[-1])} = ?"
         rows: list[dict[str, Any]] = self.warehouse.query(sql, (key,)).to_pylist()
         return rows[0] if rows else None
 
-    def unparsed(self, stream: str, *, after: str | None = None, limit: int = PAGE_ROWS) -> RowPage:
+    def unparsed(self, table: StreamTable, *, after: str | None = None, limit: int = PAGE_ROWS) -> RowPage:
         """Give a page of rows that hold values which did not fit, each with those values as HubSpot sent them."""
-        found = _stream(stream)
-        known = {each.name for each in self.warehouse.query_columns(self._schema, found.name)}
-        if _UNPARSED not in known:
+        found = _stream(table.stream)
+        if not table.unparsed:
             return RowPage(columns=(), rows=())
         quoted = self.warehouse.quote(_UNPARSED)
         return self._page(found, (*found.key, _UNPARSED), f"{quoted} IS NOT NULL", after, limit)
 
-    def fill_rates(self, stream: str) -> dict[str, float]:
+    def fill_rates(self, table: StreamTable) -> dict[str, float]:
         """Give of each column the share of live rows that have a value; reads the whole table."""
-        found = _stream(stream)
-        columns = [each.name for each in self.warehouse.query_columns(self._schema, found.name)]
+        found, columns = _stream(table.stream), [each.name for each in table.columns]
         if not columns:
             return {}
         quote = self.warehouse.quote
@@ -159,7 +156,7 @@ class Tables:
         return self.files.file.pull.schema_
 
     def _labels(self, stream: Stream) -> dict[str, tuple[str, str]]:
-        if stream.object is None or not self.warehouse.query_columns(self._schema, "properties"):
+        if stream.object is None:  # its definitions are written before its first row
             return {}
         quote, name = self.warehouse.quote, self.warehouse.name(self._schema, "properties")
         sql = (

@@ -24,18 +24,26 @@ def fetch_touched(
     """Give the reason for each of these records of ours that others changed or linked since they were made."""
     if not ids:
         return {}
-    return _fetch_linked(client, ledger, object_name, ids) | _fetch_changed(client, portal, object_name, ids)
+    changed = _fetch_changed(client, portal, ledger, object_name, ids)
+    return _fetch_linked(client, ledger, object_name, ids) | changed
 
 
-def _fetch_changed(client: Client, portal: Portal, object_name: str, ids: Sequence[str]) -> dict[str, str]:
+def _fetch_changed(
+    client: Client, portal: Portal, ledger: LedgerReader, object_name: str, ids: Sequence[str]
+) -> dict[str, str]:
+    """The first value of a property is ours where it is the one we sent: it may be dated moments after the record was made."""
+    sent = {row.record_id: {**row.sent, **row.stored} for row in ledger.query_rows_at(object_name, ids)}
     names = [each.name for each in portal.fetch_properties(object_name).values() if not each.read_only]
     created = {
         record_id: record.created_at for record_id, record in fetch_observed(client, object_name, ids, ()).items()
     }
     reasons: dict[str, str] = {}
     for (record_id, name), versions in fetch_versions(client, object_name, ids, names).items():
-        made = created.get(record_id)
+        made, ours = created.get(record_id), sent.get(record_id, {}).get(name)
+        first = versions[-1] if versions else None
         for version in versions:
+            if version is first and ours is not None and version.value == ours:
+                continue
             if version.source not in AUTOMATIC and (made is None or version.moment is None or version.moment > made):
                 reasons[record_id] = f"{name} was changed since, by {version.by} at {version.at}"
                 break

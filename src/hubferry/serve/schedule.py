@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
-
-from cronsim import CronSim
+from datetime import datetime
 
 from hubferry.config.model import ScheduleBlock
 from hubferry.project import Job
@@ -26,11 +23,6 @@ def find_due(name: str, schedule: ScheduleBlock, jobs: Mapping[str, Job], *, sin
         return row.not_before
     reference = since if row is None else row.started_at
     if schedule.cron is not None:
-        return next_time(schedule, reference)
+        return schedule.next_after(reference)
     other = jobs.get(schedule.after or "")
     return other.done_at if other is not None and other.done_at is not None and other.done_at > reference else None
-
-
-def next_time(schedule: ScheduleBlock, after: datetime) -> datetime:
-    """Give the first time that a cron expression means after a moment."""
-    return next(CronSim(schedule.cron or "", after.astimezone(ZoneInfo(schedule.timezone)))).astimezone(UTC)

@@ -84,6 +84,7 @@ class StateReader:
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse
         self._found: set[str] = set()
+        self._made = False
 
     def version(self) -> int | None:
         """Give the version of the stored state, None before the first run."""
@@ -121,7 +122,7 @@ class StateReader:
     def rejected_counts(self) -> dict[str, dict[str, int]]:
         """Count what could not be done, by sync and state."""
         counts: dict[str, dict[str, int]] = {}
-        if self.version() is not None:
+        if self.is_made():
             name = self.warehouse.name(SCHEMA, push_tables.REJECTED.name)
             found = self.warehouse.query(f"SELECT sync, state, count(*) AS n FROM {name} GROUP BY sync, state")
             for row in found.to_pylist():
@@ -131,6 +132,15 @@ class StateReader:
     def cursor(self, portal_id: int, stream: str) -> Cursor | None:
         """Give how far a stream has been read, None where it never was."""
         return self.cursors(portal_id).get(stream)
+
+    def is_made(self) -> bool:
+        """Say whether anything was ever stored here; asked until it was, then remembered."""
+        self._made = self._made or self.version() is not None
+        return self._made
+
+    def all_cursors(self) -> dict[str, Cursor]:
+        """Give every cursor by stream, whatever portal it is of."""
+        return parse_cursors(self._query(CURSORS, ""))
 
     def cursors(self, portal_id: int) -> dict[str, Cursor]:
         """Give every cursor of a portal, by stream."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hubferry.errors import HubferryError, InterruptedRunError
+from hubferry.errors import InterruptedRunError
 from hubferry.project import Calls, Project
 from hubferry.types import Progress
 
@@ -52,6 +52,8 @@ class LiveRun:
     state: State = "running"
     address: str = ""
     """Where its result is shown."""
+    result: object = None
+    """What it gave, where that is shown by this process only."""
     error: Exception | None = None
     tasks: dict[str, Task] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
@@ -140,8 +142,3 @@ class LiveRuns:
             each.stop()
         for each in self.running:
             each.wait(timeout)
-
-
-def is_explained(error: Exception | None) -> bool:
-    """Say whether an error is one of ours, whose words may be shown."""
-    return isinstance(error, HubferryError)

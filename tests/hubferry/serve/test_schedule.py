@@ -9,7 +9,7 @@ import pytest
 
 from hubferry.config.model import ScheduleBlock
 from hubferry.project import Job
-from hubferry.serve.schedule import find_due, next_time
+from hubferry.serve.schedule import find_due
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -37,14 +37,14 @@ def test_what_was_missed_is_due_once_however_often_it_was_missed() -> None:
 def test_a_time_is_that_of_its_zone_on_both_sides_of_a_clock_change() -> None:
     six = ScheduleBlock(cron="0 6 * * *", timezone="Europe/Berlin")
 
-    assert next_time(six, datetime(2026, 3, 28, 0, tzinfo=UTC)) == datetime(2026, 3, 28, 5, tzinfo=UTC)
-    assert next_time(six, datetime(2026, 3, 29, 0, tzinfo=UTC)) == datetime(2026, 3, 29, 4, tzinfo=UTC)
+    assert six.next_after(datetime(2026, 3, 28, 0, tzinfo=UTC)) == datetime(2026, 3, 28, 5, tzinfo=UTC)
+    assert six.next_after(datetime(2026, 3, 29, 0, tzinfo=UTC)) == datetime(2026, 3, 29, 4, tzinfo=UTC)
 
 
 def test_a_time_that_a_clock_change_leaves_out_is_not_lost() -> None:
     half_past_two = ScheduleBlock(cron="30 2 * * *", timezone="Europe/Berlin")
 
-    assert next_time(half_past_two, datetime(2026, 3, 28, 12, tzinfo=UTC)) == datetime(2026, 3, 29, 1, tzinfo=UTC)
+    assert half_past_two.next_after(datetime(2026, 3, 28, 12, tzinfo=UTC)) == datetime(2026, 3, 29, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("done_at", "expected"), [(None, None), (NOON, None), (NOON + HOUR, NOON + HOUR)])

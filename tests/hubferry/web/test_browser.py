@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
@@ -14,6 +15,7 @@ import pytest
 from web_world import EVIL, World, running_world
 
 from hubferry.cli.demo import source
+from truth import call_control
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make setup")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -67,6 +69,7 @@ class open_page:  # noqa: N801  reads as the verb that it is
             assert [each for each in self.complaints if not each.startswith(REPLACED)] == []
 
 
+@pytest.mark.heavy
 def test_the_whole_way_from_check_to_a_refused_row_and_its_fix(browser: Any, tmp_path: Path) -> None:
     with running_world(tmp_path, contacts=60, pulled=False) as world, open_page(browser, world) as page:
         check(page)
@@ -77,6 +80,7 @@ def test_the_whole_way_from_check_to_a_refused_row_and_its_fix(browser: Any, tmp
         build_a_sync(page, tmp_path)
         plan_and_apply(page)
         see_the_refused_row(page)
+        undo(page, world)
 
 
 def check(page: Any) -> None:
@@ -164,6 +168,30 @@ def see_the_refused_row(page: Any) -> None:
     row = page.get_by_role("row", name=re.compile("D-0000003"))
     assert "not an e-mail address" in row.inner_text()
     assert "Correct the value in the source" in row.inner_text()
+
+
+def undo(page: Any, world: World) -> None:
+    made = int(control(world, "contacts", "ada@example.com"))
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.get_by_role("row", name=re.compile("apply")).get_by_role("link").click()
+    page.get_by_role("button", name="Undo this run").click()
+    page.get_by_role("link", name="See what it did").click(timeout=60_000)
+    page.get_by_role("link", name=re.compile("^Archive")).wait_for()
+    page.get_by_label(re.compile("take something away|takes something away")).check()
+    page.get_by_role("button", name="Apply to HubSpot").click()
+    page.get_by_role("link", name="See what it did").click(timeout=60_000)
+    assert (made, control(world, "contacts", "ada@example.com")) == (1, 0)
+    page.get_by_role("link", name="Syncs", exact=True).click()
+    page.get_by_role("row", name=re.compile("people.*on hold")).get_by_role("link", name="people").click()
+    page.get_by_role("button", name="Let it go on").click()
+    page.get_by_role("button", name="Hold", exact=True).wait_for()
+
+
+def control(world: World, name: str, email: str) -> int:
+    """Count the portal's living records with this e-mail, by the portal's own truth."""
+    lines = call_control(world.portal.control_url, "GET", f"/truth/{name}").splitlines()
+    found = [json.loads(line) for line in lines if line]
+    return sum(1 for each in found if each["state"] == "live" and each["properties"].get("email") == email)
 
 
 def test_a_page_of_another_origin_can_do_nothing(browser: Any, world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 from web_world import World, addresses_in, running_world
 
 from hubferry.cli.demo import source
+from truth import call_control
 
 STATIC = Path(__file__).parents[3] / "src" / "hubferry" / "web" / "static"
 FIRST_PAINT = 150_000
@@ -159,6 +160,42 @@ def test_pull_plan_and_apply_run_from_the_page(tmp_path: Path) -> None:
         assert "Apply to HubSpot" in plan.text
         assert "Applied" in applied.text
         assert world.project.plans.count_states(plan_id)["applied"] > 0
+
+
+def test_a_sync_is_verified_held_and_resumed_from_its_page(tmp_path: Path) -> None:
+    with running_world(tmp_path, contacts=20) as world:
+        visitor = world.visitor
+        verified = visitor.follow(visitor.post("/syncs/contacts/verify"))
+        held = visitor.post("/syncs/contacts/hold")
+        on_hold = visitor.get("/syncs/contacts").text
+        visitor.post("/syncs/contacts/resume")
+
+        assert "HubSpot holds what was written" in verified.text
+        assert (held.status, "put on hold from the page" in on_hold) == (303, True)
+        assert "put on hold" not in visitor.get("/syncs/contacts").text
+
+
+def test_undo_makes_a_plan_and_writes_nothing_before_it_is_applied(tmp_path: Path) -> None:
+    with running_world(tmp_path, contacts=20) as world:
+        before = call_control(world.portal.control_url, "GET", "/events")
+        plan = world.visitor.follow(world.visitor.post(f"/runs/{world.latest('apply')}/undo"))
+
+        assert "Apply to HubSpot" in plan.text
+        undone = world.project.plans.count_kinds(next(each.id for each in world.project.plans.latest()))
+        assert undone["contacts", "archive"] == 2
+        assert call_control(world.portal.control_url, "GET", "/events") == before
+
+
+def test_when_something_runs_next_is_told_from_its_schedule(tmp_path: Path) -> None:
+    with running_world(tmp_path, contacts=20, pulled=False) as world:
+        file = tmp_path / "hubferry.yml"
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("  streams:\n", "  schedule: 0 6 * * *\n  streams:\n", 1), encoding="utf-8")
+
+        overview = world.visitor.get("/").text
+
+        assert re.search(r'title="0 6 \* \* \*">\d{4}-\d\d-\d\d 06:00:00<', overview)
+        assert "by hand" in overview
 
 
 def test_a_plan_that_was_not_approved_is_not_applied(world: World) -> None:

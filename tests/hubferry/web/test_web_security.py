@@ -8,7 +8,25 @@ import pytest
 import urllib3
 from web_world import EVIL, Visitor, World
 
-POSTS = ("/pull", "/plans", "/plans/x/apply", "/live/x/stop")
+from hubferry.web.pages import PAGES
+from hubferry.web.routing import Routes
+
+POSTS = (
+    "/pull",
+    "/plans",
+    "/plans/x/apply",
+    "/live/x/stop",
+    "/runs/x/undo",
+    "/syncs/contacts/hold",
+    "/syncs/contacts/resume",
+    "/syncs/contacts/verify",
+    "/syncs/contacts/save",
+    "/settings/save",
+    "/streams/contacts/review",
+    "/editor",
+    "/editor/review",
+    "/editor/try",
+)
 
 
 def test_a_page_answers_only_to_its_own_host(world: World) -> None:
@@ -41,6 +59,15 @@ def test_an_address_opens_a_session_once(world: World) -> None:
     assert (first.status, second.status) == (303, 403)
     assert "Set-Cookie" not in second.headers
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(re.split(r"; ", first.headers["Set-Cookie"]))
+
+
+def test_every_address_that_takes_a_form_is_tried(world: World) -> None:
+    routes = Routes(world.server.site)
+    for page in PAGES:
+        page.register(routes)
+    patterns = {route.path_regex for route in routes.found if "POST" in (route.methods or ())}
+
+    assert [each.pattern for each in patterns if not any(each.match(path) for path in POSTS)] == []
 
 
 @pytest.mark.parametrize("path", POSTS)

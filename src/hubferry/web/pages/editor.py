@@ -202,7 +202,8 @@ def try_row(visit: Visit) -> Answer:
 
 def _page(project: Project, draft: SyncDraft, *, is_new: bool) -> Answer:
     mapper, trouble = project.mapper, ""
-    source = mapper.source(draft)
+    with project.session():
+        sources, source = mapper.sources(), mapper.source(draft)
     properties: Mapping[str, PropertyInfo] = {}
     complaints: Mapping[str, str] = {}
     kinds: list[Sequence[tuple[str, str]]] = [() for _ in draft.links]
@@ -219,7 +220,7 @@ def _page(project: Project, draft: SyncDraft, *, is_new: bool) -> Answer:
         EditorPage(
             draft=draft,
             is_new=is_new,
-            sources=mapper.sources(),
+            sources=sources,
             objects=mapper.objects(),
             source=source,
             properties=properties,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from hubferry.project import Outcomes, PlanInfo, Run, StreamRun
+from hubferry.project import Outcomes, PlanInfo, Project, Run, StreamRun
+from hubferry.types import Progress
 from hubferry.web.live import LiveRun
 from hubferry.web.routing import Routes
-from hubferry.web.visit import Answer, Page, Visit
+from hubferry.web.visit import Answer, Page, Redirect, Visit
 
 PAGE = 50
 STATES = ("applied", "rejected", "unknown", "skipped")
@@ -48,6 +50,11 @@ class RunPage:
         return f"hubferry show {self.run.run_id}"
 
     @property
+    def can_undo(self) -> bool:
+        """Say whether there is something that an inverse plan could take back."""
+        return self.outcomes is not None and self.outcomes.counts.get("applied", 0) > 0
+
+    @property
     def length(self) -> float | None:
         """Give how long it took."""
         return (self.run.finished_at - self.run.started_at).total_seconds() if self.run.finished_at else None
@@ -81,7 +88,20 @@ def show(visit: Visit) -> Answer:
     return Page("run.html", RunPage(run=run, streams=streams, plan=plan, outcomes=outcomes, tab=tab or "applied"))
 
 
+def undo(visit: Visit) -> Answer:
+    """Begin to plan the inverse of a run; nothing is written to HubSpot before that plan is applied."""
+    run_id = visit.path["run"]
+    run = LiveRun("undo", f"Undo of {run_id}", f"hubferry undo {run_id}", visit.project, partial(_undo, run_id=run_id))
+    visit.site.runs.start(run)
+    return Redirect(f"/live/{run.id}")
+
+
+def _undo(project: Project, _progress: Progress, *, run_id: str) -> str:
+    return f"/plans/{project.undo(run_id, wait_seconds=5).id}"
+
+
 def register(routes: Routes) -> None:
     """Add these pages."""
     routes.get("/runs", show_all)
     routes.get("/runs/{run}", show)
+    routes.post("/runs/{run}/undo", undo)

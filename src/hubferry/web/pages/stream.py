@@ -116,9 +116,9 @@ def show(visit: Visit) -> Answer:
         after = visit.query.get("after") or None
         rows = None
         if tab == "rows" and table.columns:
-            rows = project.tables.rows(name, columns=picked, after=after)
+            rows = project.tables.rows(table, columns=picked, after=after)
         elif tab == "unparsed":
-            rows = project.tables.unparsed(name, after=after)
+            rows = project.tables.unparsed(table, after=after)
     columns = [each for each in table.columns if _matches(each, search)]
     return Page(
         "stream.html",
@@ -139,8 +139,8 @@ def show_row(visit: Visit) -> Answer:
     """Show every column of one row."""
     project, stream, key = visit.project, visit.path["stream"], visit.path["key"]
     with project.session():
-        row = project.tables.row(stream, key)
-        table = project.tables.describe(stream)
+        table = project.tables.describe(stream, counted=False)
+        row = project.tables.row(table, key)
     if row is None:
         raise UnknownNameError(f"row of {stream}", key)
     labels = {each.name: each.label for each in table.columns}
@@ -151,7 +151,7 @@ def show_picker(visit: Visit) -> Answer:
     """Offer every column of the table."""
     project, stream = visit.project, visit.path["stream"]
     with project.session():
-        table = project.tables.describe(stream)
+        table = project.tables.describe(stream, counted=False)
     return Page(
         "stream_picker.html", PickerPart(stream=stream, columns=table.columns, picked=visit.query.all("column"))
     )
@@ -161,7 +161,8 @@ def show_fill(visit: Visit) -> Answer:
     """Read the table once and show how full each column is."""
     project, stream = visit.project, visit.path["stream"]
     with project.session():
-        table, fill = project.tables.describe(stream), project.tables.fill_rates(stream)
+        table = project.tables.describe(stream, counted=False)
+        fill = project.tables.fill_rates(table)
     search = visit.query.get("search").strip()
     columns = [each for each in table.columns if _matches(each, search)]
     return Page("stream_columns.html", FillPart(columns=columns, fill=fill))
