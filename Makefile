@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.synced
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-heavy test-snowflake check format lint types docs bench clean
+.PHONY: help setup demo test test-heavy test-judges test-snowflake check format lint types docs bench clean
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,13 +29,22 @@ demo: setup  ## a HubSpot portal on this machine, pulled into DuckDB and pushed 
 	$(BIN)/hubferry demo
 
 test: setup  ## every test but the heavy ones
-	$(PYTEST) -m "not heavy"
+	$(PYTEST) -m "not heavy and not judges"
 
 test-heavy: setup  ## the long sweeps: kills, big portals, full limits
 	$(PYTEST) -m heavy
 
 test-snowflake: setup  ## the contract of every warehouse on a real Snowflake account, named by SNOWFLAKE_* variables
 	HUBFERRY_TEST_SNOWFLAKE=1 $(BIN)/pytest tests/contract/test_every_warehouse.py -k snowflake
+
+JUDGES := tap-hubspot@4.5.0 meltano-tap-hubspot@0.10.1 airbyte-source-hubspot@5.7.0
+test-judges: setup $(JUDGES:%=.judges/%)  ## three released connectors read the emulator, each in an environment of its own
+	$(BIN)/pytest -m judges tests/judges
+
+.judges/%: $(UV)
+	$(UV) venv --quiet --clear --python 3.11 .judges/$(firstword $(subst @, ,$*))
+	$(UV) pip install --quiet --python .judges/$(firstword $(subst @, ,$*))/bin/python $(subst @,==,$*)
+	@touch $@
 
 check: format lint types test  ## what CI runs, formatting first
 

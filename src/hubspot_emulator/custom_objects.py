@@ -120,5 +120,6 @@ def _object_type(schema: Mapping[str, Any]) -> ObjectType:
         required=tuple(schema["requiredProperties"]),
         searched=tuple(schema["searchableProperties"]),
         fully_qualified_name=schema["fullyQualifiedName"],
+        aliases=(f"p_{schema['name']}",),
         mergeable=True,
     )

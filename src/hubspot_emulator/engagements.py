@@ -48,7 +48,7 @@ def _whole(request: ApiRequest, name: str, default: int, most: int | None = None
 
 def list_all(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer all engagements by id; `offset` is the first id that was not shown."""
-    parsing.known_parameters(request, ("limit", "offset"))
+    parsing.known_parameters(request, ("count", "limit", "offset"))  # HS-73: count is passed over
     limit, offset = _whole(request, "limit", 100, 250) or 100, _whole(request, "offset", 0)
     found = _read(portal, "id >= ?", (offset,), "id", limit + 1)
     return _page(portal, request, found, limit)

@@ -6,17 +6,19 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import parsing, pipeline_store, pipelines, scopes, timestamps
+from hubspot_emulator import definitions, parsing, pipeline_store, pipelines, scopes, timestamps
 from hubspot_emulator.family import Family
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
 from hubspot_emulator.object_types import ObjectType
-from hubspot_emulator.property_definition import Definition
+from hubspot_emulator.property_definition import Definition, parse_definition
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
 
 Json = dict[str, Any]
 
+FORMS = frozenset({"form", "forms"})
+"""No object that records can be read of, and yet connectors ask for its properties, and cannot do with an empty answer."""
 PIPELINES_END_MS = 1_796_342_400_000
 """Midnight before 4 December 2026, UTC: pipelines v1 answers no more."""
 
@@ -24,6 +26,8 @@ PIPELINES_END_MS = 1_796_342_400_000
 def list_properties(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer all definitions of an object as a bare array."""
     parsing.known_parameters(request, ())
+    if request.params.get("objectType", "").lower() in FORMS:
+        return json_response([_property(parse_definition(raw)) for raw in definitions.built_in("form")])
     found = portal.properties(_kind(portal, request).type_id).values()
     return json_response([_property(each) for each in found if _is_shown(each)])
 
@@ -175,6 +179,8 @@ def _schema_scopes(name: str | None) -> Callable[[Portal, ApiRequest], Any]:
     """Need what reading definitions of the path's object needs, which its first word names where it has no other."""
 
     def needed(portal: Portal, request: ApiRequest) -> Any:
+        if request.params.get("objectType", "").lower() in FORMS:
+            return (frozenset({"forms"}),)
         if name is None:
             return scopes.read_schema(portal, request)
         return (frozenset({f"crm.schemas.{name}.read"}), *portal.types.resolve(name).read_scopes)

@@ -236,6 +236,8 @@ STANDARD: tuple[ObjectType, ...] = (
 )
 
 
+UNREAD_TYPES = frozenset({"0-11", "conversation", "conversations"})
+"""Known to HubSpot where a record's associations are asked for (HS-73); their records are not served, so there are none."""
 ACTIVITIES = ("0-27", "0-46", "0-47", "0-48", "0-49")
 """Tasks, notes, meetings, calls and emails count their ids together: the engagements API knows them by id alone (HS-56)."""
 

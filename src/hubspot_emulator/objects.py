@@ -28,7 +28,7 @@ _NOT_FOUND_PAGE = (
 
 def list_records(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer one page by id; `after` is the id of the next record (HS-12)."""
-    parsing.known_parameters(request, (*_SHOWN, "limit", "after", "archived"))
+    parsing.known_parameters(request, (*_SHOWN, "limit", "after", "archived", "propertyMode"))  # HS-73: the last is passed over
     kind = portal.types.resolve(request.params["objectType"])
     shown = _shown(request)
     most = HISTORY_LIMIT if shown.history else PAGE_LIMIT
@@ -174,6 +174,14 @@ def _next(request: ApiRequest, after: str) -> dict[str, str]:
 
 
 ROUTES: tuple[Route, ...] = (
+    # HS-73: a page of v4 is one of v3.
+    Route(
+        method="GET",
+        template="/crm/v4/objects/{objectType}",
+        handler=list_records,
+        version="v4",
+        scopes=scopes.read_object,
+    ),
     *versioned("objects", "GET", "/{objectType}", list_records, scopes=scopes.read_object),
     *versioned("objects", "POST", "/{objectType}", create_record, scopes=scopes.write_object),
     *versioned("objects", "GET", "/{objectType}/{objectId}", fetch_record, scopes=scopes.read_object),

@@ -8,6 +8,8 @@ from typing import Any
 from hubspot_emulator.http import ApiError, ApiRequest
 
 BATCH_LIMIT = 100
+PASSED_OVER = frozenset({"limit"})
+"""Parameters that HubSpot passes over where a call does not have them (HS-73): connectors send a limit to every call."""
 
 
 def invalid_json(what: str) -> ApiError:
@@ -68,7 +70,7 @@ def limit_inputs(found: Sequence[object], most: int, what: str) -> None:
 
 def known_parameters(request: ApiRequest, known: Collection[str]) -> None:
     """Refuse a query parameter that this call does not have."""
-    unknown = sorted(set(request.query) - set(known))
+    unknown = sorted(set(request.query) - set(known) - PASSED_OVER)
     if unknown:
         raise ApiError(
             400,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hubspot_emulator import associations, rendering, sensitivity, values
 from hubspot_emulator.http import ApiError
-from hubspot_emulator.object_types import ObjectType
+from hubspot_emulator.object_types import UNREAD_TYPES, ObjectType
 from hubspot_emulator.rendering import Record
 from hubspot_emulator.storage import Row, State
 
@@ -41,7 +41,8 @@ def records(portal: Portal, kind: ObjectType, rows: Iterable[Row], shown: Shown)
             named = [name for name in shown.history if name not in hidden]
             each.properties_with_history = rendering.history(portal, kind, row, named)
     if shown.association_types and any(row.state == State.LIVE for row in rows):
-        types = [portal.types.resolve(name).type_id for name in shown.association_types]
+        named = [name for name in shown.association_types if name.lower() not in UNREAD_TYPES]
+        types = [portal.types.resolve(name).type_id for name in named]
         inline = associations.inline(portal, kind.type_id, [row.id for row in rows], types)
         for row, each in zip(rows, found, strict=True):
             if inline.get(row.id):
