@@ -21,7 +21,9 @@ _CHANGEABLE = ("archived", "configuration", "displayOptions", "fieldGroups", "le
 
 def list_forms(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Give a page of forms of the types asked for."""
-    parsing.known_parameters(request, ("after", "archived", "formTypes", "limit", "properties"))  # HS-73: the last is passed over
+    parsing.known_parameters(
+        request, ("after", "archived", "formTypes", "limit", "properties")
+    )  # HS-73: the last is passed over
     limit = parsing.limit(request, default=portal.knobs.form_page, most=500)
     found = _of_types(portal, parsing.names(request, "formTypes"), archived=parsing.flag(request, "archived"))
     start = paging.number_token(request) or 0

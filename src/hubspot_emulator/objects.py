@@ -28,7 +28,9 @@ _NOT_FOUND_PAGE = (
 
 def list_records(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer one page by id; `after` is the id of the next record (HS-12)."""
-    parsing.known_parameters(request, (*_SHOWN, "limit", "after", "archived", "propertyMode"))  # HS-73: the last is passed over
+    parsing.known_parameters(
+        request, (*_SHOWN, "limit", "after", "archived", "propertyMode")
+    )  # HS-73: the last is passed over
     kind = portal.types.resolve(request.params["objectType"])
     shown = _shown(request)
     most = HISTORY_LIMIT if shown.history else PAGE_LIMIT
