@@ -114,7 +114,7 @@ def _log(ends: Ends) -> None:
     ends.portal.log_event("limit associations", ends.from_kind.type_id, 0, ends.request.correlation_id, detail)
 
 
-_PREFIXES = (("/crm/associations/{version}", None), ("/crm/associations/v4", "v4"))
+_PREFIXES = (("/crm/associations/{version}", None), ("/crm/associations/v4", "v4"), ("/crm/v4/associations", "v4"))
 _PAIR = "{fromObjectType}/{toObjectType}"
 
 

@@ -90,7 +90,11 @@ def _scopes(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:  #
 FAMILY = Family(
     routes=tuple(
         Route(method="POST", template=f"{prefix}/batch/{verb}", handler=handler, version=version, scopes=_scopes)
-        for prefix, version in (("/deal-splits/{version}", None), ("/crm/objects/v3/deals/splits", "v3"))
+        for prefix, version in (
+            ("/deal-splits/{version}", None),
+            ("/crm/objects/v3/deals/splits", "v3"),
+            ("/crm/v3/objects/deals/splits", "v3"),  # as HubSpot's SDK calls it
+        )
         for verb, handler in (("read", read_splits), ("upsert", upsert_splits))
     )
 )

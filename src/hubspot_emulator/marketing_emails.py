@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import documents, paging, parsing
+from hubspot_emulator import documents, marketing_statistics, paging, parsing
 from hubspot_emulator.documents import Document
 from hubspot_emulator.family import Family
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
@@ -159,6 +159,7 @@ ROUTES: tuple[Route, ...] = tuple(
         ("GET", "", list_emails),
         ("GET", "/{emailId}", one_email),
         ("DELETE", "/{emailId}", archive_email),
+        *marketing_statistics.CALLS,
     )
 )
 
