@@ -23,6 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--contacts", type=int, default=20_000, help="contacts to generate (default 20000)")
     add("--companies", type=int, help="companies to generate (default: a fifth of the contacts)")
     add("--deals", type=int, help="deals to generate (default: a quarter of the contacts)")
+    add("--fill", type=float, default=1.0, help="how much of what a record need not have is set (default 1)")
     add("--hard-values", action="store_true", help="some contacts have values that break careless readers")
     add("--hostile-names", action="store_true", help="contacts have properties whose names HubSpot would refuse")
     add("--import", dest="import_file", metavar="FILE", help="JSON lines whose records the portal has, and no others")
@@ -69,6 +70,7 @@ def build_settings(options: argparse.Namespace) -> Settings:
         contacts=options.contacts,
         companies=options.companies,
         deals=options.deals,
+        fill=options.fill,
         activity=not options.no_activity,
         hard_values=options.hard_values,
         hostile_names=options.hostile_names,

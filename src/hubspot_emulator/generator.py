@@ -84,7 +84,7 @@ class Generation:
         if self.settings.hostile_names:
             hard_values.add_hostile_properties(self.portal)
         owner_ids = owners.load(self.portal, _build_owners(self.rng, self.now_ms))
-        self.samples = Samples(self.portal, owner_ids, self.now_ms)
+        self.samples = Samples(self.portal, owner_ids, self.now_ms, self.settings.fill)
         self.load_records()
         self.load_links()
         self.load_labelled_links()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -171,8 +172,14 @@ def _shown(request: ApiRequest) -> Shown:
 
 
 def _next(request: ApiRequest, after: str) -> dict[str, str]:
-    rest = [(name, value) for name, given in request.query.items() if name != "after" for value in given]
-    return {"after": after, "link": f"https://api.hubapi.com{request.path}?{urlencode([*rest, ('after', after)])}"}
+    rest = [_pair(name, value) for name, given in request.query.items() if name != "after" for value in given]
+    return {"after": after, "link": f"https://api.hubapi.com{request.path}?{'&'.join([*rest, f'after={after}'])}"}
+
+
+@lru_cache(maxsize=256)
+def _pair(name: str, value: str) -> str:
+    """Encode one parameter; hundreds of property names come again with every page."""
+    return urlencode([(name, value)])
 
 
 ROUTES: tuple[Route, ...] = (

@@ -164,7 +164,7 @@ def _local_part(first: str, last: str) -> str:
 class Samples:
     """Makes records of one portal; the same generator state gives the same records."""
 
-    def __init__(self, portal: Portal, owner_ids: Iterable[str], now_ms: int) -> None:
+    def __init__(self, portal: Portal, owner_ids: Iterable[str], now_ms: int, fill: float = 1.0) -> None:
         self._portal = portal
         owner = _one_of(owner_ids)
         moment = _moment_before(now_ms)
@@ -175,7 +175,7 @@ class Samples:
             TICKET: self._ticket_fields(owner),
         }
         self._draws = {
-            type_id: tuple((field.name, field.share, field.make) for field in fields)
+            type_id: tuple((field.name, field.share * fill, field.make) for field in fields)
             for type_id, fields in self.fields.items()
         }
         self.writable: Mapping[str, tuple[Field, ...]] = {

@@ -28,6 +28,8 @@ class Settings:
     """None: a fifth of the contacts."""
     deals: int | None = None
     """None: a quarter of the contacts."""
+    fill: float = 1.0
+    """How much of what a record need not have is set: 1 as usual, 0 nothing of it."""
     activity: bool = True
     """Whether there is more than records and links: activities, forms, lists, e-mail events and the like."""
     hard_values: bool = False
@@ -57,7 +59,7 @@ class Settings:
         if self.tier not in TIERS:
             raise SettingsError(f"--tier is {self.tier!r}; use one of {', '.join(sorted(TIERS))}")
         counts = {"contacts": self.contacts, "companies": self.companies or 0, "deals": self.deals or 0}
-        durations = {"latency-ms": self.latency_ms, "index-lag-seconds": self.index_lag_seconds}
+        durations = {"latency-ms": self.latency_ms, "index-lag-seconds": self.index_lag_seconds, "fill": self.fill}
         for name, value in (counts | durations).items():
             if value < 0:
                 raise SettingsError(f"--{name} is {value}; use 0 or more")

@@ -17,7 +17,7 @@ def test_the_portal_of_the_command_line_is_the_documented_one() -> None:
 
 def test_every_option_reaches_the_settings() -> None:
     given = (
-        "--port 0 --contacts 10 --companies 3 --deals 0 --seed 9 --db x.db --latency-ms 5 --tier free --no-limits"
+        "--port 0 --contacts 10 --companies 3 --deals 0 --fill 0.5 --seed 9 --db x.db --latency-ms 5 --tier free --no-limits"
         " --index-lag-seconds 60 --clock virtual --token pat-a --token pat-b=oauth,tickets"
     )
 
@@ -25,6 +25,7 @@ def test_every_option_reaches_the_settings() -> None:
         contacts=10,
         companies=3,
         deals=0,
+        fill=0.5,
         seed=9,
         db="x.db",
         latency_ms=5.0,
@@ -46,6 +47,7 @@ def test_a_token_without_scopes_differs_from_one_with_none() -> None:
     [
         ({"tier": "gold"}, "--tier is 'gold'; use one of enterprise, free"),
         ({"contacts": -1}, "--contacts is -1"),
+        ({"fill": -1}, "--fill is -1"),
         ({"latency_ms": -0.5}, "--latency-ms is -0.5"),
     ],
 )
