@@ -14,6 +14,7 @@ import typer
 from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet
 from hubferry.cli.output import Output, render_json
 from hubferry.cli.session import open_project
+from hubferry.cli.ui import start_page
 from hubferry.clock import SystemClock
 from hubferry.errors import ConfigError
 
@@ -22,6 +23,9 @@ def serve(
     once: Annotated[
         bool, typer.Option("--once", help="Run what is due now, and end: for a scheduler that starts containers.")
     ] = False,
+    ui_port: Annotated[
+        int | None, typer.Option("--ui-port", metavar="N", min=1, max=65535, help="Show the page there, on 127.0.0.1.")
+    ] = None,
     metrics_port: Annotated[
         int | None, typer.Option(metavar="N", min=0, max=65535, help="Answer OpenMetrics scrapes there, on 127.0.0.1.")
     ] = None,
@@ -56,6 +60,9 @@ def serve(
     for name, each in named.items():
         out.note(f"{name}: after {each.after}" if each.after else f"{name}: {each.cron} ({each.timezone})")
     with ExitStack() as opened_too:
+        if ui_port is not None:
+            page = opened_too.enter_context(start_page(project, env, port=ui_port, no_browser=True))
+            opened_too.callback(page.terminate)
         if metrics_port is not None:
             port = opened_too.enter_context(serve_metrics(service.open_project, metrics_port))
             out.note(f"metrics: http://127.0.0.1:{port}/metrics")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,17 +24,22 @@ def ui(
 
     On this machine only (127.0.0.1). The address that it prints opens the page once; Ctrl-C ends it.
     """
-    command = [sys.executable, "-m", "hubferry.web", str(project)]
-    command += ["--port", str(port)] if port else []
-    command += ["--env", env] if env else []
-    command += ["--no-browser"] if no_browser else []
-    with subprocess.Popen(command) as page:  # noqa: S603  our own interpreter and module
+    with start_page(project, env, port=port, no_browser=no_browser) as page:
         try:
             return page.wait()
         except KeyboardInterrupt:  # the page got it too, from the terminal; SIGTERM it gets from us
             page.terminate()
             page.wait()
             return 0
+
+
+def start_page(project: Path, env: str | None, *, port: int | None, no_browser: bool) -> subprocess.Popen[bytes]:
+    """Start the page; it ends when it is terminated."""
+    command = [sys.executable, "-m", "hubferry.web", str(project)]
+    command += ["--port", str(port)] if port else []
+    command += ["--env", env] if env else []
+    command += ["--no-browser"] if no_browser else []
+    return subprocess.Popen(command)  # noqa: S603  our own interpreter and module
 
 
 def register(app: typer.Typer) -> None:

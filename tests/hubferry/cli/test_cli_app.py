@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -121,3 +122,22 @@ def test_no_bar_is_drawn_where_nobody_looks(project: Path) -> None:
     ended = hubferry("status", folder=project, FORCE_COLOR="1")
 
     assert "\x1b" not in ended.stdout + ended.stderr
+
+
+def test_a_server_shows_the_page_beside_its_runs_and_ends_it_with_itself(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    file = project / "hubferry.yml"
+    file.write_text(file.read_text().replace("pull:\n", "pull:\n  schedule: 0 6 1 1 *\n", 1))
+    command = [sys.executable, "-m", "hubferry", "serve", "--ui-port", str(port)]
+    environment = {**os.environ, "HUBSPOT_TOKEN": SECRET}
+
+    with subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        said = next(line for line in server.stdout if str(port) in line)
+        server.terminate()
+        server.wait(timeout=30)
+
+    assert f"http://127.0.0.1:{port}/" in said
+    with socket.socket() as trying:
+        assert trying.connect_ex(("127.0.0.1", port)) != 0
