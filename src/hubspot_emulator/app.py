@@ -25,6 +25,7 @@ from hubspot_emulator import (
     oauth,
     objects,
     owners,
+    paging,
     pipelines,
     properties,
     search,
@@ -213,12 +214,16 @@ class _Api:
         assert isinstance(call.match, Match)
         params = dict(call.match.params)
         version = params.pop("version", call.match.route.version or "2026-09")
+        query = parse_qs(call.raw_query.decode("latin-1"), keep_blank_values=True)
+        body = call.body
+        if self._portal.knobs.most_on_a_page:
+            query, body = paging.cut_limits(query, body, self._portal.knobs.most_on_a_page)
         return ApiRequest(
             method=call.method,
             path=call.path,
             params=params,
-            query=parse_qs(call.raw_query.decode("latin-1"), keep_blank_values=True),
-            body=call.body,
+            query=query,
+            body=body,
             version=version,
             token=token,
             granted=(self._tokens.scopes(token) or frozenset()) - self._faults.taken_scopes(token),

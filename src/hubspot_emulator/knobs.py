@@ -71,6 +71,8 @@ class Knobs:
     """Merged-away ids appear in `archived=true` lists."""
     missing_is_error: bool = True
     """batch/read of associations reports a record without any as an error (207) instead of leaving it out."""
+    most_on_a_page: int = 0
+    """Results on a page at most, however many were asked for, because HubSpot promises no page to be full; 0: as asked."""
     noop_write_moves_modified: bool = True
     """Writing the value a record already has moves its modified date."""
     null_clears: bool = False

@@ -9,8 +9,13 @@ import base64
 import binascii
 from urllib.parse import quote, unquote, urlencode
 
+import msgspec
+
 from hubspot_emulator import parsing
 from hubspot_emulator.http import ApiError, ApiRequest
+
+_SIZES = ("count", "limit")
+"""What the size of a page is called, in query or body."""
 
 
 def encode_token(text: str) -> str:
@@ -44,6 +49,22 @@ def build_next(request: ApiRequest, text: str) -> dict[str, dict[str, str]]:
     base = request.base_url or "https://api.hubapi.com"
     query = "&".join(filter(None, (urlencode(rest), f"after={token}")))
     return {"next": {"after": token, "link": f"{base}{request.path}?{query}"}}
+
+
+def cut_limits(query: dict[str, list[str]], body: bytes, most: int) -> tuple[dict[str, list[str]], bytes]:
+    """Give a request that asks for so many results on a page at most."""
+    cut = {
+        name: [str(most) if name in _SIZES and each.isdecimal() and int(each) > most else each for each in values]
+        for name, values in query.items()
+    }
+    if not any(b'"%b"' % name.encode() in body for name in _SIZES):
+        return cut, body
+    try:
+        asked = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return cut, body  # the call itself says what is wrong with it
+    sizes = {name: most for name in _SIZES if isinstance(asked, dict) and isinstance(asked.get(name), int)}
+    return cut, msgspec.json.encode({**asked, **{name: min(most, asked[name]) for name in sizes}}) if sizes else body
 
 
 def _refused(name: str, token: str) -> ApiError:

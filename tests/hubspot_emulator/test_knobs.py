@@ -86,3 +86,15 @@ def test_updating_a_batch_with_trace_ids_and_one_bad_value(call: Call, expected:
     assert answer.status == expected
     city = call("GET", f"{CONTACTS}/{inputs[0]['id']}?properties=city").json()["properties"]["city"]
     assert city == ("x" if expected == 207 else None)
+
+
+@both("most_on_a_page", 3, 2, value=2)
+def test_a_page_holds_no_more_than_the_portal_gives_and_names_the_next(call: Call, expected: int) -> None:
+    for each in range(3):
+        create(call, firstname=f"{each}")
+
+    listed = call("GET", f"{CONTACTS}?limit=100").json()
+    found = call("POST", f"{CONTACTS}/search", json={"limit": 100}).json()
+
+    assert [len(page["results"]) for page in (listed, found)] == [expected, expected]
+    assert ["paging" in page for page in (listed, found)] == [expected < 3, expected < 3]
