@@ -54,13 +54,15 @@ def assert_equal_to_truth(
     assert not found, f"{len(found)} differences:\n" + "\n".join(found[:SHOWN])
 
 
-def diff_object(warehouse: Warehouse, schema: str, name: str, truth: Sequence[Row]) -> Iterator[str]:
-    """Compare a stream's table with the portal."""
+def diff_object(
+    warehouse: Warehouse, schema: str, name: str, truth: Sequence[Row], *, object_name: str | None = None
+) -> Iterator[str]:
+    """Compare a stream's table with the portal; `object_name` where it is not the stream's."""
     listed = warehouse.query(f"SELECT * FROM {warehouse.name(schema, name)}").to_pylist()
     rows = {row["id"]: row for row in listed}
     if len(rows) != len(listed):
         yield f"{name}: ids are repeated"
-    columns = _query_columns(warehouse, schema, name)
+    columns = _query_columns(warehouse, schema, object_name or name)
     merged = {each["id"]: each["mergedInto"] for each in truth if each["state"] == "merged"}
     for each in truth:
         row = rows.pop(each["id"], None)

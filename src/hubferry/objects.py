@@ -35,7 +35,7 @@ class CrmObject:
     @property
     def path_name(self) -> str:
         """What paths take: the name, but a custom object's type id, because its name may be a standard object's."""
-        return self.type_id if self.is_custom else self.name
+        return self.name if self.type_id.startswith("0-") else self.type_id
 
     @property
     def is_custom(self) -> bool:
@@ -160,6 +160,8 @@ OBJECTS: tuple[CrmObject, ...] = (
     _crm("listings", "0-420", "listing", created="hs_createdate", pipeline=_PIPELINE),
     _crm("appointments", "0-421", "appointment", created="hs_createdate", pipeline=_PIPELINE),
     _crm("projects", "0-970", "project", created="hs_createdate", pipeline=_PIPELINE),
+    # HubSpot publishes no type id of deal splits; this is what their paths take.
+    _crm("deal_splits", "deal_split", "deal split", scope="crm.objects.deals", created="hs_createdate", writable=False),
 )
 
 BY_NAME = {each.name: each for each in OBJECTS}

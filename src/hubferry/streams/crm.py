@@ -14,6 +14,7 @@ COMMUNICATIONS = crm_object(BY_NAME["communications"], doc="crm/objects/communic
 COMPANIES = crm_object(BY_NAME["companies"], doc="crm/objects/companies", associations=("contacts", "deals"))
 CONTACTS = crm_object(BY_NAME["contacts"], doc="crm/objects/contacts", associations=("companies", "deals"))
 COURSES = crm_object(BY_NAME["courses"], doc="crm/objects/courses")
+DEAL_SPLITS = crm_object(BY_NAME["deal_splits"], doc="crm/objects/deal-splits")
 DEALS = crm_object(
     BY_NAME["deals"],
     doc="crm/objects/deals",

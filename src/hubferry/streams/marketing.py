@@ -263,6 +263,7 @@ MARKETING_EVENTS = Stream(
         "event_name": "string",
         "event_type": "string",
         "event_status": "string",
+        "event_status_v2": "string",
         "event_organizer": "string",
         "event_description": "string",
         "event_url": "string",
