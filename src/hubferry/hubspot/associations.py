@@ -248,7 +248,8 @@ def _account(call: _Write, part: Sequence[LinkInput], answer: _Written, outcome:
     """Find each pair in the answer. Associations have no trace id: where an error names nobody, halves are sent again."""
     shown = {(str(each.fromObjectId), str(each.toObjectId)) for each in answer.results}
     applied = [each for each in part if (each.from_id, each.to_id) in shown or (each.to_id, each.from_id) in shown]
-    left = [each for each in part if each not in set(applied)]
+    found = set(applied)
+    left = [each for each in part if each not in found]
     if not answer.errors:
         done = left if not call.shows_results and answer.status == "COMPLETE" else []
         outcome.applied += (*applied, *done)

@@ -40,6 +40,10 @@ from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
 
 
+PAGES_AHEAD = 5
+"""Pages of link steps whose pairs are looked at again in one go: 1,000 records a call, not 200."""
+
+
 @dataclass(frozen=True)
 class PushReport:
     """What a push did. `rows` and `links` by sync; `exit_code` as the command ends."""
@@ -244,8 +248,15 @@ class _Applier:
         links = LinkSender(self.client, self.warehouse, self.lease, observed_at)
         for sender, kinds, what in ((labels, LABEL_KINDS, "labels"), (links, LINK_KINDS, "links")):
             for sync in self.plan.syncs:
-                for stored in self._pages(kinds, what, sync, reader):
+                for number, stored in enumerate(self._pages(kinds, what, sync, reader)):
+                    if isinstance(sender, LinkSender) and number % PAGES_AHEAD == 0:
+                        self._look_ahead(sender, sync, reader)
                     self._send_links(sender, stored)
+
+    def _look_ahead(self, sender: LinkSender, sync: str, reader: PlanReader) -> None:
+        """Have the pairs of several pages looked at again in one go, where that is due."""
+        ahead = islice(reader.query_steps(self.plan.id, kinds=LINK_KINDS, sync=sync, pending=True), PAGE * PAGES_AHEAD)
+        sender.look_ahead(SentStep(each.number, each.sync, load_step(each)) for each in ahead)
 
     def _define(self, sync: str, reader: PlanReader) -> None:
         """Make properties and options; the plan's fingerprint is of what the portal then defines, see `mapping`."""

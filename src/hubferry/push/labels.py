@@ -15,6 +15,7 @@ from hubferry.hubspot.client import Client
 from hubferry.push.steps import TypeRef
 
 USER_DEFINED = "USER_DEFINED"
+_Possible = dict[tuple[str, int], set[tuple[str, int]]]
 
 
 class UnknownLabelError(ValueError):
@@ -44,6 +45,7 @@ class Labels:
         there: tuple[TypeRef, ...],
         back: tuple[TypeRef, ...],
         seen: tuple[dict[tuple[str, int], TypeRef], ...] = (),
+        possible: tuple[_Possible, ...] = (),
         planned: dict[str, TypeRef] | None = None,
         made: frozenset[str] = frozenset(),
     ) -> None:
@@ -52,6 +54,9 @@ class Labels:
         first: dict[tuple[str, int], TypeRef] = {}
         self._seen = seen or (first, first if from_object == to_object else {})
         """Counterparts seen on records, of this direction's types and of the other's."""
+        second: _Possible = {}
+        self._possible = possible or (second, second if from_object == to_object else {})
+        """What a type's counterpart may still be, in both directions."""
         self._planned = {} if planned is None else planned
         """Labels that are still to be made, by their folded texts."""
         self._made = made
@@ -71,7 +76,14 @@ class Labels:
     def turned(self) -> Labels:
         """Give the other direction; what one learns, the other knows."""
         return Labels(
-            self.to_object, self.from_object, self.back, self.there, self._seen[::-1], self._planned, self._made
+            self.to_object,
+            self.from_object,
+            self.back,
+            self.there,
+            self._seen[::-1],
+            self._possible[::-1],
+            self._planned,
+            self._made,
         )
 
     def find(self, label: str | None, *, create: bool = False) -> TypeRef:
@@ -103,15 +115,43 @@ class Labels:
         )
 
     def learn(self, there: Iterable[TypeRef], back: Iterable[TypeRef]) -> None:
-        """Note which two types belong together, from one pair of records read from both ends."""
-        far = [each for each in back if each.label is not None]
-        near = [each for each in there if each.label is not None]
+        """Note what one pair of records, read from both ends, tells of which types belong together.
+
+        A type stands on the pair exactly where its counterpart does; what is left over for only one type is its counterpart.
+        """
+        near = {_key(each) for each in there if each.label is not None}
+        far = {_key(each) for each in back if each.label is not None}
+        for category in {category for category, _ in near | far}:
+            ours, theirs = ({key for key in keys if key[0] == category} for keys in (near, far))
+            known = ({_key(each) for each in types if each.label is not None} for types in (self.there, self.back))
+            if len(ours) == len(theirs) and all(a <= b for a, b in zip((ours, theirs), known, strict=True)):
+                self._narrow(0, category, ours, theirs)
+                self._narrow(1, category, theirs, ours)
+        self._solve()
+
+    def _narrow(self, way: int, category: str, ours: set[tuple[str, int]], theirs: set[tuple[str, int]]) -> None:
+        near, far = (self.there, self.back)[:: 1 - 2 * way]
+        every = {_key(each) for each in far if each.category == category and each.label is not None}
         for each in near:
-            mine = [one for one in near if one.category == each.category]
-            theirs = [one for one in far if one.category == each.category]
-            if len(mine) == len(theirs) == 1:
-                self._seen[0][_key(each)] = theirs[0]
-                self._seen[1][_key(theirs[0])] = each
+            if each.category == category and each.label is not None:
+                left = self._possible[way].get(_key(each), every)
+                self._possible[way][_key(each)] = left & theirs if _key(each) in ours else left - theirs
+
+    def _solve(self) -> None:
+        """Note the only counterparts that are left; another type cannot have them."""
+        for way in (0, 1):
+            for key, left in list(self._possible[way].items()):
+                if len(left) != 1 or key in self._seen[way]:
+                    continue
+                (other,) = left
+                near, far = (self, self.turned())[:: 1 - 2 * way]
+                self._seen[way][key], self._seen[1 - way][other] = far.named(*other), near.named(*key)
+                for rival, theirs in self._possible[way].items():
+                    if rival != key:
+                        self._possible[way][rival] = theirs - {other}
+                self._possible[1 - way][other] = {key}
+                return self._solve()
+        return None
 
     def inverse(self, each: TypeRef) -> TypeRef | None:
         """Give the same type as the other end reads it, None when that cannot be known."""

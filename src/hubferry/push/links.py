@@ -243,6 +243,8 @@ class _View:
                 turned = self._back.inverse(each)
                 if turned is not None:
                     yield turned
+                elif each in self.pair.current_back:
+                    continue  # it stands there already: a write from our end keeps it under whatever text it has here
                 elif not (each in wanted and self._is_of_one_object):  # if it is not symmetric, the next plan sees that
                     self.unreadable = True
 
@@ -276,15 +278,18 @@ class _View:
             for each in ask.types:
                 old = known.get((ask.sync, forward, each))  # also of another key: a row's key may change
                 turned = self.turn(each, forward=forward)
-                if turned is None:
+                if turned is None and each not in self.pair.current_back:
                     continue  # not written by this run, or not known to be: whose it is shows afterwards
-                added = (old is not None and old.added) or turned not in self.pair.current or self._inherits(turned)
+                added = (old is not None and old.added) or self._is_new(turned) or self._inherits(turned)
                 if old is None or old.added != added or old.row_key != ask.row_key:
                     yield Claim(ask.sync, ask.row_key, forward, each, added, self._before(forward=forward))
         for row in self.kept:
             turned = self.turn(self.type_of(row), forward=self.is_forward(row))
             if not row.added and self._inherits(turned):
                 yield self.claim(row, added=True)
+
+    def _is_new(self, turned: TypeRef | None) -> bool:
+        return turned is not None and turned not in self.pair.current
 
     def _inherits(self, turned: TypeRef | None) -> bool:
         return turned is not None and turned in self.released_types

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from hubferry.errors import HubferryError
@@ -49,6 +49,19 @@ class LinkSender:
     warehouse: Warehouse
     lease: Lease
     observed_at: float
+    _seen: dict[int, Types] = field(default_factory=dict)
+    """What was on the pairs of the steps ahead, by step number, when it was looked at again."""
+    _seen_at: float = 0.0
+
+    def look_ahead(self, steps: Iterable[SentStep]) -> None:
+        """Read again what stands on the pairs of several chunks, where the plan looked a while ago: full calls, not one a chunk."""
+        now = self.client.now().timestamp()
+        self._seen = {}
+        if now - self.observed_at <= FRESH_SECONDS:
+            return
+        ledger = LedgerReader(self.warehouse, self.lease.portal_id)
+        links, _ = resolve_ends(ledger, [each for each in steps if not isinstance(each.step, HoldLinks)])
+        self._seen, self._seen_at = fetch_current_of(self.client, links), now
 
     def send(self, chunk: Sequence[SentStep]) -> tuple[list[Result], HubferryError | None]:
         """Give every result there is, and the error that stopped the rest, if one did."""
@@ -79,7 +92,7 @@ class LinkSender:
     def _sort_out(self, links: Sequence[SentLinks]) -> tuple[list[SentLinks], list[Result]]:
         """Leave out pairs that moved since the plan, and a pair that two steps turned out to be about."""
         stale = self.client.now().timestamp() - self.observed_at > FRESH_SECONDS
-        current = fetch_current_of(self.client, links) if stale else {}
+        current = self._fetch_present(links) if stale else {}
         ready, refused = [], list[Result]()
         seen: set[tuple[type, frozenset[tuple[str, str]]]] = set()
         for each in links:
@@ -94,6 +107,12 @@ class LinkSender:
                 ready.append(each)
             seen.add(key)
         return ready, refused
+
+    def _fetch_present(self, links: Sequence[SentLinks]) -> Mapping[int, Types]:
+        young = self.client.now().timestamp() - self._seen_at <= FRESH_SECONDS
+        if young and all(each.sent.number in self._seen for each in links):
+            return self._seen
+        return fetch_current_of(self.client, links)
 
     def _send_group(
         self, send: Send, objects: tuple[str, str], links: Sequence[SentLinks], ledger: LedgerReader

@@ -229,3 +229,16 @@ def test_two_labels_of_one_object_are_not_taken_for_symmetric() -> None:
 
     assert labels.inverse(types[0]) is None
     assert Labels("contacts", "contacts", types[:1], types[:1]).inverse(types[0]) == types[0]
+
+
+def test_counterparts_are_told_by_pairs_with_several_labels_and_never_by_half_a_reading() -> None:
+    friend, manager, employee = (
+        TypeRef("USER_DEFINED", n, t) for n, t in ((1, "Friend"), (2, "Manager"), (3, "Employee"))
+    )
+    labels = Labels("contacts", "contacts", (friend, manager, employee), (friend, manager, employee))
+
+    labels.learn([friend, manager], [friend])
+    assert [labels.inverse(each) for each in (friend, manager, employee)] == [None, None, None]
+    labels.learn([friend, manager], [friend, employee])
+
+    assert [labels.inverse(each) for each in (friend, manager, employee)] == [friend, employee, manager]
