@@ -158,3 +158,66 @@ def test_contacts_by_record_id_with_other_contact_emails(
         {(first, john): {susan, None}, (first, susan_id): {None}, (third, simon): set()},
         "contacts",
     )
+
+
+# --- COMPANIES with COMPANY_DOMAIN and ASSOCIATED_CONTACT_EMAILS
+
+
+@pytest.fixture
+def employers(world: Any, make_sync: Any) -> dict[str, str]:
+    """Three companies that are rows by their domains, and three contacts that they name by e-mail."""
+    for label, inverse in (("Employee", "Employer"), ("Ex-Employee", "Ex-Employer")):
+        world.call(
+            "POST",
+            "/crm/v4/associations/companies/contacts/labels",
+            {"name": label.lower().replace("-", "_"), "label": label, "inverseLabel": inverse},
+        )
+    world.syncs = [
+        make_sync(
+            "example",
+            source="main.source",
+            key="COMPANY_DOMAIN",
+            object="companies",
+            mode="update",
+            match="domain",
+            fields={"domain": "COMPANY_DOMAIN"},
+            associations=[{"to": "contacts", "column": "ASSOCIATED_CONTACT_EMAILS", "by": "email"}],
+        )
+    ]
+    domains = ("one.example.com", "two.example.com", "three.example.com")
+    companies = {domain: world.add_company(name=domain, domain=domain) for domain in domains}
+    emails = ("john@gmail.com", "susan@outlook.com", "simon@gmail.com")
+    return companies | {email: world.add_contact(email=email) for email in emails}
+
+
+@pytest.mark.parametrize("form", [FORMS[0], "JSON"])
+def test_companies_by_domain_with_associated_contact_emails(world: Any, employers: dict[str, str], form: str) -> None:
+    columns = "COMPANY_DOMAIN,ASSOCIATED_CONTACT_EMAILS"
+    one, two, three, john, susan, simon = employers.values()
+    wanted: Links = {"john@gmail.com": "Employee", "susan@outlook.com": "Ex-Employee"}
+    first, second, third = "one.example.com", "two.example.com", "three.example.com"
+
+    fill(world, columns, {first: wanted, second: None, third: {"simon@gmail.com": None}}, form)
+    plan_and_apply(world)
+    assert_links(
+        world,
+        "companies",
+        {
+            (one, john): {"Employee", None},
+            (one, susan): {"Ex-Employee", None},
+            (three, simon): {None},
+            (two, john): set(),
+            (one, simon): set(),
+        },
+        "contacts",
+    )
+    assert_links(world, "contacts", {(john, one): {"Employer", None}, (susan, one): {"Ex-Employer", None}}, "companies")
+
+    fill(world, columns, {first: {"john@gmail.com": "Ex-Employee"}, second: None, third: None}, form)
+    plan_and_apply(world)
+    assert_links(
+        world,
+        "companies",
+        {(one, john): {"Ex-Employee", None}, (one, susan): {None}, (three, simon): set()},
+        "contacts",
+    )

@@ -39,7 +39,6 @@ from hubferry.state.store import StateStore
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
 
-
 PAGES_AHEAD = 5
 """Pages of link steps whose pairs are looked at again in one go: 1,000 records a call, not 200."""
 
