@@ -20,7 +20,7 @@ from hubferry.config.model import Sync
 from hubferry.errors import ConfigError, RunError, UnknownNameError
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
-from hubferry.project import checks, diagnosis
+from hubferry.project import checks, diagnosis, traces
 from hubferry.project.activity import Activity
 from hubferry.project.calls import Calls, build_calls
 from hubferry.project.diagnosis import Diagnosis
@@ -283,18 +283,19 @@ class Project:
     ) -> PullReport:
         """Make the warehouse's tables equal to HubSpot, of all chosen streams or those selected."""
         checks.check_selection(self.files, (*select, *exclude))
-        return run_pull(
-            client=self.client,
-            warehouse=self.warehouse,
-            state=self.state,
-            pull=self.files.file.pull,
-            select=select,
-            exclude=exclude,
-            full_refresh=full_refresh,
-            allow_deletes=allow_deletes,
-            wait_seconds=wait_seconds,
-            progress=progress,
-        )
+        with traces.traced(self.state):
+            return run_pull(
+                client=self.client,
+                warehouse=self.warehouse,
+                state=self.state,
+                pull=self.files.file.pull,
+                select=select,
+                exclude=exclude,
+                full_refresh=full_refresh,
+                allow_deletes=allow_deletes,
+                wait_seconds=wait_seconds,
+                progress=progress,
+            )
 
     def plan(
         self, syncs: Sequence[str], *, full: bool = True, wait_seconds: float = 0, progress: Progress = _QUIET
@@ -325,29 +326,31 @@ class Project:
     def apply(self, plan: str, *, wait_seconds: float = 0, progress: Progress = _QUIET) -> PushReport:
         """Write exactly what a plan says, by its id or its file; raise StalePlanError where sync or properties moved."""
         stored = query_plan(self.state, self._plan_id(plan))
-        return apply_plan(
-            stored.id,
-            client=self.client,
-            warehouse=self.warehouse,
-            state=self.state,
-            syncs=[] if stored.undoes else [self._sync(name) for name in stored.syncs],
-            wait_seconds=wait_seconds,
-            progress=progress,
-        )
+        with traces.traced(self.state):
+            return apply_plan(
+                stored.id,
+                client=self.client,
+                warehouse=self.warehouse,
+                state=self.state,
+                syncs=[] if stored.undoes else [self._sync(name) for name in stored.syncs],
+                wait_seconds=wait_seconds,
+                progress=progress,
+            )
 
     def push(
         self, syncs: Sequence[str] = (), *, full: bool = False, wait_seconds: float = 0, progress: Progress = _QUIET
     ) -> PushReport:
         """Plan and apply these syncs, or all, as one run under their guards; raise GuardError with the plan kept."""
-        return run_push(
-            syncs=[self._sync(name) for name in syncs or self.sync_names],
-            client=self.client,
-            warehouse=self.warehouse,
-            state=self.state,
-            full=full,
-            wait_seconds=wait_seconds,
-            progress=progress,
-        )
+        with traces.traced(self.state):
+            return run_push(
+                syncs=[self._sync(name) for name in syncs or self.sync_names],
+                client=self.client,
+                warehouse=self.warehouse,
+                state=self.state,
+                full=full,
+                wait_seconds=wait_seconds,
+                progress=progress,
+            )
 
     def _token(self) -> Secret:
         return load.resolve_token(self.files, self._environ)
