@@ -171,7 +171,9 @@ class Portal:
         """Add a definition (HubSpot's JSON) or replace the one of that name."""
         parsed = parse_definition(definition)
         self.db.execute(
-            "INSERT OR REPLACE INTO properties VALUES (?, ?, ?)", (type_id, parsed.name, encode(dict(definition)))
+            "INSERT INTO properties (type_id, name, definition) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET definition = excluded.definition",
+            (type_id, parsed.name, encode(dict(definition))),
         )
         self.properties(type_id)
         self._definitions[type_id][parsed.name] = parsed
@@ -183,7 +185,7 @@ class Portal:
         found = {name: parse_definition(_core_definition(name)) for name in kind.core_properties}
         built_in = custom_objects.built_in(kind.name) if kind.is_custom else definitions.built_in(type_id)
         found |= {raw["name"]: parse_definition(raw) for raw in built_in}
-        stored = self.db.execute("SELECT definition FROM properties WHERE type_id = ? ORDER BY name", (type_id,))
+        stored = self.db.execute("SELECT definition FROM properties WHERE type_id = ? ORDER BY seq", (type_id,))
         found |= {raw["name"]: parse_definition(raw) for raw in (msgspec.json.decode(blob) for (blob,) in stored)}
         return found
 
@@ -419,6 +421,17 @@ class Portal:
             self.db.executemany("INSERT INTO unique_values VALUES (?, ?, ?, ?)", sorted(held))
             ids += [row.id for row in stored]
         return ids
+
+    def put_loaded(self, type_id: str, row: Row, properties: Properties) -> None:
+        """Let a loaded record be in this state, with these values, cleared ones among them; unique values stay as they are."""
+        kind = self.types.resolve(type_id)
+        cleared = {name: value for name, value in properties.items() if value == ""}
+        values = defaults.complete_new(kind, row.id, properties, row.created_ms) | cleared
+        values[kind.modified_property] = timestamps.render_ms(row.updated_ms)
+        self.table(type_id).put(row._replace(properties=encode({} if row.state == State.GONE else values)))
+        if row.state == State.ARCHIVED and row.archived_ms is not None:
+            due = row.archived_ms + self._bin_ms
+            self._next_purge_ms = min(self._next_purge_ms or due, due)
 
     def log_event(
         self, what: str, type_id: str, record_id: int | str, request: str, detail: Mapping[str, object] | None = None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS properties (
-    type_id TEXT, name TEXT, definition BLOB NOT NULL, PRIMARY KEY (type_id, name)) WITHOUT ROWID;
+    seq INTEGER PRIMARY KEY, type_id TEXT, name TEXT, definition BLOB NOT NULL, UNIQUE (type_id, name));
 CREATE TABLE IF NOT EXISTS property_groups (
     type_id TEXT, name TEXT, definition BLOB NOT NULL, PRIMARY KEY (type_id, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unique_values (

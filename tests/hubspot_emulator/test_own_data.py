@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hubspot_emulator import hard_values
+from hubspot_emulator.control import TRUTHS
 from hubspot_emulator.server import Emulator
 from hubspot_emulator.settings import Settings, SettingsError
 
@@ -79,6 +80,63 @@ def test_the_truth_of_a_portal_can_be_imported(
             assert (one["updatedAt"], one["state"]) == (other["updatedAt"], other["state"])
 
 
+def test_all_that_truth_tells_of_a_portal_can_be_put_in_again(
+    portal_factory: Callable[..., Emulator], connect: Callable[[str], Call], tmp_path: Path
+) -> None:
+    """Custom objects, own properties, labels, archived, merged and erased records: everything but the ids."""
+    first = portal_factory(contacts=120, limits=False)
+    with first.portal.lock:
+        first.portal.purge_record("0-1", next(int(row["id"]) for row in first.portal.truth("0-1")))
+        first.portal.commit()
+    control = connect(first.control_url)
+    names = ("companies", "contacts", "deals", "tickets", "cars", "orders", "line_items")
+    rows = {name: control("GET", f"/truth/{name}").lines() for name in names}
+    own = [row for row in control("GET", "/truth/properties").lines() if not row.get("hubspotDefined")]
+    lines = [{"object": row["name"], "schema": row} for row in control("GET", "/truth/custom_objects").lines()]
+    lines += [
+        {"object": row.pop("object"), "property": row} for row in own if row.pop("state") and row["object"] != "cars"
+    ]
+    for name in names:
+        for row in rows[name]:
+            ends = [end for end in row["associations"] if end["toObject"] in names]
+            lines.append(row | {"object": name, "associations": ends})
+
+    again = connect(portal_factory(import_file=write(tmp_path / "all.jsonl", *lines), limits=False).control_url)
+
+    for name in names:
+        found = again("GET", f"/truth/{name}").lines()
+        ids = {old["id"]: new["id"] for old, new in zip(rows[name], found, strict=True)}
+        for old, new in zip(rows[name], found, strict=True):
+            said = {"state", "createdAt", "updatedAt", "archived", "archivedAt"}
+            assert {part: new[part] for part in said} == {part: old[part] for part in said}
+            assert new["mergedInto"] == (ids[old["mergedInto"]] if old["mergedInto"] else None)
+            core = {"hs_object_id", "hs_all_contact_vids", "hs_ticket_id"}
+            assert {k: v for k, v in new["properties"].items() if k not in core} == {
+                k: v for k, v in old["properties"].items() if k not in core
+            }
+            ends = [(end["toObject"], end["label"]) for end in old["associations"] if end["toObject"] in names]
+            assert sorted(ends, key=str) == sorted(
+                ((end["toObject"], end["label"]) for end in new["associations"]), key=str
+            )
+
+
+def test_a_file_keeps_a_portal_whole(portal_factory: Callable[..., Emulator], tmp_path: Path) -> None:
+    def tell(emulator: Emulator) -> dict[str, list[Any]]:
+        with emulator.portal.lock:
+            told = {name: list(truth(emulator.portal)) for name, truth in TRUTHS.items()}
+            return told | {kind.name: list(emulator.portal.truth(kind.type_id)) for kind in emulator.portal.types}
+
+    path = str(tmp_path / "portal.db")
+    with Emulator(Settings(contacts=60, db=path)) as first:
+        before = tell(first)
+
+    after = tell(portal_factory(contacts=7, seed=9, db=path))
+
+    assert sorted(before) == sorted(after)
+    for name, rows in before.items():
+        assert after[name] == rows, name
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
@@ -86,7 +144,9 @@ def test_the_truth_of_a_portal_can_be_imported(
         ({"object": "contacts", "properties": {"wings": "2"}}, "wings"),
         ({"object": "contacts", "size": 3}, "size"),
         ({"object": "contacts", "properties": {}, "createdAt": "yesterday"}, "line 1"),
-        ({"object": "contacts", "state": "merged"}, "merged"),
+        ({"object": "contacts", "state": "lost"}, "state is lost; use one of live, archived, merged, gone"),
+        ({"object": "contacts", "id": "1", "state": "merged", "mergedInto": "2"}, "contact 2 that it was merged into"),
+        ({"object": "cars", "schema": {"labels": {}}}, "needs labels, properties"),
         (
             {
                 "object": "contacts",

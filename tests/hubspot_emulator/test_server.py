@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 import urllib3
 
 from hubspot_emulator.clock import VIRTUAL_START, VirtualClock
+from hubspot_emulator.control import TRUTHS
 from hubspot_emulator.server import Emulator
 from hubspot_emulator.settings import Settings, SettingsError
 
@@ -208,6 +210,41 @@ def test_a_seed_makes_the_same_portal_to_the_byte_in_every_process(pool: urllib3
         process.communicate(timeout=30)
 
     assert truths[0] == truths[1]
+
+
+def test_a_seed_and_the_same_calls_give_the_same_answers_to_the_byte(pool: urllib3.PoolManager) -> None:
+    """But for the ids by which HubSpot names a call."""
+    upsert = [{"id": f"p{number}@acme.com", "idProperty": "email", "properties": {"city": "X"}} for number in range(5)]
+    calls: list[tuple[str, str, Any]] = [
+        ("GET", f"{CONTACTS}?limit=20&associations=companies", None),
+        ("POST", CONTACTS, {"properties": {"email": "new@acme.com"}}),
+        ("POST", CONTACTS, {"properties": {"email": "new@acme.com", "nonsense": "1"}}),
+        ("POST", f"{CONTACTS}/batch/upsert", {"inputs": upsert}),
+        ("POST", f"{CONTACTS}/search", {"limit": 50, "sorts": ["lastmodifieddate"]}),
+        ("GET", "/crm/objects/2026-09/orders?limit=3", None),
+        ("GET", "/marketing/marketing-events/2026-09", None),
+        ("GET", "/crm/lists/2026-09/1", None),
+        ("GET", "/email/public/v1/events?limit=5", None),
+        ("GET", "/crm/nonsense", None),
+    ]
+    answers = []
+    for hash_seed in (1, 2):
+        process = run("--port", "0", "--contacts", "60", "--clock", "virtual", hash_seed=hash_seed)
+        api, control = read_urls(process)
+        said = []
+        for method, path, body in calls:
+            headers = {"Authorization": "Bearer pat-x"}
+            answer = pool.request(method, api + path, headers=headers, json=body)
+            named = {"x-hubspot-correlation-id"}
+            kept = sorted((name, value) for name, value in answer.headers.items() if name.lower() not in named)
+            said.append((answer.status, kept, re.sub(rb'"correlationId":"[^"]*"', b"", answer.data)))
+            pool.request("POST", f"{control}/clock", json={"advance_seconds": 1})
+        said.append([pool.request("GET", f"{control}/truth/{name}").data for name in sorted(TRUTHS)])
+        answers.append(said)
+        process.terminate()
+        process.communicate(timeout=30)
+
+    assert answers[0] == answers[1]
 
 
 def test_the_command_says_what_is_wrong_and_ends_with_2() -> None:
