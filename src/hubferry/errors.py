@@ -20,6 +20,7 @@ HubferryError
         PlanFileError
         GuardError
         HeldError
+        ReviewError
     RunError
         PortalBusyError
         FencedError
@@ -204,6 +205,12 @@ class GuardError(PlanError):
 
 class HeldError(PlanError):
     """A sync is on hold, by a person or by an undo; nothing was written."""
+
+    exit_code = 3
+
+
+class ReviewError(PlanError):
+    """A sync wants a person to look at its plan before it is applied; nothing was written."""
 
     exit_code = 3
 

@@ -77,6 +77,12 @@ def push(
     full: Annotated[
         bool, typer.Option("--full", help="Compare every row with HubSpot, not only changed ones.")
     ] = False,
+    canary: Annotated[
+        int | None,
+        typer.Option(
+            "--canary", metavar="N", min=1, help="Write N records first; the rest only if HubSpot takes them."
+        ),
+    ] = None,
     wait: Wait = 0,
     project: Folder = HERE,
     env: Environment = None,
@@ -89,7 +95,7 @@ def push(
     """
     out = Output("push", output, quiet)
     with open_project(project, env) as opened, show_progress(out) as progress:
-        report = opened.push(sync or (), full=full, wait_seconds=wait, progress=progress)
+        report = opened.push(sync or (), full=full, canary=canary, wait_seconds=wait, progress=progress)
     show_push(out, report)
     return report.exit_code
 

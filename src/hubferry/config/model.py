@@ -377,6 +377,8 @@ class GuardsBlock(Block):
     """Records archived because their rows left the source."""
     max_links_removed: Annotated[int, Field(ge=0)] | None = None
     """Links taken away; without it, a tenth of those that are ours, at least 100."""
+    empty_source: Literal["stop", "allow"] | None = None
+    """What happens where the source has no row although it had some before; without it: stop in `mirror`, else allow."""
 
 
 class SyncBlock(Block):
@@ -415,6 +417,8 @@ class SyncBlock(Block):
     """When `hubferry serve` pushes it: a cron expression, or a block."""
     guards: GuardsBlock = GuardsBlock()
     """Ceilings under which a push may apply its plan."""
+    review: Literal["never", "destructive", "always"] = "never"
+    """Which plans `push` keeps for a person to apply: none; those that archive, clear or unlink something; all."""
     on_archived: Literal["skip", "recreate"] = "skip"
     """What happens to a row whose record was archived in HubSpot."""
 

@@ -338,9 +338,18 @@ class Project:
             )
 
     def push(
-        self, syncs: Sequence[str] = (), *, full: bool = False, wait_seconds: float = 0, progress: Progress = _QUIET
+        self,
+        syncs: Sequence[str] = (),
+        *,
+        full: bool = False,
+        canary: int | None = None,
+        wait_seconds: float = 0,
+        progress: Progress = _QUIET,
     ) -> PushReport:
-        """Plan and apply these syncs, or all, as one run under their guards; raise GuardError with the plan kept."""
+        """Plan and apply these syncs, or all, as one run under their guards; raise GuardError with the plan kept.
+
+        `canary`: so many records are written first, and the rest only where HubSpot took all of them.
+        """
         with traces.traced(self.state):
             return run_push(
                 syncs=[self._sync(name) for name in syncs or self.sync_names],
@@ -348,6 +357,7 @@ class Project:
                 warehouse=self.warehouse,
                 state=self.state,
                 full=full,
+                canary=canary,
                 wait_seconds=wait_seconds,
                 progress=progress,
             )

@@ -19,6 +19,7 @@ from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.push import reconcile
 from hubferry.push.accounting import Outcome, build_outcomes
+from hubferry.push.caution import check_guards, check_reviewed
 from hubferry.push.draft import GUARDED_KINDS, LABEL_KINDS, LINK_KINDS, SETUP_KINDS, UNGUARDED_KINDS, load_step
 from hubferry.push.plan import Plan, build_fingerprint, build_mappings, build_plan, end_state, query_plan
 from hubferry.push.portal import Portal
@@ -39,6 +40,8 @@ from hubferry.state.store import StateStore
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
 
+CANARY_KINDS = ("create", "update")
+_BAD = frozenset({"rejected", "unknown"})
 PAGES_AHEAD = 5
 """Pages of link steps whose pairs are looked at again in one go: 1,000 records a call, not 200."""
 
@@ -100,10 +103,14 @@ def run_push(
     warehouse: Warehouse,
     state: StateStore,
     full: bool = False,
+    canary: int | None = None,
     wait_seconds: float = 0,
     progress: Progress | None = None,
 ) -> PushReport:
-    """Plan and apply several syncs as one run, under their guards; over a guard the plan stays stored and GuardError names it."""
+    """Plan and apply several syncs as one run, under their guards; over a guard the plan stays stored and GuardError names it.
+
+    `canary`: so many records are written first, and the rest only where HubSpot took all of them.
+    """
     state.migrate()
     told = progress or Quiet()
     portal_id = fetch_account(client).portal_id
@@ -113,7 +120,9 @@ def run_push(
         plan = build_plan(
             syncs=syncs, client=client, warehouse=warehouse, state=state, full=full, lease=lease, progress=told
         )
-        report = _Applier(client, warehouse, state, lease, plan, told).apply()
+        check_guards(plan)
+        check_reviewed(plan, syncs)
+        report = _Applier(client, warehouse, state, lease, plan, told, canary).apply()
         counts.update(_render_counts(report))
     return report
 
@@ -173,18 +182,6 @@ def _query_made_labels(plan: Plan, warehouse: Warehouse) -> list[tuple[str, str,
     return [(each.from_object, each.to_object, each.label) for each in steps if isinstance(each, CreateLabel)]
 
 
-def _check_guards(plan: Plan) -> None:
-    broken = [verdict for verdict in plan.guards if not verdict.passed]
-    if broken:
-        said = "; ".join(
-            f"{each.sync}: {each.guard} allows {each.allowed:g}, the plan has {each.found:g}" for each in broken
-        )
-        raise GuardError(
-            f"plan {plan.id} is over its guards, nothing was written: {said}. Look at it with `hubferry plan`;"
-            " raise the guard in the sync if this is meant, and plan again."
-        )
-
-
 @dataclass
 class _Applier:
     client: Client
@@ -193,10 +190,11 @@ class _Applier:
     lease: Lease
     plan: Plan
     progress: Progress
+    canary: int | None = None
 
     def apply(self) -> PushReport:
         """Send records, then links, then account for all of them."""
-        _check_guards(self.plan)
+        check_guards(self.plan)
         reader = PlanReader(self.warehouse)
         self._refuse_applied(reader)
         started, calls = self.state.clock.monotonic(), self.client.usage.counted
@@ -241,6 +239,8 @@ class _Applier:
         observed_at = self.plan.observed_at if self._saw_the_latest() else 0.0
         for sync in self.plan.syncs:
             self._define(sync, reader)
+        if self.canary is not None:
+            self._send_canary(self.canary, reader, observed_at)
         for sync in self.plan.syncs:
             self._send_records(sync, reader, observed_at)
         labels = LabelSender(self.client, self.warehouse, self.lease)
@@ -264,6 +264,21 @@ class _Applier:
             (each,) = journal.intend([stored])
             send_setup(self.client, each.step)
             journal.record([Result(number=each.number, sync=sync, step=each.step, state="applied")])
+
+    def _send_canary(self, number: int, reader: PlanReader, observed_at: float) -> None:
+        """Write some records and stop where HubSpot did not take all of them; the plan can be gone on with by its id."""
+        first = list(islice(reader.query_steps(self.plan.id, kinds=CANARY_KINDS, pending=True), number))
+        journal = _Journal(self)
+        pages = iter([first[start : start + PAGE] for start in range(0, len(first), PAGE)])
+        RecordSender(self.client, self.warehouse, self.lease, observed_at, journal).send(pages)
+        journal.check()
+        counted = reader.query_outcomes(self.plan.id)
+        bad = sum(n for (_, kind, _, state), n in counted.items() if kind in CANARY_KINDS and state in _BAD)
+        if bad:
+            raise GuardError(
+                f"{bad} of the first {len(first)} records were not taken by HubSpot, so the rest of plan {self.plan.id} was not"
+                f" sent. See why: hubferry rejected {self.plan.syncs[0]}. To go on all the same: hubferry apply {self.plan.id}"
+            )
 
     def _send_records(self, sync: str, reader: PlanReader, observed_at: float) -> None:
         journal = _Journal(self)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from hubferry.config.model import GuardsBlock
+from hubferry.config.model import SyncBlock
 
 SHARE_FROM = 100
 """Matched records from which on a share of them means something."""
@@ -50,6 +50,8 @@ class SyncCounts(msgspec.Struct, kw_only=True):
     links_removed: int = 0
     links_held: int = 0
     labels_created: int = 0
+    remembered: int = 0
+    """Rows that the ledger had before this plan."""
     links_owned: int = 0
     """Links that were ours to remove before this plan."""
 
@@ -92,8 +94,11 @@ class GuardVerdict(msgspec.Struct, frozen=True):
         return self.found <= self.allowed
 
 
-def build_guards(sync: str, guards: GuardsBlock, counts: SyncCounts) -> Iterator[GuardVerdict]:
+def build_guards(sync: str, block: SyncBlock, counts: SyncCounts) -> Iterator[GuardVerdict]:
     """Judge the numbers of a sync by its guards."""
+    guards = block.guards
+    if (guards.empty_source or ("stop" if block.mode == "mirror" else "allow")) == "stop" and not counts.rows:
+        yield GuardVerdict(sync, "empty_source", 0, counts.remembered)
     links = guards.max_links_removed
     limits = {
         "max_creates": (guards.max_creates, counts.creates),

@@ -205,6 +205,7 @@ class _Planner:
     ) -> Plan:
         counts = {planner.mapping.name: planner.counts for planner in planners}
         for planner in planners:
+            planner.counts.remembered = ledger.count_rows(planner.mapping.name)
             planner.counts.links_owned = ledger.count_links(planner.mapping.name)
             planner.counts.check(planner.mapping.name)
         return Plan(
@@ -218,7 +219,7 @@ class _Planner:
             guards=tuple(
                 verdict
                 for mapping in self.mappings
-                for verdict in build_guards(mapping.name, mapping.sync.block.guards, counts[mapping.name])
+                for verdict in build_guards(mapping.name, mapping.sync.block, counts[mapping.name])
             ),
             fingerprint=build_fingerprint(self.mappings),
             observed_at=observed_at.timestamp(),
