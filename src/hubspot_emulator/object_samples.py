@@ -23,7 +23,7 @@ Values = dict[str, str]
 
 SPAN_MS = 600 * DAY_MS
 CONTACTS_PER_RECORD = 50
-LEAST, MOST = 6, 300
+LEAST, MOST = 4, 300
 SKIPPED = frozenset({"createdate", "hs_createdate", "hs_timestamp", "hs_name", "hs_attachment_ids"})
 """Properties that HubSpot or this module sets, or that name things the portal does not have."""
 
@@ -83,8 +83,8 @@ def fill(portal: Portal, seed: int) -> None:
         return
     count = min(MOST, max(LEAST, contacts // CONTACTS_PER_RECORD))
     ends = {type_id: _live_ids(portal, type_id) for type_id in (CONTACT, COMPANY, DEAL, TICKET)}
+    rng = Random(f"objects {seed}")  # noqa: S311 - repeatable; one for all, since making one takes long
     for plan in PLANS:
-        rng = Random(f"{plan.type_id} {seed}")  # noqa: S311 - one type's records do not depend on another's
         if plan.part_of:
             ends[plan.part_of[1]] = _live_ids(portal, plan.part_of[1])
         maker = _Maker(portal, rng, plan, ends)

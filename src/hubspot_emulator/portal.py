@@ -6,6 +6,7 @@ The caller holds `lock` and commits or rolls back `db`.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import threading
 import zlib
@@ -183,8 +184,10 @@ class Portal:
     def _load_definitions(self, type_id: str) -> dict[str, Definition]:
         kind = self.types.resolve(type_id)
         found = {name: parse_definition(_core_definition(name)) for name in kind.core_properties}
-        built_in = custom_objects.built_in(kind.name) if kind.is_custom else definitions.built_in(type_id)
-        found |= {raw["name"]: parse_definition(raw) for raw in built_in}
+        if kind.is_custom:
+            found |= {raw["name"]: parse_definition(raw) for raw in custom_objects.built_in(kind.name)}
+        else:
+            found |= _built_in(type_id)
         stored = self.db.execute("SELECT definition FROM properties WHERE type_id = ? ORDER BY seq", (type_id,))
         found |= {raw["name"]: parse_definition(raw) for raw in (msgspec.json.decode(blob) for (blob,) in stored)}
         return found
@@ -418,7 +421,8 @@ class Portal:
                 stored.append(Row(record_id, State.LIVE, created, updated, None, None, encode(full)))
                 held += [(type_id, name, value, record_id) for name, value in _unique_pairs(unique, full)]
             self.table(type_id).put_many(stored)
-            self.db.executemany("INSERT INTO unique_values VALUES (?, ?, ?, ?)", sorted(held))
+            if held:
+                self.db.executemany("INSERT INTO unique_values VALUES (?, ?, ?, ?)", sorted(held))
             ids += [row.id for row in stored]
         return ids
 
@@ -545,6 +549,12 @@ def _unique_pairs(names: Iterable[str], values: Properties) -> Iterator[tuple[st
             yield from ((name, email) for email in dict.fromkeys(filter(None, emails)))
         elif value := values.get(name):
             yield name, value
+
+
+@functools.cache
+def _built_in(type_id: str) -> Mapping[str, Definition]:
+    """Give HubSpot's definitions of a type; a thousand portals share them, so nobody may change one in place."""
+    return {raw["name"]: parse_definition(raw) for raw in definitions.built_in(type_id)}
 
 
 def _core_definition(name: str) -> dict[str, object]:
