@@ -65,10 +65,23 @@ class Reader:
         command, _, remark = line.partition("  # ")
         if not command.strip():
             return
-        words = shlex.split(command)
+        words = [self.name(word) for word in shlex.split(command)]
         assert words[0] == "hubferry", f"no test can type: {line}"
         said = re.search(r"ends with (\d+)", remark)
         assert main(words[1:]) == int(said[1] if said else 0), line
+
+    def name(self, word: str) -> str:
+        """Give what a reader types for RUN and PLAN: the latest push, and the latest plan."""
+        wanted = {
+            "RUN": "SELECT run_id FROM hubferry.runs WHERE kind IN ('push', 'apply') ORDER BY started_at DESC LIMIT 1",
+            "PLAN": "SELECT plan_id FROM hubferry.plans ORDER BY plan_id DESC LIMIT 1",
+        }
+        if word not in wanted:
+            return word
+        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as connection:
+            found = connection.execute(wanted[word]).fetchone()
+        assert found is not None
+        return str(found[0])
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if is_typed(page)], ids=lambda page: page.stem)
