@@ -209,6 +209,18 @@ def _version(raw: Json) -> Iterator[Json]:
         yield {**_without(raw, "state", "id"), "recordId": raw["id"]}
 
 
+def _pipeline(raw: Json) -> Iterator[Json]:
+    name = "custom_cars" if raw["object"] == "cars" else raw["object"]
+    yield {**_without(raw, "state"), "object": name}
+
+
+def _label(raw: Json) -> Iterator[Json]:
+    """Of the pairs whose links are kept where a project says nothing."""
+    ends = {raw["fromObject"], raw["toObject"]}
+    if len(ends) == 2 and ends <= {"contacts", "companies", "deals"}:
+        yield _without(raw, "state")
+
+
 KEYS: Mapping[str, tuple[str, ...]] = {
     "property_history": ("object", "record_id", "property", "timestamp", "value", "source_type", "source_id"),
     "subscription_changes": ("recipient", "timestamp", "change_type", "change", "subscription_id", "source"),
@@ -217,12 +229,14 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 PARTLY_TOLD = {"contact_lists": {"hs_folder_name"}, "api_usage": {"current_usage", "collected_at"}, "workflows": None}
 """Columns that the control server does not tell, or tells of another moment; None: most of them."""
 SHAPES: Mapping[str, Callable[[Json], Iterator[Json]]] = {
+    "association_labels": _label,
     "contact_lists": _list,
     "engagements": _engagement,
     "marketing_campaigns": _campaign,
     "marketing_emails": _email,
     "marketing_event_participations": _participation,
     "object_schemas": _schema,
+    "pipelines": _pipeline,
     "property_history": _version,
     "subscription_changes": _changes,
     "workflow_flows": _flow,

@@ -16,12 +16,13 @@ import pyarrow as pa
 from hubferry.errors import RefusedError
 from hubferry.pull import snapshots
 from hubferry.pull.listing import Listing
-from hubferry.pull.pages import fetch_request, is_known, unfold
+from hubferry.pull.pages import fetch_request, is_known, nothing, unfold
+from hubferry.pull.pairs import choose_pairs, pulled_streams
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.results import render_json
 from hubferry.state.cursors import Cursor, ParentCursor, delete_parents, save_cursor, save_parent
 from hubferry.state.tables import PARENTS
-from hubferry.streams.definition import Raw, Stream, build_table
+from hubferry.streams.definition import Raw, Stream, build_side_table, build_table
 from hubferry.warehouse.interface import Transaction
 
 _GONE = 404
@@ -32,7 +33,10 @@ class _Parent:
     """One parent as HubSpot lists it."""
 
     id: str
-    mark: str | None
+    """One text, or those of a pair joined by `/`."""
+    path: str
+    """What takes its place in the path of its children."""
+    mark: str | None = None
 
 
 @dataclass
@@ -54,12 +58,14 @@ class ChildrenPull:
         self._pulling, self._stream, self._tally = pulling, stream, tally
         self._parents = stream.parents
         self._table = build_table(pulling.schema, stream)
+        self._sides = [(side, build_side_table(pulling.schema, side)) for side in stream.side_tables]
         self._tally.reader = "children"
 
     def run(self) -> None:
         """Read the parents, then the children of those where something may have changed."""
         pulling, stream = self._pulling, self._stream
-        pulling.warehouse.ensure_table(self._table)
+        for table in (self._table, *(table for _, table in self._sides)):
+            pulling.warehouse.ensure_table(table)
         cursor = pulling.state.cursor(pulling.portal_id, stream.name) or Cursor()
         started, calls = pulling.client.now(), pulling.calls()
         known = (
@@ -77,17 +83,34 @@ class ChildrenPull:
         self._finish(listed, started)
 
     def _fetch_parents(self) -> dict[str, _Parent]:
+        if self._parents.source == "lists":
+            return {each.id: each for each in self._fetch_listed()}
+        catalog = self._pulling.catalog
+        if self._parents.source == "objects":
+            names = (*self._parents.objects, *(each.object.name for each in catalog.custom if each.object))
+            return {name: _Parent(name, catalog.path_name(name)) for name in names}
         found: dict[str, _Parent] = {}
+        for pair in choose_pairs(self._pulling.block, pulled_streams(self._pulling), catalog):
+            for ends in ((pair.one, pair.other), (pair.other, pair.one)):
+                key = "/".join(ends)
+                found[key] = _Parent(key, "/".join(catalog.path_name(each) for each in ends))
+        return found
+
+    def _fetch_listed(self) -> Iterator[_Parent]:
         for request in self._parents.requests:
             for raws in fetch_request(self._pulling, request):
                 for raw in raws:
                     key = str(raw[self._parents.key])
-                    found[key] = _Parent(key, _mark(raw, self._parents.mark))
-        return found
+                    yield _Parent(key, quote(key, safe=""), _mark(raw, self._parents.mark))
+
+    def _scope(self, parent: _Parent) -> dict[str, str]:
+        """Give the columns that name a parent."""
+        columns = self._parents.columns
+        return dict(zip(columns, [parent.id] if len(columns) == 1 else parent.id.split("/"), strict=True))
 
     def _open(self, parent: _Parent) -> _Opened:
         """Read the first page of a parent's children: most have no other, so that many are read at once."""
-        path = self._stream.path.replace("{parent}", quote(parent.id, safe=""))
+        path = self._stream.path.replace("{parent}", parent.path)
         pages = fetch_request(self._pulling, replace(self._stream.request, path=path))
         try:
             return _Opened(parent, next(pages, ()), pages)
@@ -101,23 +124,32 @@ class ChildrenPull:
     def _write(self, opened: _Opened, known: ParentCursor | None, started: datetime) -> None:
         """Write the children of one parent, and how far it has been read."""
         pulling, parent = self._pulling, opened.parent
-        listing = Listing(pulling, self._table, self._tally, scope={self._parents.column: parent.id}, guarded=False)
+        scope = self._scope(parent)
+        listing = Listing(pulling, self._table, self._tally, scope=scope, guarded=False)
+        sides = [
+            Listing(pulling, table, Tally(), scope=dict.fromkeys(side.scope, parent.id), guarded=False)
+            for side, table in self._sides
+        ]
         stops = self._parents.newest_first is not None and known is not None
-        complete = self._read(listing, opened, known if stops else None)
+        complete = self._read(listing, sides, opened, known if stops else None)
         moved = ParentCursor(parent.mark, started)
 
         def settle(tx: Transaction) -> None:
             save_parent(tx, pulling.portal_id, self._stream.name, parent.id, moved, pulling.run_id)
 
+        for side in sides:
+            side.finish(nothing, sweep=complete and self._stream.deletes)
         listing.finish(settle, sweep=complete and self._stream.deletes)
 
-    def _read(self, listing: Listing, opened: _Opened, known: ParentCursor | None) -> bool:
+    def _read(self, listing: Listing, sides: Sequence[Listing], opened: _Opened, known: ParentCursor | None) -> bool:
         """Take pages in until they are known; say whether all of them were read."""
         for raws in _chain(opened):
             rows = unfold(self._stream, raws)
             self._tally.read += len(rows)
             self._pulling.tell(self._stream.name, done=self._tally.read)
             listing.add(rows)
+            for side, into in zip(self._stream.side_tables, sides, strict=True):
+                into.add(row for raw in raws for row in side.unfold(raw))
             if known is not None and self._parents.newest_first is not None:
                 since = known.value - timedelta(minutes=max(60, self._pulling.block.lookback_minutes))
                 if is_known(rows, self._parents.newest_first, since):
@@ -131,7 +163,10 @@ class ChildrenPull:
         gone = sorted(stored.keys() - listed.keys())
         name = pulling.warehouse.name(PARENTS.table.schema, PARENTS.name)
         cursor = Cursor(started, run_id=pulling.run_id, updated_at=pulling.client.now())
-        parents = pa.table({self._parents.column: pa.array(sorted(listed), pa.string())})
+        scopes = [self._scope(each) for each in listed.values()]
+        parents = pa.table(
+            {name: pa.array([each[name] for each in scopes], pa.string()) for name in self._parents.columns}
+        )
         with pulling.lease.transaction() as tx:
             if gone and stream.deletes:
                 vanished = snapshots.count_gone(tx, pulling.warehouse, self._table, parents, {})

@@ -19,6 +19,7 @@ from hubferry.pull.cadence import is_due
 from hubferry.pull.chunks import Stamp, stamp_columns
 from hubferry.pull.inverses import Inverses, TypeKey
 from hubferry.pull.link_columns import merge_link_columns
+from hubferry.pull.pairs import Pair
 from hubferry.pull.pulling import Pulling
 from hubferry.pull.snapshots import set_columns
 from hubferry.state.crash import crashpoint
@@ -47,20 +48,6 @@ _SWEPT = "links"
 def links_table(schema: str) -> Table:
     """Give the table of all links."""
     return Table(schema, "associations", tuple(Column(*each) for each in COLUMNS.items()), KEY)
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two objects, in the order of their names, whose links are kept."""
-
-    one: str
-    other: str
-    sweep: str = "auto"
-
-    @property
-    def name(self) -> str:
-        """What reports and cursors call it."""
-        return f"{self.one}-{self.other}"
 
 
 @dataclass

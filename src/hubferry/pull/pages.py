@@ -71,9 +71,9 @@ class PagePull:
                 self._take(listing, known, raws)
                 for side, into in zip(self._stream.side_tables, sides, strict=True):
                     into.add(row for raw in raws for row in side.unfold(raw))
-        listing.finish(_nothing, sweep=self._stream.deletes)
+        listing.finish(nothing, sweep=self._stream.deletes)
         for into in sides:
-            into.finish(_nothing, sweep=self._stream.deletes)
+            into.finish(nothing, sweep=self._stream.deletes)
         with self._pulling.lease.transaction() as tx:
             self._save(tx, Cursor(started, swept={_WHOLE: started}))
 
@@ -177,7 +177,7 @@ def is_known(rows: Sequence[Raw], column: str, since: datetime) -> bool:
     return bool(moments) and min(moments) < since
 
 
-def _nothing(tx: Transaction) -> None:
+def nothing(tx: Transaction) -> None:
     """Add nothing to a transaction."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 
-from hubferry.config.model import PullBlock, StreamBlock
+from hubferry.config.model import PullBlock
 from hubferry.errors import (
     ConfigError,
     FencedError,
@@ -28,8 +28,9 @@ from hubferry.pull.archived import ArchivedPull
 from hubferry.pull.catalog import Catalog, fetch_catalog, is_custom
 from hubferry.pull.children import ChildrenPull
 from hubferry.pull.history import HistoryPull
-from hubferry.pull.links import LinkPull, LinkTally, Pair
+from hubferry.pull.links import LinkPull, LinkTally
 from hubferry.pull.pages import PagePull
+from hubferry.pull.pairs import Pair, choose_pairs
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.records import RecordPull
 from hubferry.pull.report import AssociationReport, PullReport, State, StreamReport
@@ -208,25 +209,6 @@ _READERS: Mapping[Reader, type[RecordPull | PagePull | ChildrenPull | WindowPull
     "history": HistoryPull,
     "archived": ArchivedPull,
 }
-
-
-def choose_pairs(pull: PullBlock, streams: Sequence[Stream], catalog: Catalog | None = None) -> tuple[Pair, ...]:
-    """Give the pairs of objects whose links belong to these streams: named in the project, or both ends being pulled."""
-    known = catalog or Catalog()
-    pulled = {each.object.name for each in known.by_object.values() if each.object and each.name in pull.streams}
-    pairs: dict[tuple[str, str], Pair] = {}
-    for stream in (each for each in streams if each.object is not None and each.reader == "records"):
-        assert stream.object is not None
-        block = pull.streams[stream.name] or StreamBlock()
-        named = block.associations
-        for other in stream.associations if named is None else named:
-            if known.find_object(other) is None:
-                names = tuple(known.by_object)
-                raise UnknownNameError("object in associations", other, known=names)
-            if named is not None or other in pulled:
-                ends = min(stream.object.name, other), max(stream.object.name, other)
-                pairs.setdefault(ends, Pair(*ends, sweep=block.sweep))
-    return tuple(pairs.values())
 
 
 def _pull_links(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hubferry.objects import BY_NAME
 from hubferry.streams import parse
-from hubferry.streams.definition import RECORD_COLUMNS, SideTable, Stream
+from hubferry.streams.definition import RECORD_COLUMNS, Parents, SideTable, Stream
 from hubferry.types import ColumnType
 
 _LABELLED: Mapping[str, ColumnType] = {**RECORD_COLUMNS, "label": "string", "display_order": "integer"}
@@ -45,6 +45,21 @@ def pipeline_tables(object_name: str) -> tuple[SideTable, SideTable]:
     )
     return pipelines, stages
 
+
+PIPELINE_OBJECTS = (
+    "appointments",
+    "companies",
+    "contacts",
+    "courses",
+    "deals",
+    "leads",
+    "listings",
+    "orders",
+    "projects",
+    "services",
+    "tickets",
+)
+"""Objects whose records go through pipelines, or have a lifecycle; custom ones may."""
 
 ACCOUNT = Stream(
     name="account",
@@ -87,6 +102,24 @@ API_USAGE = Stream(
         "fetch_status": "string",
     },
     deletes=False,
+)
+ASSOCIATION_LABELS = Stream(
+    name="association_labels",
+    doc="crm/associations",
+    reader="children",
+    path="/crm/associations/{version}/{parent}/labels",
+    paging="none",
+    # The ends' own scopes, which the project's streams need anyhow.
+    scopes=(BY_NAME["contacts"].read_scopes[0], BY_NAME["companies"].read_scopes[0], BY_NAME["deals"].read_scopes[0]),
+    key=("from_object", "to_object", "category", "type_id"),
+    columns={
+        "from_object": "string",
+        "to_object": "string",
+        "category": "string",
+        "type_id": "integer",
+        "label": "string",
+    },
+    parents=Parents(source="pairs", columns=("from_object", "to_object")),
 )
 DEAL_PIPELINES = _pipelines("deal_pipelines", "deals")
 OBJECT_SCHEMAS = Stream(
@@ -134,6 +167,26 @@ OWNERS = Stream(
     cursor="updated_at",
     # An archived owner is in the second list only, and without a date of it.
     passes=((("archived", "false"),), (("archived", "true"),)),
+)
+PIPELINES = Stream(
+    name="pipelines",
+    doc="crm/pipelines",
+    reader="children",
+    path="/crm/pipelines/{version}/{parent}",
+    paging="none",
+    # Any object's read scope opens every object's pipelines.
+    scopes=tuple(scopes for name in PIPELINE_OBJECTS for scopes in BY_NAME[name].read_scopes),
+    key=("object", "id"),
+    columns={"object": "string", **_LABELLED},
+    cursor="updated_at",
+    unfold=parse.unfold_pipeline_alone,
+    parents=Parents(
+        source="objects",
+        objects=PIPELINE_OBJECTS,
+        columns=("object",),
+        refused=("Unable to infer object type",),
+    ),
+    side_tables=pipeline_tables("{parent}")[1:],
 )
 SETTINGS_USERS = Stream(
     name="settings_users",

@@ -83,11 +83,15 @@ class Detail:
 class Parents:
     """What a list is read for, once each: `{parent}` in its path."""
 
-    requests: tuple[Request, ...]
-    key: str
+    source: Literal["lists", "objects", "pairs"] = "lists"
+    """lists: results of `requests`; objects: those of `objects` and every custom one; pairs: of objects, those whose links
+    are kept, in both directions, as `from/to`."""
+    requests: tuple[Request, ...] = ()
+    key: str = ""
     """The parent's key in its own list."""
-    column: str
-    """The column of a row that names its parent."""
+    objects: tuple[str, ...] = ()
+    columns: tuple[str, ...]
+    """The columns of a row that name its parent: one, or one for each object of a pair."""
     mark: tuple[str, ...] = ()
     """Keys of a parent, with dots, that change when its children do; none: each is read each time."""
     newest_first: str | None = None
@@ -117,7 +121,7 @@ class SideTable:
     columns: Mapping[str, ColumnType]
     key: tuple[str, ...]
     scope: Mapping[str, str]
-    """The column values that tell this stream's rows from other streams' in the same table."""
+    """The column values that tell this stream's rows from other streams' in the same table; `{parent}`: of children."""
     unfold: Callable[[Raw], Iterable[Raw]]
     """What one result holds of this table, without the columns of `scope`."""
 
@@ -237,6 +241,6 @@ def _named_columns(stream: Stream) -> Iterator[str]:
     if stream.detail:
         yield stream.detail.moved
     if stream.parents:
-        yield stream.parents.column
+        yield from stream.parents.columns
         if stream.parents.newest_first:
             yield stream.parents.newest_first

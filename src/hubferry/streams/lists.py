@@ -82,7 +82,7 @@ LIST_MEMBERSHIPS = Stream(
     parents=Parents(
         requests=(_ALL,),
         key="listId",
-        column="list_id",
+        columns=("list_id",),
         mark=(
             "additionalProperties.hs_list_size",
             "additionalProperties.hs_last_record_added_at",

@@ -142,7 +142,7 @@ FORM_SUBMISSIONS = Stream(
     parents=Parents(
         requests=(Request(path="/marketing/v3/forms", params=(("limit", "500"), *_FORM_TYPES)),),
         key="id",
-        column="form_id",
+        columns=("form_id",),
         newest_first="submitted_at",
         refused=("FORM_TYPE_NOT_ALLOWED",),
     ),
@@ -244,7 +244,7 @@ MARKETING_EVENT_PARTICIPATIONS = Stream(
     parents=Parents(
         requests=(Request(path="/marketing/marketing-events/{version}", params=(("limit", "100"),)),),
         key="objectId",
-        column="marketing_event_id",
+        columns=("marketing_event_id",),
     ),
 )
 MARKETING_EVENTS = Stream(
