@@ -77,8 +77,67 @@ def resume(
     out.result({"sync": sync, "held": False, "reason": reason})
 
 
+def retry(
+    sync: SyncName,
+    wait: Wait = 0,
+    project: Folder = HERE,
+    env: Environment = None,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> int:
+    """Push only the rows that could not be done.
+
+    A row that HubSpot refuses is tried again by the next push, then after 1, 4 and 16 hours, then only when it changes; this
+    tries it now.
+    """
+    out = Output("retry", output, quiet)
+    with open_project(project, env) as opened, show_progress(out) as progress:
+        report = opened.retry(sync, wait_seconds=wait, progress=progress)
+    show_push(out, report)
+    return report.exit_code
+
+
+def skip(
+    sync: SyncName,
+    rows: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys of the rows.")],
+    always: Annotated[bool, typer.Option("--always", help="For good, not only until the row changes.")] = False,
+    project: Folder = HERE,
+    env: Environment = None,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> None:
+    """Leave rows alone until they change, or for good."""
+    out = Output("skip", output, quiet)
+    with open_project(project, env) as opened:
+        opened.skip(sync, rows, always=always)
+    out.line(f"{len(rows):,} rows of {sync} are skipped {'for good' if always else 'until they change'}.")
+    out.result({"sync": sync, "rows": rows, "skip": "always" if always else "once"})
+
+
+def resync(
+    sync: SyncName,
+    rows: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys of the rows; none: all.")] = None,
+    project: Folder = HERE,
+    env: Environment = None,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> None:
+    """Have the next push compare rows with HubSpot anew.
+
+    Rows that were refused or skipped are tried again, too.
+    """
+    out = Output("resync", output, quiet)
+    with open_project(project, env) as opened:
+        opened.resync(sync, rows or ())
+    out.line(f"The next push compares {'all rows' if not rows else f'{len(rows):,} rows'} of {sync} with HubSpot.")
+    out.result({"sync": sync, "rows": rows or [], "skip": None})
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command(epilog="Example: hubferry undo 20261123T101112345-ab12cd")(undo)
+    app.command(epilog="Example: hubferry retry contacts")(retry)
+    app.command(epilog="Example: hubferry skip contacts 1042 --always")(skip)
+    app.command(epilog="Example: hubferry resync contacts 1042")(resync)
     app.command(epilog="Example: hubferry hold contacts --reason 'names are wrong'")(hold)
     app.command(epilog="Example: hubferry resume contacts")(resume)

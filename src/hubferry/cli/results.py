@@ -51,6 +51,14 @@ class DoctorResult(TypedDict):
     not_right: list[str]
 
 
+class RowsResult(TypedDict):
+    """Rows that a person gave an order for; `skip`: once, always, or None for those that are looked at anew."""
+
+    sync: str
+    rows: list[str]
+    skip: str | None
+
+
 class HoldResult(TypedDict, total=False):
     """Whether a sync is on hold now; `reason`: why it was."""
 
@@ -85,9 +93,12 @@ RESULTS: dict[str, Any] = {
     "push": WithExitCode(PushReport),
     "rejected": list[Rejected],
     "resume": HoldResult,
+    "resync": RowsResult,
+    "retry": WithExitCode(PushReport),
     "runs": list[Run],
     "serve": list[Job],
     "show": ShowResult,
+    "skip": RowsResult,
     "status": Status,
     "streams": list[StreamInfo],
     "undo": Plan,

@@ -31,7 +31,7 @@ from hubferry.project.sync_files import SyncFiles
 from hubferry.project.tables import Tables
 from hubferry.project.values import CheckReport, Status, StreamInfo
 from hubferry.pull.run import PullReport, run_pull
-from hubferry.push import holds, planfile, rejected
+from hubferry.push import holds, orders, planfile, rejected
 from hubferry.push.apply import PushReport, apply_plan, run_push
 from hubferry.push.plan import Plan, PlannedStep, build_plan, query_plan, query_steps
 from hubferry.push.rejected import Rejected
@@ -364,6 +364,27 @@ class Project:
 
     def _token(self) -> Secret:
         return load.resolve_token(self.files, self._environ)
+
+    def retry(self, sync: str, *, wait_seconds: float = 0, progress: Progress = _QUIET) -> PushReport:
+        """Push only the rows of a sync that could not be done, those too whose next try is not due yet."""
+        with traces.traced(self.state):
+            return run_push(
+                syncs=[self._sync(sync)],
+                client=self.client,
+                warehouse=self.warehouse,
+                state=self.state,
+                retry=True,
+                wait_seconds=wait_seconds,
+                progress=progress,
+            )
+
+    def skip(self, sync: str, keys: Sequence[str], *, always: bool = False) -> None:
+        """Leave rows of a sync alone: until they change, or always."""
+        orders.skip_rows(self._sync(sync).name, keys, always=always, client=self.client, state=self.state)
+
+    def resync(self, sync: str, keys: Sequence[str] = ()) -> None:
+        """Have the next push compare rows with HubSpot anew, refused and skipped ones too; none given: all of the sync."""
+        orders.resync_rows(self._sync(sync).name, keys, client=self.client, state=self.state)
 
     def undo(self, run_id: str, *, wait_seconds: float = 0) -> Plan:
         """Store the inverse of a run as a plan; nothing is written to HubSpot before it is applied."""

@@ -23,7 +23,7 @@ from hubferry.push.caution import check_guards, check_reviewed
 from hubferry.push.draft import GUARDED_KINDS, LABEL_KINDS, LINK_KINDS, SETUP_KINDS, UNGUARDED_KINDS, load_step
 from hubferry.push.plan import Plan, build_fingerprint, build_mappings, build_plan, end_state, query_plan
 from hubferry.push.portal import Portal
-from hubferry.push.rejected import start_rejected
+from hubferry.push.rejected import query_rejected_keys, start_rejected
 from hubferry.push.results import Result, SentStep, record_results
 from hubferry.push.send_labels import LabelSender
 from hubferry.push.send_links import LinkSender
@@ -104,10 +104,13 @@ def run_push(
     state: StateStore,
     full: bool = False,
     canary: int | None = None,
+    retry: bool = False,
     wait_seconds: float = 0,
     progress: Progress | None = None,
 ) -> PushReport:
     """Plan and apply several syncs as one run, under their guards; over a guard the plan stays stored and GuardError names it.
+
+    `retry`: only the rows that could not be done before, those too whose next try is not due yet.
 
     `canary`: so many records are written first, and the rest only where HubSpot took all of them.
     """
@@ -116,9 +119,16 @@ def run_push(
     portal_id = fetch_account(client).portal_id
     detail = {"syncs": [sync.name for sync in syncs], "full": full}
     check_not_held(warehouse, portal_id, [sync.name for sync in syncs])
-    with _run("push", state, portal_id, detail, wait_seconds) as (lease, counts):
+    with _run("retry" if retry else "push", state, portal_id, detail, wait_seconds) as (lease, counts):
         plan = build_plan(
-            syncs=syncs, client=client, warehouse=warehouse, state=state, full=full, lease=lease, progress=told
+            syncs=syncs,
+            client=client,
+            warehouse=warehouse,
+            state=state,
+            full=full,
+            only={sync.name: query_rejected_keys(state, sync.name, portal_id) for sync in syncs} if retry else None,
+            lease=lease,
+            progress=told,
         )
         check_guards(plan)
         check_reviewed(plan, syncs)

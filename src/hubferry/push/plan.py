@@ -94,6 +94,7 @@ def build_plan(
     warehouse: Warehouse,
     state: StateStore,
     full: bool = True,
+    only: Mapping[str, Collection[str]] | None = None,
     lease: Lease | None = None,
     wait_seconds: float = 0,
     progress: Progress | None = None,
@@ -111,7 +112,9 @@ def build_plan(
     try:
         with held as owned:
             assert owned is not None
-            planner = _Planner(client, warehouse, owned, mappings, portal, full, progress or Quiet(), lease is None)
+            planner = _Planner(
+                client, warehouse, owned, mappings, portal, full, progress or Quiet(), lease is None, only
+            )
             plan = planner.plan()
     except BaseException as error:
         if lease is None:
@@ -150,6 +153,8 @@ class _Planner:
     full: bool
     progress: Progress
     explain: bool
+    only: Mapping[str, Collection[str]] | None = None
+    """Keys of the rows to look at, by sync; None: all that are due."""
     new_ends: dict[object, End] = field(default_factory=dict)
 
     def plan(self) -> Plan:
@@ -162,7 +167,7 @@ class _Planner:
         draft = Draft(self.lease, stamp, f"plan-{self.lease.run_id}")
         unresolved = reconcile.settle_unknown_creates(self.client, self.warehouse, self.lease, stamp)
         planners = [self._plan_records(mapping, ledger, draft, unresolved) for mapping in self.mappings]
-        for planner in planners:
+        for planner in planners if self.only is None else ():
             others = [each for each in planners if each is not planner]
             planner.plan_left([each for each in others if each.mapping.object == planner.mapping.object])
         plan_links(self.portal, ledger, draft, planners)
@@ -185,6 +190,7 @@ class _Planner:
             explain=self.explain,
             new_ends=self.new_ends,
             unresolved=unresolved.get(mapping.name, ()),
+            only=None if self.only is None else self.only.get(mapping.name, ()),
         )
         planner.plan()
         return planner

@@ -6,7 +6,7 @@ when all rows have been looked at.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -24,6 +24,7 @@ from hubferry.push.left_planner import LeftPlanner
 from hubferry.push.mapping import LinkField, SyncMapping
 from hubferry.push.portal import Portal
 from hubferry.push.rows import KEY, DesiredRow, InvalidRow, Problem, build_row, link_detail, row_key
+from hubferry.push.standing import hold_row, pin_skips
 from hubferry.push.steps import (
     AddOptions,
     Change,
@@ -39,6 +40,7 @@ from hubferry.push.steps import (
 )
 from hubferry.state.ledger import LedgerReader, LedgerRow
 from hubferry.state.plan_rows import PlacedRow, PlanRows
+from hubferry.state.row_states import merge_row_states, query_row_states
 from hubferry.types import Progress
 from hubferry.warehouse.interface import Row, Warehouse
 
@@ -76,6 +78,8 @@ class RecordPlanner:
     """Records to be made by this run, shared by its syncs: two syncs may make the same one."""
     unresolved: Collection[str] = ()
     """Keys of rows whose record may have been made: the answer was lost, and the record was not found."""
+    only: Collection[str] | None = None
+    """Keys of the rows to look at; None: all that are due."""
     counts: SyncCounts = field(default_factory=SyncCounts)
     linked: list[LinkedRow] = field(default_factory=list)
     keyless: int = 0
@@ -157,6 +161,8 @@ class RecordPlanner:
         for values in batch:
             self._ordinal += 1
             row = build_row(self.mapping, values, self._ordinal)
+            if self.only is not None and row.key not in self.only and not isinstance(row, DesiredRow):
+                continue  # a retry is of the rows that could not be done
             self.counts.rows += 1
             self.keyless += row_key(values[KEY]) is None
             if isinstance(row, InvalidRow):
@@ -169,10 +175,19 @@ class RecordPlanner:
             for key, row in self.ledger.query_rows(self.mapping.name, [row.key for row in rows]).items()
             if row.object == self.mapping.object  # a sync that was turned to another object starts anew
         }
-        due = [row for row in rows if self.full or row.key not in known or known[row.key].row_hash != row.hash]
+        if self.only is None:
+            due = [row for row in rows if self.full or row.key not in known or known[row.key].row_hash != row.hash]
+        else:
+            due = [row for row in rows if row.key in self.only]
+            fresh = [row for row in rows if row.key not in self.only and row.key not in known]
+            self.counts.rows -= len(fresh)  # left to the next push
+            rows = [row for row in rows if row not in fresh]
         looked_at = {row.key for row in due}
         placed += [self._skip(row, known[row.key]) for row in rows if row.key not in looked_at]
-        identities = [self._hold_unresolved(each) for each in self._resolver.fetch_identities(due, known)]
+        held = self._query_held(due, known)
+        tried = [row for row in due if row.key not in held]
+        identities: list[Identity] = [*held.values()]
+        identities += [self._hold_unresolved(each) for each in self._resolver.fetch_identities(tried, known)]
         self.draft.follow_merges(self.mapping.object, _merges(identities))
         adopted: list[LedgerRow] = []
         diffs = [diff_row(each, self.mapping) for each in identities]
@@ -180,6 +195,22 @@ class RecordPlanner:
         for each, diff in zip(identities, diffs, strict=True):
             placed.append(self._place(each, _with_authors(each, diff, authors), adopted))
         self.draft.note(self.rows, placed, adopted)
+
+    def _query_held(self, due: Sequence[DesiredRow], known: Mapping[str, LedgerRow]) -> dict[str, Held]:
+        """Give the rows that are not tried now, by key."""
+        portal_id, name = self.ledger.portal_id, self.mapping.name
+        states = query_row_states(self.warehouse, portal_id, name, {row.key for row in due})
+        pinned = pin_skips(states, due)
+        if pinned:
+            with self.draft.lease.transaction() as tx:
+                merge_row_states(tx, portal_id, pinned, self.draft.stamp.at)
+        now, retry = self.draft.stamp.at, self.only is not None
+        found = {
+            row.key: hold_row(row, known.get(row.key), states.get(row.key), now, retry=retry)
+            for row in due
+            if row.key in states
+        }
+        return {key: held for key, held in found.items() if held is not None}
 
     def _skip(self, row: DesiredRow, known: LedgerRow) -> PlacedRow:
         """A row that is as the ledger has it; not looked at, but it owns its record."""
@@ -205,7 +236,7 @@ class RecordPlanner:
         self._list_conflicts(each, diff)
         settled = None
         if diff.step is not None:
-            placed.number = self.draft.add(self.mapping.name, self._due_for_links(diff.step))
+            placed.number = self.draft.add(self.mapping.name, self._due_for_links(diff.step, row))
             self._collect_options(row, diff.step)
         elif isinstance(each, Found):
             settled = _settled(each, diff, self.mapping)
@@ -270,11 +301,11 @@ class RecordPlanner:
         owner = (self.mapping.object, self.mapping.match.name, text) if self.mapping.match and text else (name, key)
         return self.new_ends.setdefault(owner, new)
 
-    def _due_for_links(self, step: RecordStep) -> RecordStep:
+    def _due_for_links(self, step: RecordStep, row: DesiredRow) -> RecordStep:
         """A row with links is not done with its record: without a hash the next push looks at it again."""
-        if self.mapping.links and isinstance(step, CreateRecord | UpdateRecord):
-            return msgspec.structs.replace(step, row_hash="")
-        return step
+        if not isinstance(step, CreateRecord | UpdateRecord):
+            return step
+        return msgspec.structs.replace(step, row_hash="" if self.mapping.links else step.row_hash, content=row.hash)
 
     def _set_rivals_aside(self) -> set[str]:
         """Rows that are one record, or have one match value, are all invalid: none is sent. Give their keys."""

@@ -66,6 +66,13 @@ def query_rejected(
     return [Rejected(**row) for row in state.warehouse.query(sql, params).to_pylist()]
 
 
+def query_rejected_keys(state: StateReader, sync: str, portal_id: int) -> frozenset[str]:
+    """Give the keys of the rows of which something could not be done."""
+    name = state.warehouse.name(SCHEMA, REJECTED.name)
+    sql = f"SELECT DISTINCT row_key FROM {name} WHERE portal_id = ? AND sync = ?"
+    return frozenset(state.warehouse.query(sql, [portal_id, sync])["row_key"].to_pylist())
+
+
 def start_rejected(tx: Transaction, stamp: Stamp, syncs: Sequence[str], invalid: Iterable[StoredStep]) -> None:
     """Begin the list anew for these syncs: every row that was on it has been looked at by the plan."""
     rows = [rejected_row(stamp, _listed(stored)) for stored in invalid]

@@ -9,6 +9,7 @@ from datetime import datetime
 from hubferry.hubspot.rejections import Rejection
 from hubferry.push.advice import render_advice
 from hubferry.push.draft import kind_of, unique_links
+from hubferry.push.standing import record_attempts
 from hubferry.push.steps import (
     AddOptions,
     ArchiveRecord,
@@ -85,6 +86,12 @@ def record_results(warehouse: Warehouse, lease: Lease, stamp: Stamp, plan_id: st
         ledger.delete_links(tx, stamp.portal_id, (row for each in results for row in each.released))
         ledger.merge_links(tx, stamp, unique_links(row for each in results for row in each.claims))
         plans.merge_rejected(tx, [rejected_row(stamp, each) for each in undone])
+        written = [
+            (each.sync, each.step, each.state, each.message or "")
+            for each in results
+            if isinstance(each.step, CreateRecord | UpdateRecord)
+        ]
+        record_attempts(tx, warehouse, stamp, written)
 
 
 def _journal_row(plan_id: str, each: Result) -> JournalRow:

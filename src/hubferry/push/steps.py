@@ -42,6 +42,8 @@ class CreateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="create"):
     sent: dict[str, str] = {}
     """The row's texts, clears included, for the ledger."""
     row_hash: str = ""
+    content: str = ""
+    """Hash of the row as planned: unlike `row_hash`, it does not say that nothing is left to do."""
 
 
 class UpdateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
@@ -56,6 +58,8 @@ class UpdateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
     stored: dict[str, str | None] = {}
     """What HubSpot holds of them before this step."""
     row_hash: str = ""
+    content: str = ""
+    """Hash of the row as planned: unlike `row_hash`, it does not say that nothing is left to do."""
 
 
 class ArchiveRecord(msgspec.Struct, frozen=True, kw_only=True, tag="archive"):

@@ -174,6 +174,14 @@ def clear_hashes(tx: Transaction, warehouse: Warehouse, portal_id: int, rows: It
             tx.execute(f"UPDATE {name} SET row_hash = '' WHERE {where}", [portal_id, sync, *chunk])
 
 
+def clear_sync_hashes(tx: Transaction, warehouse: Warehouse, portal_id: int, sync: str) -> None:
+    """Have the next push look again at every row of a sync."""
+    tx.execute(
+        f"UPDATE {warehouse.name(SCHEMA, LEDGER.name)} SET row_hash = '' WHERE portal_id = ? AND sync = ?",
+        [portal_id, sync],
+    )
+
+
 def delete_ledger(tx: Transaction, portal_id: int, sync: str, row_keys: Iterable[str]) -> None:
     """Forget rows: their records are gone."""
     _delete(tx, LEDGER.table, ({"portal_id": portal_id, "sync": sync, "row_key": key} for key in row_keys))

@@ -152,4 +152,21 @@ HOLDS = StateTable(
     key=("portal_id", "sync"),
 )
 
-TABLES: tuple[StateTable, ...] = (HOLDS, JOURNAL, LEDGER, LINKS, PLANS, PLAN_ROWS, PLAN_STEPS, REJECTED)
+ROW_STATES = StateTable(
+    "row_states",
+    "Rows that are not tried now: refused by HubSpot a short while ago, or skipped by a person.",
+    (
+        _PORTAL,
+        _SYNC,
+        _ROW,
+        StateColumn("content", "string", "hash of the row that this is about; another one is tried at once"),
+        StateColumn("attempts", "integer", "how often HubSpot refused it"),
+        StateColumn("next_at", "timestamp", "when it is tried again; NULL: when it changes, or by `hubferry retry`"),
+        StateColumn("skip", "string", "once (until it changes), always, or empty"),
+        StateColumn("reason", "string", "HubSpot's words at the last refusal"),
+        StateColumn("written_at", "timestamp", "when this was written"),
+    ),
+    key=("portal_id", "sync", "row_key"),
+)
+
+TABLES: tuple[StateTable, ...] = (HOLDS, JOURNAL, LEDGER, LINKS, PLANS, PLAN_ROWS, PLAN_STEPS, REJECTED, ROW_STATES)

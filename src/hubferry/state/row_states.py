@@ -1,0 +1,74 @@
+"""What stands against writing a row: how often HubSpot refused it and when it is tried again, or that a person wants it skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hubferry.state.ledger import KEYS_PER_QUERY
+from hubferry.state.push_tables import ROW_STATES
+from hubferry.state.tables import SCHEMA
+from hubferry.warehouse.arrow import table_from_rows
+from hubferry.warehouse.interface import Transaction, Warehouse
+
+DELAYS = (timedelta(0), timedelta(hours=1), timedelta(hours=4), timedelta(hours=16))
+"""How long a row waits after its first refusal, its second .. ; after one more it waits until it changes or is retried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowState:
+    """One row. `content` is the hash of the row that this is about; empty: of the row as the next plan finds it."""
+
+    sync: str
+    row_key: str
+    content: str = ""
+    attempts: int = 0
+    next_at: datetime | None = None
+    """When it may be tried again; None after too many attempts."""
+    skip: str = ""
+    """once (until the row changes), always, or empty."""
+    reason: str = ""
+
+    def refused(self, content: str, reason: str, at: datetime) -> RowState:
+        """Give the state after another refusal; of a row that changed in between it is the first."""
+        attempts = self.attempts + 1 if self.content == content else 1
+        waits = DELAYS[attempts - 1] if attempts <= len(DELAYS) else None
+        next_at = at + waits if waits is not None else None
+        return RowState(
+            sync=self.sync, row_key=self.row_key, content=content, attempts=attempts, next_at=next_at, reason=reason
+        )
+
+
+def query_row_states(warehouse: Warehouse, portal_id: int, sync: str, row_keys: Collection[str]) -> dict[str, RowState]:
+    """Give the states of those of these rows that have one."""
+    columns = "sync, row_key, content, attempts, next_at, skip, reason"
+    where = "portal_id = ? AND sync = ? AND row_key IN ({})"
+    sql, ordered = f"SELECT {columns} FROM {warehouse.name(SCHEMA, ROW_STATES.name)} WHERE {where}", sorted(row_keys)
+    found: dict[str, RowState] = {}
+    for start in range(0, len(ordered), KEYS_PER_QUERY):
+        chunk = ordered[start : start + KEYS_PER_QUERY]
+        rows = warehouse.query(sql.format(", ".join("?" * len(chunk))), [portal_id, sync, *chunk]).to_pylist()
+        found |= {row["row_key"]: RowState(**row) for row in rows}
+    return found
+
+
+def merge_row_states(tx: Transaction, portal_id: int, states: Iterable[RowState], at: datetime) -> None:
+    """Write states, replacing those of the same rows."""
+    rows = [{"portal_id": portal_id, "written_at": at, **vars(state)} for state in states]
+    if rows:
+        tx.merge(ROW_STATES.table, table_from_rows(ROW_STATES.table, rows))
+
+
+def delete_row_states(tx: Transaction, portal_id: int, rows: Iterable[tuple[str, str]]) -> None:
+    """Forget the states of these rows (sync and key): they were written, or are to be tried anew."""
+    keys = [{"portal_id": portal_id, "sync": sync, "row_key": key} for sync, key in rows]
+    if keys:
+        tx.delete(ROW_STATES.table, table_from_rows(ROW_STATES.table, keys).select(list(keys[0])))
+
+
+def delete_sync_states(tx: Transaction, warehouse: Warehouse, portal_id: int, sync: str) -> None:
+    """Forget the states of all rows of a sync."""
+    tx.execute(
+        f"DELETE FROM {warehouse.name(SCHEMA, ROW_STATES.name)} WHERE portal_id = ? AND sync = ?", [portal_id, sync]
+    )

@@ -1,0 +1,136 @@
+"""Refused rows are tried again later and later, and what a person says about a row holds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hubferry.cli.app import main
+from hubferry.push.apply import PushReport, run_push
+from hubferry.push.orders import resync_rows, skip_rows
+
+BAD = "a@x.invalid-tld-of-nobody"
+
+
+@pytest.fixture
+def refused(world: Any) -> Any:
+    """A row that HubSpot refuses, and one that it takes."""
+    world.people((1, BAD, "Ann"), (2, "b@x.com", "Bob"))
+    return world
+
+
+def retry(world: Any) -> PushReport:
+    with world.warehouse.session():
+        return run_push(
+            syncs=world.syncs, client=world.client, warehouse=world.warehouse, state=world.state, retry=True
+        )
+
+
+def tries(world: Any) -> int:
+    """How often a batch of contacts was sent."""
+    return int(world.calls("/batch/upsert"))
+
+
+def test_a_refused_row_is_tried_at_once_then_later_and_later_and_stays_listed(refused: Any) -> None:
+    sent = []
+    for hours in (0, 0, 0, 1, 1, 4, 4, 16, 16, 100):
+        refused.advance(hours * 3600)
+        before = tries(refused)
+        report = refused.push()
+        sent.append(tries(refused) - before)
+        (listed,) = refused.rejected()
+        assert (report.exit_code, listed.state, listed.row_key) == (1, "rejected", "1")
+
+    assert sent == [1, 1, 0, 1, 0, 1, 0, 1, 0, 0]
+    assert "not tried again until it changes" in listed.message
+    assert "hubferry retry contacts" in listed.advice
+    refused.sql("UPDATE main.people SET email = 'a@x.com' WHERE id = 1")
+    assert refused.push().exit_code == 0
+    assert refused.rejected() == []
+    assert refused.sql("SELECT count(*) FROM hubferry.row_states") == [(0,)]
+
+
+def test_retry_pushes_just_what_could_not_be_done_and_now(refused: Any) -> None:
+    for _ in range(2):
+        refused.push()
+    refused.sql(
+        "INSERT INTO main.people VALUES (3, 'c@x.com', 'New')", "UPDATE main.people SET firstname = 'B' WHERE id = 2"
+    )
+    before = tries(refused)
+
+    report = retry(refused)
+
+    counts = report.plan.counts["contacts"]
+    assert tries(refused) - before == 1
+    assert (counts.rows, counts.unchanged, counts.planned, report.rows["contacts"].rejected) == (2, 1, 1, 1)
+    assert [each["properties"]["email"] for each in refused.truth().values()] == ["b@x.com"]
+    assert len(refused.rejected()) == 1
+    refused.push()
+    assert refused.contact("b@x.com")["properties"]["firstname"] == "B"
+    assert refused.contact("c@x.com")
+
+
+def test_a_row_skipped_once_is_written_when_it_changes_and_one_skipped_always_is_not(world: Any) -> None:
+    world.people((1, "a@x.com", "Ann"), (2, "b@x.com", "Bob"), (3, "c@x.com", "Cid"))
+    world.push()
+    skip_rows("contacts", ["1"], always=False, client=world.client, state=world.state)
+    skip_rows("contacts", ["2"], always=True, client=world.client, state=world.state)
+    names: list[list[str]] = []
+    for name in ("First", "Second"):
+        world.sql(f"UPDATE main.people SET firstname = '{name}'")
+        report = world.push()
+        names.append([world.contact(f"{each}@x.com")["properties"]["firstname"] for each in "abc"])
+        assert {each.state for each in world.rejected()} == {"skipped"}
+        assert report.exit_code == 0
+    resync_rows("contacts", ["2"], client=world.client, state=world.state)
+    world.push()
+
+    assert names == [["Ann", "Bob", "First"], ["Second", "Bob", "Second"]]
+    assert world.contact("b@x.com")["properties"]["firstname"] == "Second"
+    assert world.rejected() == []
+
+
+def test_resync_compares_every_row_with_hubspot_anew(world: Any) -> None:
+    world.people((1, "a@x.com", "Ann"), (2, "b@x.com", "Bob"))
+    world.push()
+    world.change(world.contact("a@x.com")["id"], firstname="Theirs")
+    world.push()
+    unseen = world.contact("a@x.com")["properties"]["firstname"]
+
+    resync_rows("contacts", [], client=world.client, state=world.state)
+    world.push()
+
+    assert (unseen, world.contact("a@x.com")["properties"]["firstname"]) == ("Theirs", "Ann")
+
+
+def test_a_mirror_archives_nothing_by_a_retry(world: Any, make_sync: Any) -> None:
+    world.syncs = [make_sync(mode="mirror", guards={"max_archives": 5})]
+    world.people((1, "a@x.com", "Ann"), (2, BAD, "Bob"))
+    world.push()
+    world.people((2, BAD, "Bob"))
+
+    retry(world)
+
+    assert world.contact("a@x.com")["state"] == "live"
+
+
+def test_the_commands(refused: Any, monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setenv("HUBSPOT_TOKEN", "pat-test")
+    folder = ["--project", str(refused.write_project()), "--output", "json", "--quiet"]
+
+    codes = [
+        main([*words, *folder])
+        for words in (
+            ["push"],
+            ["retry", "contacts"],
+            ["skip", "contacts", "1", "--always"],
+            ["push"],
+            ["resync", "contacts"],
+        )
+    ]
+
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert codes == [1, 1, 0, 0, 0]
+    assert answers[1]["data"]["rows"]["contacts"]["rejected"] == 1
