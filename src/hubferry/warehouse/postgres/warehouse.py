@@ -122,7 +122,7 @@ class PostgresWarehouse:
     engine = "postgres"
 
     def __init__(self, settings: Settings) -> None:
-        self._label = ""
+        self.settings, self._label = settings, ""
         self._pool: Pool[Connection] = Pool(
             lambda: connect(settings, f"hubferry {self._label}".strip()), is_alive=is_alive, close=_close
         )

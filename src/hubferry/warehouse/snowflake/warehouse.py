@@ -124,7 +124,7 @@ class SnowflakeWarehouse:
     engine = "snowflake"
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._label = settings, ""
+        self.settings, self._label = settings, ""
         self.statements: Counter[str] = Counter()
         """How many statements of each kind were run, by first word."""
         self._counting = threading.Lock()
@@ -137,7 +137,7 @@ class SnowflakeWarehouse:
 
     def name(self, schema: str, table: str) -> str:
         """Give the full quoted name of a table: database, schema and table."""
-        return names.full_name(self._settings.database, schema, table)
+        return names.full_name(self.settings.database, schema, table)
 
     def quote(self, identifier: str) -> str:
         """Quote one identifier; a plain one is folded to upper case, as Snowflake does."""
@@ -206,14 +206,14 @@ class SnowflakeWarehouse:
                 for column in rendered:
                     session.run(f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {column}")
                 return
-            session.run(f"CREATE SCHEMA IF NOT EXISTS {names.full_name(self._settings.database, table.schema)}")
+            session.run(f"CREATE SCHEMA IF NOT EXISTS {names.full_name(self.settings.database, table.schema)}")
             session.run(f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(rendered)})")
 
     def query_columns(self, schema: str, table: str) -> tuple[Column, ...]:
         """Give the columns of a table in order, empty where it does not exist."""
         found = self.query(
             "SELECT column_name, data_type, numeric_precision, numeric_scale"
-            f" FROM {names.full_name(self._settings.database, 'information_schema', 'columns')}"
+            f" FROM {names.full_name(self.settings.database, 'information_schema', 'columns')}"
             " WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
             (names.fold(schema), names.fold(table)),
         ).to_pylist()
@@ -226,7 +226,7 @@ class SnowflakeWarehouse:
 
     def _connect(self) -> Session:
         return Session(
-            account.connect(self._settings, f"hubferry {self._label}".strip()), self._settings.database, self._count
+            account.connect(self.settings, f"hubferry {self._label}".strip()), self.settings.database, self._count
         )
 
     def _count(self, statement: str) -> None:
