@@ -56,7 +56,8 @@ async def send_answer(send: Send, answer: ApiResponse, headers: RawHeaders, cut:
         await _close(send, flush=True)
     else:
         await send(start)
-        await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+        at = cut.options.get("at", -1)
+        await send({"type": "http.response.body", "body": body[: len(body) // 2 if at < 0 else at], "more_body": True})
         await _close(send, flush=True)
 
 

@@ -92,6 +92,7 @@ _OPTIONS: Mapping[str, Mapping[str, object]] = {
     "page_link": {"host": "https://api.hubapi.example"},
     "partial": {"keep": 0.5, "report": False},
     "take_scope": {"scope": None},
+    "truncate": {"at": -1},
     "wrong_type": {"content_type": "text/html"},
 }
 """What a kind may say beside `seconds`, `status`, `headers` and `body`; None: it must."""
@@ -175,6 +176,8 @@ def _options(where: str, kind: str, parts: Mapping[str, Any]) -> dict[str, Any]:
             raise FaultRuleError(
                 f"{where}: kind {kind} needs {name}" + (f", one of {', '.join(choices or ())}" * bool(choices))
             )
+    if kind == "truncate" and not isinstance(options["at"], int):
+        raise FaultRuleError(f"{where}: at is {options['at']!r}; use a number of bytes")
     if kind == "partial" and not (isinstance(options["keep"], int | float) and 0 <= options["keep"] <= 1):
         raise FaultRuleError(f"{where}: keep is {options['keep']!r}; use a share from 0 to 1")
     return options

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from hubspot_emulator import associations, owners, pipelines, values
+from hubspot_emulator import associations, object_samples, owners, pipelines, values
 from hubspot_emulator.families import FAMILIES
-from hubspot_emulator.samples import COMPANY, CONTACT, DEAL, Samples, Values
+from hubspot_emulator.samples import COMPANY, CONTACT, DEAL, TICKET, Samples, Values
 from hubspot_emulator.storage import State
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Count = Annotated[int, msgspec.Meta(ge=0)]
 SHARES = ((COMPANY, 0.2), (DEAL, 0.2))
 """How changes are split when no object is named; contacts have the rest."""
+KINDS = ("restores", "creates", "edits", "archives", "erases", "merges", "associations")
+SAMPLED = (CONTACT, COMPANY, DEAL, TICKET)
+"""Types whose values `samples` makes."""
 LINKED = ((CONTACT, COMPANY), (DEAL, CONTACT), (DEAL, COMPANY), (CONTACT, CONTACT))
 
 
@@ -31,7 +34,7 @@ class Mutation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     seed: int = 0
     object: str | None = None
-    """Contacts, companies or deals; None: contacts mostly, the others too."""
+    """Any object; None: contacts mostly, companies and deals too."""
     creates: Count = 0
     edits: Count = 0
     archives: Count = 0
@@ -39,6 +42,8 @@ class Mutation(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     associations: Count = 0
     activity: Count = 0
     """Of every family that is a feed: opens, changes of subscriptions."""
+    erases: Count = 0
+    """Contacts erased for good, as by gdpr-delete."""
     restores: Count = 0
     """Archived records brought back; those whose unique values are taken stay archived."""
 
@@ -66,14 +71,16 @@ class Mutating:
         self.rng = Random(f"mutation {wanted.seed}")  # noqa: S311 - repeatable on purpose
         self.samples = Samples(portal, owners.live_ids(portal), portal.now_ms())
         self.request = f"mutate {wanted.seed}"
-        self.done: Done = {kind: {} for kind in ("restores", "creates", "edits", "archives", "merges", "associations")}
+        self.makers: dict[str, object_samples.Maker] = {}
+        self.done: Done = {kind: {} for kind in KINDS}
 
     def run(self) -> Done:
         """Draw the records first, then change them, then link what is still alive."""
         wanted = self.wanted
-        splits = {
-            kind: self.split(getattr(wanted, kind)) for kind in ("restores", "creates", "edits", "archives", "merges")
-        }
+        splits = {kind: self.split(getattr(wanted, kind)) for kind in KINDS if kind not in {"associations", "erases"}}
+        splits["erases"] = dict.fromkeys(self.types(), 0) | {CONTACT: wanted.erases}
+        if wanted.erases and CONTACT not in self.types():
+            raise MutationError(f"object is {wanted.object!r}; only contacts can be erased")
         for type_id in self.types():
             self.change(type_id, {kind: split[type_id] for kind, split in splits.items()})
         if wanted.associations:
@@ -91,10 +98,7 @@ class Mutating:
         """Name the object types to change."""
         if self.wanted.object is None:
             return (CONTACT, COMPANY, DEAL)
-        type_id = self.portal.types.resolve(self.wanted.object).type_id
-        if type_id not in (CONTACT, COMPANY, DEAL):
-            raise MutationError(f"object is {self.wanted.object!r}; use contacts, companies or deals")
-        return (type_id,)
+        return (self.portal.types.resolve(self.wanted.object).type_id,)
 
     def split(self, count: int) -> dict[str, int]:
         """Split a count over the object types."""
@@ -107,7 +111,9 @@ class Mutating:
     def change(self, type_id: str, counts: dict[str, int]) -> None:
         """Make the changes of one object type."""
         name = self.portal.types.resolve(type_id).name
-        needed = counts["edits"] + counts["archives"] + 2 * counts["merges"]
+        needed = counts["edits"] + counts["archives"] + counts["erases"] + 2 * counts["merges"]
+        if counts["merges"] and not self.portal.types.resolve(type_id).mergeable:
+            raise MutationError(f"{name} cannot be merged; ask for 0 merges")
         live = self.live_ids(type_id) if needed else []
         if needed > len(live):
             raise MutationError(f"{name}: {needed} live records are needed, the portal has {len(live)}; ask for fewer")
@@ -117,6 +123,7 @@ class Mutating:
         actions: dict[str, Callable[[], object]] = {
             "edits": lambda: self.edit(type_id, next(chosen)),
             "archives": lambda: self.archive(type_id, next(chosen)),
+            "erases": lambda: self.erase(type_id, next(chosen)),
             "merges": lambda: self.merge(type_id, next(chosen), next(chosen)),
             "creates": lambda: self.create(type_id),
         }
@@ -144,9 +151,11 @@ class Mutating:
             made = self.samples.build_contact(self.rng, number)
         elif type_id == COMPANY:
             made = self.samples.build_company(self.rng, number)
-        else:
+        elif type_id == DEAL:
             pipeline, stages = pipelines.stages(self.portal, DEAL)
             made = self.samples.build_deal(self.rng, number, stages, pipeline)
+        else:
+            made = self.maker(type_id).values(number, self.portal.now_ms())
         known = self.portal.properties(type_id)
         made.pop("hs_additional_emails", None)  # an enumeration without options: only HubSpot's own pages write it
         return self.checked(type_id, {name: value for name, value in made.items() if not known[name].read_only}, None)
@@ -170,8 +179,24 @@ class Mutating:
     def edit(self, type_id: str, record_id: int) -> str:
         """Change one to four values of a record."""
         before = self.portal.values_of(type_id, record_id)
-        changes = self.checked(type_id, self.samples.build_change(self.rng, type_id, before), before)
+        drawn = (
+            self.samples.build_change(self.rng, type_id, before)
+            if type_id in SAMPLED
+            else self.maker(type_id).change(before)
+        )
+        changes = self.checked(type_id, drawn, before)
         self.portal.update_record(type_id, record_id, changes, request=self.request)
+        return str(record_id)
+
+    def maker(self, type_id: str) -> object_samples.Maker:
+        """Give what makes values of a type that has no samples of its own."""
+        if type_id not in self.makers:
+            self.makers[type_id] = object_samples.maker_of(self.portal, self.rng, type_id)
+        return self.makers[type_id]
+
+    def erase(self, type_id: str, record_id: int) -> str:
+        """Erase a contact for good."""
+        self.portal.purge_record(type_id, record_id, request=self.request)
         return str(record_id)
 
     def archive(self, type_id: str, record_id: int) -> str:
@@ -198,6 +223,9 @@ class Mutating:
     def relink(self, count: int) -> dict[str, list[Any]]:
         """Make new links, set labels, and remove links, in turn, from records of the types in hand."""
         ways = [way for way in LINKED if way[0] in self.types()]
+        for type_id in self.types() if not ways else ():
+            known = (associations.direction(self.portal, type_id, end) for end in (CONTACT, COMPANY, DEAL))
+            ways += [(each.from_type, each.to_type) for each in known if each.default is not None]
         live = {type_id: self.live_ids(type_id) for way in ways for type_id in way}
         ways = [(start, end) for start, end in ways if live[start] and len(live[end]) > (start == end)]
         if not ways:

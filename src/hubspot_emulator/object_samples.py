@@ -87,7 +87,7 @@ def fill(portal: Portal, seed: int) -> None:
     for plan in PLANS:
         if plan.part_of:
             ends[plan.part_of[1]] = _live_ids(portal, plan.part_of[1])
-        maker = _Maker(portal, rng, plan, ends)
+        maker = Maker(portal, rng, plan, ends)
         made = portal.load_records(plan.type_id, maker.rows(int(count * plan.share)))
         for to_type in plan.linked:
             _link(portal, rng, (plan.type_id, made), (to_type, ends[to_type]))
@@ -95,7 +95,14 @@ def fill(portal: Portal, seed: int) -> None:
             portal.archive_record(plan.type_id, made[-2], request="generator")
 
 
-class _Maker:
+def maker_of(portal: Portal, rng: Random, type_id: str) -> Maker:
+    """Give what makes records of any type, one that has no plan here too."""
+    dated = "hs_timestamp" if "hs_timestamp" in portal.types.resolve(type_id).required else None
+    plan = next((each for each in PLANS if each.type_id == type_id), Plan(type_id=type_id, title="", moment=dated))
+    return Maker(portal, rng, plan, {})
+
+
+class Maker:
     """Makes the values of one type's records."""
 
     def __init__(self, portal: Portal, rng: Random, plan: Plan, ends: Mapping[str, Sequence[int]]) -> None:
@@ -118,6 +125,7 @@ class _Maker:
         }
         self.drawn = [each for name, each in sorted(known.items()) if name not in fixed and _is_drawn(each)]
         self.owned = "hubspot_owner_id" in known
+        self.required = [known[name] for name in kind.required if name in known]
         pipeline = next(iter(pipeline_store.read(portal, plan.type_id)), None)
         self.stages = [stage["id"] for stage in pipeline["stages"]] if pipeline and kind.stage_property else []
         self.staged = {kind.pipeline_property: pipeline["id"]} if pipeline and kind.pipeline_property else {}
@@ -145,9 +153,20 @@ class _Maker:
         if self.owned and self.owner_ids and rng.random() < 0.8:
             values["hubspot_owner_id"] = rng.choice(self.owner_ids)
         values |= {each.name: self.draw(each) for each in self.drawn if rng.random() < 0.8}
+        values |= {each.name: self.draw(each) for each in self.required if each.name not in values}
         if self.wholes:
             values[self.part_of] = str(self.wholes[number % len(self.wholes)])
         return values
+
+    def change(self, before: Mapping[str, str]) -> Values:
+        """Draw one to three values that differ from those of a record."""
+        changes: Values = {}
+        while self.drawn and not changes:
+            for each in self.rng.sample(self.drawn, min(len(self.drawn), self.rng.randint(1, 3))):
+                value = self.draw(each)
+                if value != before.get(each.name, ""):
+                    changes[each.name] = value
+        return changes
 
     def draw(self, definition: Definition) -> str:
         """Draw a value that HubSpot would accept."""

@@ -227,6 +227,24 @@ def test_an_answer_is_cut(faulty: Call, call: Call, control: Call, kind: str) ->
     assert call("GET", CONTACTS).status == 200
 
 
+@pytest.mark.parametrize("at", [0, 1, 40])
+def test_an_answer_is_cut_at_a_byte(faulty: Call, emulator: Emulator, pool: urllib3.PoolManager, at: int) -> None:
+    faulty({"kind": "truncate", "at": at}, phase="mid_body", times=1)
+
+    headers = {"Authorization": "Bearer pat-x"}
+    answer = pool.request("GET", emulator.base_url + CONTACTS, headers=headers, preload_content=False)
+    got = bytearray()
+
+    def read() -> None:
+        for part in answer.stream(1):
+            got.extend(part)
+
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        read()
+
+    assert len(got) == at
+
+
 def test_an_answer_that_ends_in_its_headers_looks_whole_and_empty(faulty: Call, call: Call) -> None:
     faulty({"kind": "cut_headers"}, phase="mid_body", times=1)
 
@@ -445,6 +463,7 @@ def test_the_command_takes_the_file(tmp_path: Path) -> None:
         ({"do": {"kind": "limit", "policy": "HOURLY"}}, "needs policy, one of DAILY"),
         ({"do": {"kind": "job_ends", "job": "mails", "state": "X"}}, "needs job, one of"),
         ({"do": {"kind": "partial", "keep": 2}, "phase": "after"}, "keep is 2"),
+        ({"do": {"kind": "truncate", "at": "x"}, "phase": "mid_body"}, "at is 'x'"),
         ({"do": {"kind": "reset", "status": 3}}, "status is unknown"),
         ({"do": {"kind": "reset"}, "when": {"from": "x"}}, "no ISO 8601 time"),
     ],
