@@ -29,6 +29,7 @@ from hubspot_emulator import (
     pipelines,
     properties,
     search,
+    timestamps,
 )
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.delivery import Receive, Send
@@ -184,6 +185,8 @@ class _Api:
                     needed = route.scopes(self._portal, self._request(call, token))
                     self._tokens.require(token, needed, taken=self._faults.taken_scopes(token))
         except ApiError as error:
+            if error.status == 405 and "/v1/" in call.path:
+                return ApiResponse(status=405)  # recorded: without a body
             if error.category == "MISSING_SCOPES":
                 call.rate_headers = {}  # recorded: it carries none
             return _error(error, call.correlation_id)
@@ -199,7 +202,11 @@ class _Api:
         if len(call.path) + len(call.raw_query) > LONGEST_URL:
             raise ApiError(414, f"The URL is longer than {LONGEST_URL} characters", category=None)
         if isinstance(call.match, Match):
-            return call.match.route
+            route = call.match.route
+            if route.until_ms is not None and self._portal.now_ms() >= route.until_ms:
+                ended = timestamps.render_ms(route.until_ms)[:10]
+                raise ApiError(404, f"No such path: {call.method} {call.path} ended on {ended}", category=None)
+            return route
         if call.match:
             allowed = ", ".join(sorted(call.match))
             raise ApiError(405, f"{call.method} is not allowed for {call.path}; it has {allowed}", category=None)

@@ -150,7 +150,7 @@ class _Batch:
                     record.object_write_trace_id = str(each["objectWriteTraceId"])
                 results.append(record)
         if failures and not self._partial:
-            raise _joined(self._portal, [error for _, error in failures])
+            raise _joined([error for _, error in failures])
         self.errors = _grouped(failures)
         return results
 
@@ -211,11 +211,11 @@ def _not_found(kind: ObjectType, keys: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _joined(portal: Portal, errors: Sequence[ApiError]) -> ApiError:
+def _joined(errors: Sequence[ApiError]) -> ApiError:
     """Make one refusal of several: all invalid values together, or a conflict, which names its holder only when alone."""
     invalid = [error for error in errors if isinstance(error, InvalidValuesError)]
     if invalid:
-        return InvalidValuesError(portal, [problem for error in invalid for problem in error.problems])
+        return InvalidValuesError([problem for error in invalid for problem in error.problems])
     if len(errors) > 1 and all(isinstance(error, KeyTakenError) for error in errors):
         return ApiError(409, "Contact already exists", category="CONFLICT")
     return errors[0]

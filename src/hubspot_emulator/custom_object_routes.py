@@ -33,7 +33,10 @@ _CHANGEABLE = {
     "secondaryDisplayProperties",
 }
 _NEW = (_CHANGEABLE - {"restorable"}) | {"associatedObjects", "name", "properties"}
+_DESCRIPTIONS = {"contacts": "Any person who interacts with a HubSpot user\u2019s business."}
+"""Of HubSpot's own objects: what is recorded."""
 _NAMING = ("requiredProperties", "searchableProperties", "secondaryDisplayProperties")
+SCOPES_PAGE = "https://developers.hubspot.com/scopes"
 _READ = ("crm.schemas.custom.read", "crm.objects.custom.read")
 
 
@@ -235,6 +238,7 @@ def _standard(kind: ObjectType) -> Schema:
         "searchableProperties": list(kind.searched),
         "primaryDisplayProperty": (*kind.searched, "hs_object_id")[0],
         "secondaryDisplayProperties": list(kind.searched[1:4]),
+        "description": _DESCRIPTIONS.get(kind.name),
         "allowsSensitiveProperties": True,
         "archived": False,
         "restorable": True,
@@ -292,6 +296,10 @@ def _render_association(found: LinkType, *, short: bool = False) -> dict[str, An
 def _read_scopes(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:
     """Reading a schema of HubSpot's own needs its object's scope, the others one of custom objects."""
     name = request.params.get("objectType", "")
+    if not name and not request.granted & set(_READ):  # recorded: these calls say it in words of their own
+        context = {"requiredGranularScopes": ["custom-object-read"], "links": [SCOPES_PAGE]}
+        message = "One or more of the following scopes are required."
+        raise ApiError(403, message, category="MISSING_SCOPES", context=context)
     standard = portal.types.resolve(name).read_scopes if portal.types.knows(name) else ()
     return (*(frozenset({scope}) for scope in _READ), *standard)
 

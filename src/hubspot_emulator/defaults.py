@@ -21,6 +21,16 @@ LIFECYCLE = (
     "other",
 )
 SOURCE_ID = "19083857"
+_BODIES = {
+    "calls": "hs_call_body",
+    "emails": "hs_email_text",
+    "meetings": "hs_meeting_body",
+    "notes": "hs_note_body",
+    "tasks": "hs_task_body",
+}
+_PREVIEW = 500
+"""Characters of a preview: assumed."""
+_TAG = re.compile(r"<[^>]*>")
 _NO_DIGIT = re.compile(r"\D+")
 _COUNTERS = ("num_associated_contacts", "num_notes")
 
@@ -128,7 +138,12 @@ def _new_ticket(record_id: int, _properties: Values, created: str) -> Values:
     }
 
 
+def _new_activity(_record_id: int, properties: Values, created: str) -> Values:
+    return {"hubspot_owner_assigneddate": created} if properties.get("hubspot_owner_id") else {}
+
+
 _NEW: dict[str, Callable[[int, Values, str], Values]] = {
+    **dict.fromkeys(("calls", "emails", "meetings", "notes", "tasks"), _new_activity),
     "companies": _new_company,
     "contacts": _new_contact,
     "deals": _new_deal,
@@ -154,4 +169,16 @@ def _calculated(kind: ObjectType, values: Values) -> Values:
             found["website"] = values["domain"]
     elif kind.name == "deals":
         found = {"amount_in_home_currency": values.get("amount", "")}
+    elif kind.name in _BODIES and _BODIES[kind.name] in values:
+        found = _preview(values[_BODIES[kind.name]])
     return {name: value for name, value in found.items() if value != "" or values.get(name)}
+
+
+def _preview(body: str) -> Values:
+    """Build what activities show of their text (recorded)."""
+    text = _TAG.sub("", body).strip()
+    return {
+        "hs_body_preview": text[:_PREVIEW],
+        "hs_body_preview_html": f"<html>\n<head></head>\n<body>\n{text[:_PREVIEW]}\n</body>\n</html>" if text else "",
+        "hs_body_preview_is_truncated": str(len(text) > _PREVIEW).lower(),
+    }

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import activity_samples, associations, engagement_bodies, parsing
+from hubspot_emulator import activity_samples, associations, engagement_bodies, engagement_writes, parsing
 from hubspot_emulator.family import Family
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
 from hubspot_emulator.object_types import ACTIVITIES
@@ -148,10 +148,15 @@ def _scopes(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:  #
     return (frozenset({_SCOPE}),)
 
 
+def _write_scopes(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:  # noqa: ARG001
+    return (frozenset({"crm.objects.contacts.write"}),)
+
+
 _PREFIX = "/engagements/v1/engagements"
 
 FAMILY = Family(
     routes=(
+        Route(method="POST", template=_PREFIX, handler=engagement_writes.create, version="v1", scopes=_write_scopes),
         Route(method="GET", template=f"{_PREFIX}/paged", handler=list_all, version="v1", scopes=_scopes),
         Route(method="GET", template=f"{_PREFIX}/recent/modified", handler=list_recent, version="v1", scopes=_scopes),
         Route(method="GET", template=f"{_PREFIX}/modified/after", handler=list_modified_after, version="v1"),

@@ -31,6 +31,43 @@ class Submission(NamedTuple):
     page_url: str
 
 
+class Sent(NamedTuple):
+    """A submission as the contact who sent it shows it."""
+
+    form_id: str
+    at_ms: int
+    id: str
+    page_url: str
+    title: str
+    form_type: str
+
+
+def of_email(portal: Portal, email: str) -> list[Sent]:
+    """Give what the person of an e-mail sent, the latest first."""
+    changes = portal.db.total_changes
+    known: dict[str, list[Sent]]
+    counted, known = portal.shapes.get("sent forms", (None, {}))
+    if counted != changes:
+        known = _by_email(portal)
+        portal.shapes["sent forms"] = (changes, known)
+    return known.get(email.lower(), [])
+
+
+def _by_email(portal: Portal) -> dict[str, list[Sent]]:
+    forms = {form.id: form for form in documents.all_of(portal, KIND)}
+    found: dict[str, list[Sent]] = {}
+    rows = portal.db.execute("SELECT form_id, at_ms, id, body FROM form_submissions ORDER BY at_ms DESC, id DESC")
+    for form_id, at_ms, submission_id, raw in rows:
+        body = msgspec.json.decode(raw)
+        form = forms.get(form_id)
+        title, kind = (form.body["name"], form.body["formType"].upper()) if form else ("", "HUBSPOT")
+        sent = Sent(form_id, at_ms, submission_id, body["pageUrl"], title, kind)
+        for value in body["values"]:
+            if value["name"] == "email":
+                found.setdefault(value["value"].lower(), []).append(sent)
+    return found
+
+
 def scopes(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:  # noqa: ARG001
     """Give what forms and their submissions need."""
     return (frozenset({"forms"}),)

@@ -73,10 +73,13 @@ class ApiError(Exception):
         context: Context | None = None,
         errors: Sequence[Mapping[str, object]] = (),
         links: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.message, self.category, self.sub_category = status, message, category, sub_category
         self.context, self.errors, self.links = context, errors, links
+        self.more = more or {}
+        """Fields that only one old call has."""
 
     def envelope(self, correlation_id: str) -> dict[str, object]:
         """Build the body of the answer: absent parts are left out, as HubSpot does."""
@@ -89,6 +92,7 @@ class ApiError(Exception):
             "links": self.links,
             "category": self.category,
             "subCategory": self.sub_category,
+            **self.more,
         }
         return {name: value for name, value in parts.items() if value is not None}
 
@@ -109,5 +113,7 @@ class Route:
     """Which limit it falls under: the ten-second window, the search limit, or none."""
     scopes: Callable[[Portal, ApiRequest], Sequence[frozenset[str]]] | None = None
     """The sets of scopes any one of which suffices; None: any token."""
+    until_ms: int | None = None
+    """When HubSpot switched the call off, which answers 404 since; None: it is there."""
     public: bool = False
     """Answers without a token, as signed download addresses do; no limit counts it."""

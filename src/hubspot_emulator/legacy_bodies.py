@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import associations, rendering, sensitivity, timestamps
+from hubspot_emulator import associations, form_submissions, list_members, lists, rendering, sensitivity, timestamps
 from hubspot_emulator.object_types import ObjectType
 from hubspot_emulator.portal import decode_properties
 from hubspot_emulator.storage import Row
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 USER_ID = 12_282_590
+LISTS_END_MS = 1_777_507_200_000
+"""30 April 2026: the lists of v1 answer no more, and contacts do not say which lists they are in."""
+CONTACT_OPTIONS = ("formSubmissionMode", "property", "propertyMode", "showListMemberships")
+FORM_MODES = ("all", "newest", "none", "oldest")
 _CONTACT_DEFAULTS = ("company", "firstname", "lastmodifieddate", "lastname")
 
 
@@ -28,6 +32,10 @@ class Wanted:
     names: Sequence[str] | None = None
     history: bool = False
     associations: bool = False
+    memberships: bool = False
+    """Contacts: whether the lists that they are in are shown."""
+    submissions: str = "none"
+    """Contacts: which of the forms that they sent are shown, one of `FORM_MODES`."""
 
 
 def contact(portal: Portal, row: Row, wanted: Wanted, *, added_ms: int | None = None) -> Json:
@@ -42,12 +50,48 @@ def contact(portal: Portal, row: Row, wanted: Wanted, *, added_ms: int | None = 
         "merged-vids": [int(part) for part in values.get("hs_merged_object_ids", "").split(";") if part],
         "portal-id": portal.portal_id,
         "is-contact": True,
-        "properties": {name: _contact_property(found) for name, found in shown.items()},
-        "form-submissions": [],
-        "identity-profiles": [_identities(row, values)],
-        "merge-audits": _merge_audits(row, values),
+        "properties": {name: _contact_property(found, wanted) for name, found in shown.items()},
+        "form-submissions": _submissions(portal, values, wanted),
+        **({"list-memberships": _memberships(portal, row)} if wanted.memberships else {}),
+        "identity-profiles": [_identities(row, values), *_merged_identities(portal, row, values)],
+        "merge-audits": _merge_audits(portal, row, values),
     }
     return body | ({} if added_ms is None else {"addedAt": added_ms})
+
+
+def _submissions(portal: Portal, values: dict[str, str], wanted: Wanted) -> list[Json]:
+    if wanted.submissions == "none" or not values.get("email"):
+        return []
+    found = [
+        {
+            "conversion-id": each.id,
+            "timestamp": each.at_ms,
+            "form-id": each.form_id,
+            "portal-id": portal.portal_id,
+            **({"page-url": each.page_url} if each.page_url else {}),
+            "title": each.title,
+            "form-type": each.form_type,
+            "contact-associated-by": ["EMAIL"],
+            "meta-data": [],
+        }
+        for each in form_submissions.of_email(portal, values["email"])
+    ]
+    if wanted.submissions == "all":
+        return found
+    return found[:1] if wanted.submissions == "newest" else found[-1:]
+
+
+def _memberships(portal: Portal, row: Row) -> list[Json]:
+    return [
+        {
+            "static-list-id": each.list_id + lists.LEGACY_OFFSET,
+            "internal-list-id": each.list_id + lists.LEGACY_OFFSET,
+            "timestamp": each.joined_ms,
+            "vid": row.id,
+            "is-member": True,
+        }
+        for each in list_members.of_record(portal, "0-1", row.id)
+    ]
 
 
 def company(portal: Portal, row: Row, wanted: Wanted) -> Json:
@@ -121,30 +165,24 @@ def _property(name: str, value_type: str, value: str, row: Row, history: Sequenc
     return {"value": old_value(value_type, value), **latest, "versions": versions}
 
 
-def _contact_property(found: Json) -> Json:
-    """Contacts write the same with hyphens, and the source only in versions."""
-    versions = [
-        {
-            "value": each["value"],
-            "source-type": each["source"],
-            "source-id": None,
-            "source-label": None,
-            "updated-by-user-id": None,
-            "timestamp": each["timestamp"],
-            "selected": False,
-        }
-        for each in found["versions"]
-    ]
+def _contact_property(found: Json, wanted: Wanted) -> Json:
+    """Contacts write the same with hyphens, and the source only in versions, which lists leave away."""
+    if not wanted.history:
+        return {"value": found["value"]}
+    versions = [_contact_version(each["value"], each["timestamp"], each["source"]) for each in found["versions"]]
     return {"value": found["value"], "versions": versions}
 
 
-def without_versions(body: Json) -> Json:
-    """Leave the past of every property away."""
-    properties = {
-        name: {key: value for key, value in found.items() if key != "versions"}
-        for name, found in body["properties"].items()
+def _contact_version(value: str, at_ms: int, source: str) -> Json:
+    return {
+        "value": value,
+        "source-type": source,
+        "source-id": None,
+        "source-label": None,
+        "updated-by-user-id": None,
+        "timestamp": at_ms,
+        "selected": False,
     }
-    return body | {"properties": properties}
 
 
 def old_value(value_type: str, value: str) -> str:
@@ -165,17 +203,42 @@ def _identities(row: Row, values: dict[str, str]) -> Json:
         | ({"is-primary": True} if email in emails else {"is-secondary": True})
         for email in (*emails, *more)
     ]
-    guid = f"{row.id:08x}-0000-4000-8000-{row.created_ms:012x}"
-    identities.append({"type": "LEAD_GUID", "value": guid, "timestamp": row.created_ms})
+    identities.append(_lead_guid(row.id, row.created_ms))
     profile = {"vid": row.id, "saved-at-timestamp": row.updated_ms, "deleted-changed-timestamp": 0}
     return profile | {"identities": identities}
 
 
-def _merge_audits(row: Row, values: dict[str, str]) -> list[Json]:
+def _lead_guid(vid: int, at_ms: int) -> Json:
+    return {"type": "LEAD_GUID", "value": f"{vid:08x}-0000-4000-8000-{at_ms:012x}", "timestamp": at_ms}
+
+
+def _merged(row: Row, values: dict[str, str]) -> list[tuple[int, int]]:
+    """Give the contacts that became part of this one, and when."""
+    pairs = (part.partition(":") for part in values.get("hs_calculated_merged_vids", "").split(";"))
+    found = [(int(vid), int(moment or 0)) for vid, _, moment in pairs if vid.isdigit()]
+    return [(vid, moment) for vid, moment in found if vid != row.id]
+
+
+def _merged_identities(portal: Portal, row: Row, values: dict[str, str]) -> list[Json]:
+    profiles = []
+    for vid, moment in _merged(row, values):
+        gone = portal.table("0-1").row(vid)
+        profile = {"vid": vid, "saved-at-timestamp": moment, "deleted-changed-timestamp": 0}
+        profiles.append(profile | {"identities": [_lead_guid(vid, gone.created_ms if gone else moment)]})
+    return profiles
+
+
+def _merge_audits(portal: Portal, row: Row, values: dict[str, str]) -> list[Json]:
     audits = []
-    for part in values.get("hs_calculated_merged_vids", "").split(";"):
-        vid, _, moment = part.partition(":")
-        if vid.isdigit() and int(vid) != row.id:
-            audit = {"canonical-vid": row.id, "vid-to-merge": int(vid), "timestamp": int(moment or 0)}
-            audits.append(audit | {"entity-id": "", "user-id": USER_ID, "num-properties-moved": 0})
+    for vid, moment in _merged(row, values):
+        gone = portal.table("0-1").row(vid)
+        before = decode_properties(gone.properties) if gone else {}
+        audit: Json = {"canonical-vid": row.id, "vid-to-merge": vid, "timestamp": moment, "entity-id": ""}
+        audit |= {"user-id": USER_ID, "num-properties-moved": 0}
+        if before.get("email"):
+            audit["merged_from_email"] = _contact_version(before["email"], gone.created_ms if gone else moment, "API")
+        if values.get("email"):
+            audit["merged_to_email"] = _contact_version(values["email"], row.created_ms, "API")
+        names = {"first-name": values.get("firstname"), "last-name": values.get("lastname")}
+        audits.append(audit | {key: value for key, value in names.items() if value})
     return audits

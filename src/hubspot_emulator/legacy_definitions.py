@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import definitions, parsing, pipeline_store, pipelines, scopes, timestamps
+import msgspec
+
+from hubspot_emulator import definitions, parsing, pipeline_store, pipeline_writes, pipelines, scopes, timestamps
 from hubspot_emulator.family import Family
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
 from hubspot_emulator.object_types import ObjectType
@@ -109,14 +112,8 @@ def _moment(raw: Mapping[str, Any], name: str) -> int | None:
 # --- pipelines ------------------------------------------------------------------------------------------------------
 
 
-def _still_there(portal: Portal, request: ApiRequest) -> None:
-    if portal.now_ms() >= PIPELINES_END_MS:
-        raise ApiError(404, f"No such path: {request.path}; use /crm/pipelines/2026-09 instead", category=None)
-
-
 def list_pipelines(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer the pipelines of an object, their stages in no order."""
-    _still_there(portal, request)
     parsing.known_parameters(request, ("includeInactive",))
     kind = portal.types.resolve(request.params["objectType"])
     found = pipeline_store.read(portal, kind.type_id)
@@ -144,7 +141,6 @@ def _common(given: Json) -> Json:
 
 def list_deal_pipelines(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer the pipelines of deals in the oldest shape."""
-    _still_there(portal, request)
     parsing.known_parameters(request, ())
     return json_response([_deal_pipeline(each) for each in pipeline_store.read(portal, "0-3")])
 
@@ -171,6 +167,33 @@ def _deal_pipeline(given: Json) -> Json:
     }
 
 
+def create_deal_pipeline(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Add a pipeline of deals; one without stages of its own gets the usual ones under new ids."""
+    parsing.known_parameters(request, ())
+    body = parsing.fields(request.json(), {"displayOrder", "label", "pipelineId", "stages"})
+    known = {"displayOrder", "label", "probability", "stageId"}
+    given = [parsing.fields(each, known, where="a stage") for each in parsing.items(body.get("stages"), where="stages")]
+    usual = [
+        {"label": stage.label, "probability": stage.metadata["probability"]}
+        for stage in pipeline_store.BUILT_IN["0-3"][0].stages
+    ]
+    stages = [
+        {
+            "label": each.get("label"),
+            "displayOrder": each.get("displayOrder", place),
+            "metadata": {"probability": str(float(each.get("probability", 0)))},
+        }
+        | ({"stageId": str(each["stageId"])} if "stageId" in each else {})
+        for place, each in enumerate(given or usual)
+    ]
+    new = {"label": body.get("label"), "displayOrder": body.get("displayOrder", 0), "stages": stages}
+    if "pipelineId" in body:
+        new["pipelineId"] = body["pipelineId"]
+    inner = replace(request, params={"objectType": "deals"}, body=msgspec.json.encode(new))
+    made = msgspec.json.decode(pipeline_writes.create_pipeline(portal, inner).body)
+    return json_response(_deal_pipeline(made))
+
+
 _PROPERTIES = ("/properties/v1/{objectType}/properties", "/properties/v2/{objectType}/properties")
 _OWN_PROPERTIES = ("/contacts/v1/properties", "/companies/v2/properties", "/deals/v1/properties")
 
@@ -188,6 +211,10 @@ def _schema_scopes(name: str | None) -> Callable[[Portal, ApiRequest], Any]:
     return needed
 
 
+def _writing_deals(portal: Portal, request: ApiRequest) -> Any:  # noqa: ARG001
+    return (frozenset({"crm.schemas.deals.write"}),)
+
+
 def _routes() -> Iterable[Route]:
     for template in (*_PROPERTIES, *_OWN_PROPERTIES):
         parts = template.split("/")
@@ -196,9 +223,12 @@ def _routes() -> Iterable[Route]:
             yield Route(method="GET", template=template + path, handler=handler, version=parts[2], scopes=needed)
     reading = pipelines.read_scopes
     crm = "/crm-pipelines/v1/pipelines/{objectType}"
-    yield Route(method="GET", template=crm, handler=list_pipelines, version="v1", scopes=reading)
+    end = PIPELINES_END_MS
+    yield Route(method="GET", template=crm, handler=list_pipelines, version="v1", scopes=reading, until_ms=end)
     old = "/deals/v1/pipelines"
-    yield Route(method="GET", template=old, handler=list_deal_pipelines, version="v1", scopes=reading)
+    yield Route(method="GET", template=old, handler=list_deal_pipelines, version="v1", scopes=reading, until_ms=end)
+    needed = _writing_deals
+    yield Route(method="POST", template=old, handler=create_deal_pipeline, version="v1", scopes=needed, until_ms=end)
 
 
 FAMILY = Family(routes=tuple(_routes()))

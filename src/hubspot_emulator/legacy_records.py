@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hubspot_emulator import associations, legacy_bodies, parsing
 from hubspot_emulator.family import Family
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
-from hubspot_emulator.legacy_bodies import Wanted
+from hubspot_emulator.legacy_bodies import CONTACT_OPTIONS, FORM_MODES, LISTS_END_MS, Wanted
 from hubspot_emulator.samples import DAY_MS
 from hubspot_emulator.storage import Row, State
 
@@ -21,7 +21,6 @@ Build = Callable[["Portal", Row, Wanted], Json]
 RECENT_MS = 30 * DAY_MS
 MOST_RECENT = 10_000
 _COLUMNS = "id, state, created_ms, updated_ms, archived_ms, merged_into, properties"
-_CONTACT_OPTIONS = ("formSubmissionMode", "property", "propertyMode", "showListMemberships")
 
 
 def _read(portal: Portal, type_id: str, where: str, values: Sequence[object], limit: int, skip: int = 0) -> list[Row]:
@@ -31,7 +30,8 @@ def _read(portal: Portal, type_id: str, where: str, values: Sequence[object], li
     return [Row._make(row) for row in portal.db.execute(sql, values)]
 
 
-def _whole(request: ApiRequest, name: str, default: int, most: int | None = None) -> int:
+def read_whole(request: ApiRequest, name: str, default: int, most: int | None = None) -> int:
+    """Read a parameter that is a whole number; one above the most counts as the most."""
     given = parsing.one(request, name)
     if given is None:
         return default
@@ -43,30 +43,31 @@ def _whole(request: ApiRequest, name: str, default: int, most: int | None = None
 # --- contacts -------------------------------------------------------------------------------------------------------
 
 
-def _wanted_of_contact(request: ApiRequest, *, all_properties: bool = False) -> Wanted:
-    mode = parsing.one(request, "propertyMode") or ("value_and_history" if all_properties else "value_only")
+def wanted_of_contact(portal: Portal, request: ApiRequest, *, profile: bool = False) -> Wanted:
+    """Read what a call about contacts asks for; a profile has every property, and the lists unless told not."""
+    mode = parsing.one(request, "propertyMode") or ("value_and_history" if profile else "value_only")
     if mode not in {"value_only", "value_and_history"}:
         raise ApiError(400, f"propertyMode must be value_only or value_and_history, not {mode}")
+    submissions = parsing.one(request, "formSubmissionMode") or "newest"
+    if submissions not in FORM_MODES:
+        raise ApiError(400, f"formSubmissionMode must be one of {', '.join(FORM_MODES)}, not {submissions}")
     names = parsing.names(request, "property")
     return Wanted(
         granted=request.granted,
-        names=None if all_properties and not names else names,
+        names=None if profile and not names else names,
         history=mode == "value_and_history",
+        memberships=parsing.flag(request, "showListMemberships", default=profile) and portal.now_ms() < LISTS_END_MS,
+        submissions=submissions,
     )
-
-
-def _contact(portal: Portal, row: Row, wanted: Wanted, *, added_ms: int | None = None) -> Json:
-    body = legacy_bodies.contact(portal, row, wanted, added_ms=added_ms)
-    return body if wanted.history else legacy_bodies.without_versions(body)
 
 
 def list_contacts(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer all contacts by id; `vid-offset` is the last one shown."""
-    parsing.known_parameters(request, ("count", "vidOffset", *_CONTACT_OPTIONS))
-    count, offset = _whole(request, "count", 20, 100) or 20, _whole(request, "vidOffset", 0)
+    parsing.known_parameters(request, ("count", "vidOffset", *CONTACT_OPTIONS))
+    count, offset = read_whole(request, "count", 20, 100) or 20, read_whole(request, "vidOffset", 0)
     found = _read(portal, "0-1", "id > ? ORDER BY id", (offset,), count + 1)
-    wanted = _wanted_of_contact(request)
-    contacts = [_contact(portal, row, wanted, added_ms=row.created_ms) for row in found[:count]]
+    wanted = wanted_of_contact(portal, request)
+    contacts = [legacy_bodies.contact(portal, row, wanted, added_ms=row.created_ms) for row in found[:count]]
     last = contacts[-1]["vid"] if contacts else offset
     return json_response({"contacts": contacts, "has-more": len(found) > count, "vid-offset": last})
 
@@ -82,14 +83,14 @@ def list_updated(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 
 def _recent_contacts(portal: Portal, request: ApiRequest, column: str) -> ApiResponse:
-    parsing.known_parameters(request, ("count", "timeOffset", "vidOffset", *_CONTACT_OPTIONS))
-    count = _whole(request, "count", 20, 100) or 20
-    time, vid = _whole(request, "timeOffset", portal.now_ms() + 1), _whole(request, "vidOffset", 0)
+    parsing.known_parameters(request, ("count", "timeOffset", "vidOffset", *CONTACT_OPTIONS))
+    count = read_whole(request, "count", 20, 100) or 20
+    time, vid = read_whole(request, "timeOffset", portal.now_ms() + 1), read_whole(request, "vidOffset", 0)
     where = f"({column}, id) < (?, ?) AND {column} >= ? ORDER BY {column} DESC, id DESC"
     found = _read(portal, "0-1", where, (time, vid, portal.now_ms() - RECENT_MS), count + 1)
-    wanted = _wanted_of_contact(request)
+    wanted = wanted_of_contact(portal, request)
     shown = found[:count]
-    contacts = [_contact(portal, row, wanted, added_ms=getattr(row, column)) for row in shown]
+    contacts = [legacy_bodies.contact(portal, row, wanted, added_ms=getattr(row, column)) for row in shown]
     last = (getattr(shown[-1], column), shown[-1].id) if shown else (time, vid)
     more = {"has-more": len(found) > count, "vid-offset": last[1], "time-offset": last[0]}
     return json_response({"contacts": contacts, **more})
@@ -97,21 +98,21 @@ def _recent_contacts(portal: Portal, request: ApiRequest, column: str) -> ApiRes
 
 def fetch_contact(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer a contact's profile; an id that was merged away leads to the one it is part of."""
-    parsing.known_parameters(request, _CONTACT_OPTIONS)
+    parsing.known_parameters(request, CONTACT_OPTIONS)
     row = _one(portal, "0-1", read_id(request.params["vid"]))
     if row is None:
         raise _not_found()
-    return json_response(_contact(portal, row, _wanted_of_contact(request, all_properties=True)))
+    return json_response(legacy_bodies.contact(portal, row, wanted_of_contact(portal, request, profile=True)))
 
 
 def fetch_contacts(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer up to a hundred contacts by id, those that exist."""
-    parsing.known_parameters(request, ("vid", "includeDeletes", *_CONTACT_OPTIONS))
+    parsing.known_parameters(request, ("vid", "includeDeletes", *CONTACT_OPTIONS))
     vids = parsing.names(request, "vid")
     parsing.limit_inputs(vids, parsing.BATCH_LIMIT, "a batch request")
-    wanted = _wanted_of_contact(request, all_properties=True)
+    wanted = wanted_of_contact(portal, request, profile=True)
     found = ((vid, _one(portal, "0-1", read_id(vid))) for vid in vids)
-    return json_response({vid: _contact(portal, row, wanted) for vid, row in found if row is not None})
+    return json_response({vid: legacy_bodies.contact(portal, row, wanted) for vid, row in found if row is not None})
 
 
 # --- companies and deals --------------------------------------------------------------------------------------------
@@ -120,7 +121,7 @@ def fetch_contacts(portal: Portal, request: ApiRequest) -> ApiResponse:
 def list_companies(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer all companies by id; `offset` is the last one shown."""
     parsing.known_parameters(request, ("includeMergeAudits", "limit", "offset", "properties", "propertiesWithHistory"))
-    wanted = _wanted_of(portal, request, "0-2")
+    wanted = _wanted_of(request)
     found, page = _paged(portal, request, "0-2", legacy_bodies.company, wanted)
     return json_response({"companies": found, "has-more": page["hasMore"], "offset": page["offset"]})
 
@@ -129,12 +130,12 @@ def list_deals(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer all deals by id; `offset` is the last one shown."""
     known = ("allPropertiesFetchMode", "includeAllProperties", "includeAssociations", "includePropertyVersions")
     parsing.known_parameters(request, ("limit", "offset", "properties", "propertiesWithHistory", *known))
-    wanted = _wanted_of(portal, request, "0-3")
+    wanted = _wanted_of(request)
     found, page = _paged(portal, request, "0-3", legacy_bodies.deal, wanted)
     return json_response({"deals": found, **page})
 
 
-def _wanted_of(portal: Portal, request: ApiRequest, type_id: str) -> Wanted:
+def _wanted_of(request: ApiRequest) -> Wanted:
     names = parsing.names(request, "properties")
     past = parsing.names(request, "propertiesWithHistory")
     everything = parsing.flag(request, "includeAllProperties")
@@ -143,7 +144,7 @@ def _wanted_of(portal: Portal, request: ApiRequest, type_id: str) -> Wanted:
         raise ApiError(400, f"allPropertiesFetchMode must be all_versions or latest_version, not {mode}")
     return Wanted(
         granted=request.granted,
-        names=None if everything else ((*names, *past) or portal.types.resolve(type_id).default_properties),
+        names=None if everything else (*names, *past),  # documented: only the id, unless properties are asked for
         history=bool(past) or mode == "all_versions" or parsing.flag(request, "includePropertyVersions"),
         associations=parsing.flag(request, "includeAssociations"),
     )
@@ -152,7 +153,7 @@ def _wanted_of(portal: Portal, request: ApiRequest, type_id: str) -> Wanted:
 def _paged(
     portal: Portal, request: ApiRequest, type_id: str, build: Build, wanted: Wanted
 ) -> tuple[list[Json], dict[str, Any]]:
-    limit, offset = _whole(request, "limit", 100, 250) or 100, _whole(request, "offset", 0)
+    limit, offset = read_whole(request, "limit", 100, 250) or 100, read_whole(request, "offset", 0)
     found = _read(portal, type_id, "id > ? ORDER BY id", (offset,), limit + 1)
     shown = found[:limit]
     page = {"hasMore": len(found) > limit, "offset": shown[-1].id if shown else offset}
@@ -171,10 +172,10 @@ def list_recent_deals(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 def _recent(portal: Portal, request: ApiRequest, type_id: str, build: Build) -> ApiResponse:
     parsing.known_parameters(request, ("count", "includePropertyVersions", "offset", "since"))
-    count, offset = _whole(request, "count", 20, 100) or 20, _whole(request, "offset", 0)
+    count, offset = read_whole(request, "count", 20, 100) or 20, read_whole(request, "offset", 0)
     if offset + count > MOST_RECENT:
         raise ApiError(400, "Cannot fetch more than 10000 total records for this endpoint", category=None)
-    since = max(_whole(request, "since", 0), portal.now_ms() - RECENT_MS)
+    since = max(read_whole(request, "since", 0), portal.now_ms() - RECENT_MS)
     where = "updated_ms >= ? ORDER BY updated_ms DESC, id DESC"
     found = _read(portal, type_id, where, (since,), count + 1, offset)
     table = portal.table(type_id).name
@@ -210,7 +211,7 @@ def _fetch(portal: Portal, request: ApiRequest, type_id: str, build: Build) -> A
 def list_vids(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer the ids of a company's contacts."""
     parsing.known_parameters(request, ("count", "vidOffset"))
-    count, offset = _whole(request, "count", 20, 100) or 20, _whole(request, "vidOffset", 0)
+    count, offset = read_whole(request, "count", 20, 100) or 20, read_whole(request, "vidOffset", 0)
     row = _one(portal, "0-2", read_id(request.params["id"]))
     if row is None:
         raise _not_found()

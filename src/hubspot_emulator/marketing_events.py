@@ -36,6 +36,10 @@ FLAGS = {"eventCancelled": "hs_event_cancelled", "eventCompleted": "hs_event_com
 EXTERNAL_ID, ACCOUNT_ID = "hs_external_event_id", "hs_external_account_id"
 
 
+_OF_LISTS = ("appInfo", "eventStatus", "eventStatusV2")
+"""What reads by external id do not have."""
+
+
 def list_events(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Give a page of events by id; the token is the id of the next one."""
     parsing.known_parameters(request, ("after", "limit"))
@@ -57,7 +61,7 @@ def one_external(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Give one event by the ids that the app which made it gave it."""
     parsing.known_parameters(request, ("externalAccountId",))
     row = by_external(portal, parsing.one(request, "externalAccountId"), request.params["externalEventId"])
-    shown = render(portal, row)
+    shown = {name: value for name, value in render(portal, row).items() if name not in _OF_LISTS}
     return json_response({"id": shown["objectId"], **shown})
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hubspot_emulator import parsing
+from hubspot_emulator import parsing, timestamps
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
 
 if TYPE_CHECKING:
@@ -100,12 +100,58 @@ def _one(portal: Portal, request: ApiRequest) -> ApiResponse:
     return ApiResponse(body=found[0])
 
 
+def _list_old(portal: Portal, request: ApiRequest) -> ApiResponse:
+    parsing.known_parameters(request, ("email", "includeInactive"))
+    email, everybody = parsing.one(request, "email"), parsing.flag(request, "includeInactive")
+    rows = _database(portal).execute("SELECT archived, body FROM owners ORDER BY id").fetchall()
+    found = [(archived, msgspec.json.decode(body)) for archived, body in rows if everybody or not archived]
+    return json_response(
+        [_old(portal, owner, is_active=not gone) for gone, owner in found if email in {None, owner.get("email")}]
+    )
+
+
+def _old(portal: Portal, owner: dict[str, Any], *, is_active: bool) -> dict[str, Any]:
+    """Build an owner of v2."""
+    owner_id, user = int(owner["id"]), owner.get("userIdIncludingInactive")
+    remote = {
+        "id": owner_id,
+        "portalId": portal.portal_id,
+        "ownerId": owner_id,
+        "remoteId": str(user),
+        "remoteType": "HUBSPOT",
+        "active": is_active,
+    }
+    return {
+        "portalId": portal.portal_id,
+        "ownerId": owner_id,
+        "type": owner.get("type", "PERSON"),
+        "firstName": owner.get("firstName", ""),
+        "lastName": owner.get("lastName", ""),
+        "email": owner.get("email", ""),
+        "createdAt": timestamps.parse_ms(owner["createdAt"]),
+        "updatedAt": timestamps.parse_ms(owner["updatedAt"]),
+        "signature": "",
+        "remoteList": [remote],
+        "hasContactsAccess": False,
+        **({"activeUserId": user} if is_active and user else {}),
+        **({"userIdIncludingInactive": user} if user else {}),
+        "isActive": is_active,
+    }
+
+
 def _scopes(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:  # noqa: ARG001
     return _SCOPES
 
 
-ROUTES: tuple[Route, ...] = tuple(
-    Route(method="GET", template=f"{prefix}{path}", handler=handler, version=version, scopes=_scopes)
-    for path, handler in (("", _list), ("/{ownerId}", _one))
-    for prefix, version in (("/crm/owners/{version}", None), ("/crm/v3/owners", "v3"))
+V2_END_MS = 1_742_774_400_000
+"""24 March 2025: owners v2 answers no more (HS-63)."""
+_V2 = "/owners/v2/owners"
+
+ROUTES: tuple[Route, ...] = (
+    *(
+        Route(method="GET", template=f"{prefix}{path}", handler=handler, version=version, scopes=_scopes)
+        for path, handler in (("", _list), ("/{ownerId}", _one))
+        for prefix, version in (("/crm/owners/{version}", None), ("/crm/v3/owners", "v3"))
+    ),
+    Route(method="GET", template=_V2, handler=_list_old, version="v2", scopes=_scopes, until_ms=V2_END_MS),
 )

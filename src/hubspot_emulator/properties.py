@@ -49,6 +49,8 @@ NEW = {
 HINTS = {"externalOptionsReferenceType", "optionSortStrategy", "searchableInGlobalSearch", "textDisplayHint"}
 """What the properties of a new object schema may say beside that."""
 _CHANGEABLE = NEW - {"name", "hasUniqueValue", "dataSensitivity", "referencedObjectType", "externalOptions"}
+_IGNORED = {"dataSensitivity", "name"}
+"""What a change may say of a property without effect (recorded, another name than the path's too)."""
 _USER_ID = "293199"
 
 
@@ -87,7 +89,8 @@ def update_property(portal: Portal, request: ApiRequest) -> ApiResponse:
     parsing.known_parameters(request, ())
     kind = _kind(portal, request)
     raw = _existing(portal, kind, request.params["name"], archived=False)
-    changes = parsing.fields(request.json(), _CHANGEABLE)
+    changes = parsing.fields(request.json(), _CHANGEABLE | _IGNORED)
+    changes = {name: value for name, value in changes.items() if name not in _IGNORED}
     only_options = set(changes) <= {"options", "description", "label", "groupName", "displayOrder", "hidden"}
     if raw["modificationMetadata"].get("readOnlyDefinition") and not only_options:
         raise ApiError(400, f"The definition of {raw['name']} is read only")
@@ -329,8 +332,23 @@ def _batch_answer(
 def _routes(
     method: str, suffix: str, handler: Callable[[Portal, ApiRequest], ApiResponse], *, writes: bool = False
 ) -> tuple[Route, Route]:
-    needed = scopes.write_schema if writes else scopes.read_schema
+    needed = scopes.write_schema if writes else _read_scopes
     return versioned("properties", method, "/{objectType}" + suffix, handler, scopes=needed)
+
+
+def _read_scopes(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:
+    """Refuse in the words that these calls have of their own (HS-40, recorded)."""
+    needed = scopes.read_schema(portal, request)
+    if not any(wanted <= request.granted for wanted in needed):
+        kind = _kind(portal, request)
+        legacy = kind.type_id if kind.is_custom else f"legacyObjectType={kind.singular.upper()}"
+        raise ApiError(
+            403,
+            f"You do not have permissions to view object type ObjectTypeId{{{legacy}}} in portal {portal.portal_id}"
+            f" (requires one of [{kind.name}-read])",
+            category=None,
+        )
+    return needed
 
 
 ROUTES: tuple[Route, ...] = (

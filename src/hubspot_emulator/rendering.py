@@ -102,7 +102,9 @@ def written(portal: Portal, kind: ObjectType, row: Row, values: Mapping[str, str
 
 
 _SOURCES: Mapping[str, dict[str, Any]] = {
+    "ANALYTICS": {"sourceId": "ContactAnalyticsDetailsUpdateWorker"},
     "CALCULATED": {"sourceId": "CalculatedPropertyComputer"},
+    "CONTACTS_WEB": {"sourceId": "sample-contact"},
     "CRM_UI": {"sourceId": "userId:12282590", "updatedByUserId": 12_282_590},
     "INTEGRATION": {"sourceId": "19083857"},
 }
@@ -120,6 +122,8 @@ def history(portal: Portal, kind: ObjectType, row: Row, names: Iterable[str] | N
         (kind.type_id, row.id),
     ).fetchall()
     writes = [(_texts(changes), _texts(before), at_ms, source) for changes, before, at_ms, source in written]
+    # A record that was there before its history was kept came by migration.
+    maker = writes[-1][3] if writes and writes[-1][2] == row.created_ms else "MIGRATION"
     wanted = {*current, *(name for changes, *_ in writes for name in changes)} if names is None else set(names)
     for name in sorted(wanted & known.keys()):
         versions = [
@@ -133,6 +137,6 @@ def history(portal: Portal, kind: ObjectType, row: Row, names: Iterable[str] | N
             (before.get(name) for changes, before, *_ in reversed(writes) if name in changes), current.get(name)
         )
         if first is not None:
-            versions.append({"value": first, "timestamp": created, "sourceType": "MIGRATION"})
+            versions.append({"value": first, "timestamp": created, "sourceType": maker} | _SOURCES.get(maker, {}))
         found[name] = versions
     return found

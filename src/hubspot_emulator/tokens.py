@@ -51,6 +51,7 @@ ALL_SCOPES = frozenset(
         "marketing.campaigns.revenue.read",
         "marketing.campaigns.write",
         "oauth",
+        "scheduler.meetings.meeting-link.read",
         "sales-email-read",
         "settings.users.read",
         "settings.users.teams.read",

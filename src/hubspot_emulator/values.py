@@ -74,7 +74,7 @@ def as_text(raw: object) -> str:
     )
 
 
-def refusal(portal: Portal, problems: Sequence[Problem]) -> ApiError:
+def refusal(problems: Sequence[Problem]) -> ApiError:
     """Build the 400 that lists invalid values (HS-24)."""
     listed = [
         {
@@ -82,8 +82,6 @@ def refusal(portal: Portal, problems: Sequence[Problem]) -> ApiError:
             "message": problem.message,
             "error": problem.code,
             "name": problem.name,
-            "localizedErrorMessage": problem.message,
-            "portalId": portal.portal_id,
         }
         for problem in problems
     ]

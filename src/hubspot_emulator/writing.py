@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import associations, property_rules, reading, rendering, values
+from hubspot_emulator import associations, property_rules, reading, rendering, timestamps, values
 from hubspot_emulator.http import ApiError, ApiRequest
 from hubspot_emulator.object_types import ObjectType
 from hubspot_emulator.portal import ERASED, Current
@@ -16,21 +17,27 @@ if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
 
 _SHOWN_AFTER_UPDATE = (
+    "amount_in_home_currency",
+    "days_to_close",
+    "domain",
     "hs_is_unworked",
     "hs_object_source",
     "hs_object_source_id",
     "hs_object_source_label",
     "hs_pipeline",
     "lifecyclestage",
+    "notes_last_updated",
+    "pipeline",
 )
-"""What recorded answers to updates hold beside the changed values."""
+"""What recorded answers to updates hold beside the changed values (HS-22)."""
+_STAGE_DATE = re.compile(r"hs_lifecyclestage_\w+_date")
 
 
 class InvalidValuesError(ApiError):
     """The 400 of invalid values, which a batch joins into one."""
 
-    def __init__(self, portal: Portal, problems: list[Problem]) -> None:
-        plain = values.refusal(portal, problems)
+    def __init__(self, problems: list[Problem]) -> None:
+        plain = values.refusal(problems)
         super().__init__(plain.status, plain.message, errors=plain.errors)
         self.problems = problems
 
@@ -71,9 +78,12 @@ def update(portal: Portal, kind: ObjectType, record_id: int, given: object, requ
 
 
 def created(portal: Portal, kind: ObjectType, record_id: int) -> Record:
-    """Build the answer to a create: everything that is set."""
+    """Build the answer to a create: everything that is set, stages' dates in milliseconds (recorded)."""
     current = portal.live(kind.type_id, record_id)
-    return rendering.written(portal, kind, current.row, current.values)
+    values = dict(current.values)
+    dates = {name: value for name, value in values.items() if value and _STAGE_DATE.fullmatch(name)}
+    values |= {name: str(timestamps.parse_ms(value)) for name, value in dates.items()}
+    return rendering.written(portal, kind, current.row, values)
 
 
 def updated(portal: Portal, kind: ObjectType, current: Current, given: dict[str, Any]) -> Record:
@@ -123,7 +133,7 @@ def _checked(
     if version in portal.knobs.rules_enforced_in:
         problems += property_rules.problems_of(portal, kind, stored)
     if problems:
-        raise InvalidValuesError(portal, problems)
+        raise InvalidValuesError(problems)
     return stored
 
 

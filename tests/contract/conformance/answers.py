@@ -29,6 +29,11 @@ def find_differences(made: Any, real: Any, *, exact: bool) -> Iterator[str]:
                 yield f"has {path}"
 
 
+def find_keys(body: Any) -> set[str]:
+    """Give every key of a body, wherever it stands."""
+    return {path.rpartition(".")[2].removesuffix("[]") for path in _kinds(body)}
+
+
 def find_error_differences(made: Mapping[str, Any], real: Mapping[str, Any]) -> Iterator[str]:
     """Compare two error bodies: keys, category, message without its ids and names."""
     for name in ("status", "category", "subCategory"):

@@ -303,6 +303,18 @@ WORKFLOW: Json = {
     },
 }
 STAGE_V1 = {"label": TEXT, "displayOrder": NUMBER, "active": FLAG, "createdAt": NUMBER, "updatedAt": NUMBER}
+DEAL_PIPELINE: Json = {
+    **dict.fromkeys(("pipelineId", "label"), TEXT),
+    **dict.fromkeys(("active", "staticDefault"), FLAG),
+    "displayOrder": NUMBER,
+    "stages": [
+        {
+            **dict.fromkeys(("stageId", "label"), TEXT),
+            **dict.fromkeys(("active", "closedWon"), FLAG),
+            **dict.fromkeys(("probability", "displayOrder"), NUMBER),
+        }
+    ],
+}
 
 EXAMPLES: tuple[Example, ...] = (
     Example(
@@ -450,6 +462,37 @@ EXAMPLES: tuple[Example, ...] = (
         body={"workflows": [WORKFLOW]},
     ),
     Example(
+        calls=r"GET /contacts/v1/lists/static",
+        source="lists/v1_static_lists__grouparoo.json",
+        body={
+            "offset": NUMBER,
+            "has-more": FLAG,
+            "lists": [
+                {
+                    **dict.fromkeys(("portalId", "listId", "internalListId", "createdAt", "updatedAt"), NUMBER),
+                    **dict.fromkeys(("name", "listType"), TEXT),
+                    **dict.fromkeys(("archived", "dynamic"), FLAG),
+                    **dict.fromkeys(("filters", "teamIds"), "<list>"),
+                    "metaData": {
+                        **dict.fromkeys(("size", "lastSizeChangeAt", "lastProcessingStateChangeAt"), NUMBER),
+                        **dict.fromkeys(("processing", "error"), TEXT),
+                        **dict.fromkeys(("listReferencesCount", "parentFolderId"), MAYBE_NUMBER),
+                    },
+                }
+            ],
+        },
+    ),
+    Example(
+        calls=r"POST /contacts/v1/lists/.*/add",
+        source="lists/v1_list_add__grouparoo.json",
+        body={
+            "updated": [NUMBER],
+            "discarded": [NUMBER],
+            "invalidVids": [(NUMBER, TEXT)],
+            "invalidEmails": [TEXT],
+        },
+    ),
+    Example(
         calls=r"GET /contacts/v1/lists/.*",
         source="form_submissions/contacts_v1_form_submissions__airbyte.json",
         body={"contacts": [CONTACT], "has-more": FLAG, "vid-offset": NUMBER, "time-offset?": NUMBER},
@@ -463,6 +506,52 @@ EXAMPLES: tuple[Example, ...] = (
         calls=r"GET /contacts/v1/contact/vids/batch",
         source="objects/v1_contact_profile_after_merge__hubspot_ruby.json",
         body={"*": CONTACT},
+    ),
+    Example(
+        calls=r"POST /contacts/v1/contact",
+        source="the profile, objects/v1_contact_profile_after_merge__hubspot_ruby.json",
+        body=CONTACT,
+        is_assumed=True,
+    ),
+    Example(
+        calls=r"POST /contacts/v1/contact/createOrUpdate/.*",
+        source="the code of connectors",
+        body={"vid": NUMBER, "isNew": FLAG},
+        is_assumed=True,
+    ),
+    Example(
+        calls=r"POST /contacts/v1/contact/merge-vids/.*",
+        source="objects/v1_merge_200__hubspot_ruby.json",
+        body={"_raw_body": TEXT},
+    ),
+    Example(
+        calls=r"POST /companies/v1/batch-async/update",
+        source="batch/v1_companies_batch_async_202__hubspot_ruby.json",
+        body="<null>",
+    ),
+    Example(
+        calls=r"POST /engagements/v1/engagements",
+        source="engagements/v1_post__hubspot_ruby.json, engagements/v1_note__airbyte.json",
+        body=ENGAGEMENT,
+    ),
+    Example(
+        calls=r"GET /owners/v2/owners",
+        source="owners/v2_list__cluedin.json",
+        body=[
+            {
+                **dict.fromkeys(("portalId", "ownerId", "createdAt", "updatedAt"), NUMBER),
+                **dict.fromkeys(("type", "firstName", "lastName", "email", "signature"), TEXT),
+                **dict.fromkeys(("activeUserId?", "userIdIncludingInactive?"), NUMBER),
+                **dict.fromkeys(("hasContactsAccess", "isActive"), FLAG),
+                "remoteList": [
+                    {
+                        **dict.fromkeys(("id", "portalId", "ownerId"), NUMBER),
+                        **dict.fromkeys(("remoteId", "remoteType"), TEXT),
+                        "active": FLAG,
+                    }
+                ],
+            }
+        ],
     ),
     Example(
         calls=r"GET /companies/v2/companies/paged",
@@ -527,24 +616,11 @@ EXAMPLES: tuple[Example, ...] = (
     Example(
         calls=r"GET /deals/v1/pipelines",
         source="pipelines/v1_deal_pipeline__hubspot_ruby.json",
-        body=[
-            {
-                "pipelineId": TEXT,
-                "label": TEXT,
-                "active": FLAG,
-                "displayOrder": NUMBER,
-                "staticDefault": FLAG,
-                "stages": [
-                    {
-                        "stageId": TEXT,
-                        "label": TEXT,
-                        "probability": NUMBER,
-                        "active": FLAG,
-                        "displayOrder": NUMBER,
-                        "closedWon": FLAG,
-                    }
-                ],
-            }
-        ],
+        body=[DEAL_PIPELINE],
+    ),
+    Example(
+        calls=r"POST /deals/v1/pipelines",
+        source="pipelines/v1_deal_pipeline__hubspot_ruby.json",
+        body=DEAL_PIPELINE,
     ),
 )

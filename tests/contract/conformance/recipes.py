@@ -123,6 +123,10 @@ def _pipeline(values: Values) -> Json:
     return {"label": f"Pipeline {values['n']}", "displayOrder": 0, "stages": [_stage(values)]}
 
 
+def _old_values(**given: str) -> Json:
+    return {"properties": [{"property": name, "value": value} for name, value in given.items()]}
+
+
 def _schema(values: Values) -> Json:
     return {
         "name": f"thing_{values['n']}",
@@ -181,6 +185,28 @@ def _limit(_: Values) -> Json:
 
 
 BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
+    (r"POST /contacts/v1/contact$", lambda v: _old_values(email=f"v{v['n']}@example.com")),
+    (r"POST /contacts/v1/contact/createOrUpdate/", lambda v: _old_values(firstname="Ada")),
+    (r"POST /contacts/v1/contact/merge-vids/", lambda v: {"vidToMerge": int(v["spare"])}),
+    (r"POST /contacts/v1/lists/.*/add$", lambda v: {"vids": [int(v["contact"])], "emails": []}),
+    (
+        r"POST /companies/v1/batch-async/update$",
+        lambda v: [{"objectId": int(v["company"]), "properties": [{"name": "name", "value": "Renamed"}]}],
+    ),
+    (
+        r"POST /engagements/v1/engagements$",
+        lambda v: {
+            "engagement": {"type": "NOTE"},
+            "associations": {"contactIds": [int(v["contact"])]},
+            "metadata": {"body": "A note"},
+        },
+    ),
+    (r"POST /deals/v1/pipelines$", lambda v: {"label": f"Pipeline {v['n']}"}),
+    (r"POST .*(/deal-splits/|/splits/)(.*/)?batch/read$", lambda v: inputs({"id": v["deal"]})),
+    (
+        r"POST .*(/deal-splits/|/splits/)(.*/)?batch/upsert$",
+        lambda v: inputs({"id": v["deal"], "splits": [{"ownerId": v["owner"], "percentage": 1.0}]}),
+    ),
     (r"POST .*definitions/configurations/.*batch/(create|update)$", _limit),
     (
         r"POST .*definitions/configurations/.*batch/purge$",
@@ -267,6 +293,8 @@ BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
 QUERIES: tuple[tuple[str, Callable[[Values], Values]], ...] = (
     (r"GET .*/lists/.*idmapping$", lambda v: {"legacyListId": v["legacyListId"]}),
     (r"GET /contacts/v1/contact/vids/batch$", lambda v: {"vid": v["contact"]}),
+    (r"GET .*/marketing-events/.*events/\{", lambda v: {"externalAccountId": v["externalAccountId"]}),
+    (r"GET /events/(event-occurrences/[\d-]+|v3/events|[\d-]+)$", lambda v: {"eventType": "e_visited_page"}),
     (r"GET /exports/download/", lambda v: {name: v[name] for name in ("expires", "signature")}),
     (r"PUT .*/update-list-name$", lambda v: {"listName": f"Renamed {v['n']}"}),
 )
@@ -397,6 +425,30 @@ def _company_with_engagement(send: Sender) -> Values:
     return {"objectType": "COMPANY", "objectId": str(linked[0])}
 
 
+def _old_list(send: Sender) -> Values:
+    made = _make_list(send)
+    send.make(f"PUT /crm/v3/lists/{made['listId']}/memberships/add", [_first_id(send, "contacts")])
+    return {"listId": str(int(made["listId"]) + lists.LEGACY_OFFSET)}
+
+
+def _deal(send: Sender) -> Values:
+    return {"deal": _first_id(send, "deals"), "owner": send.read("/crm/v3/owners")["results"][0]["id"]}
+
+
+def _marketing_event(send: Sender) -> Values:
+    """Take an event that an app made, which alone has an id of that app's."""
+    found = send.read("/marketing/marketing-events/2026-09")["results"]
+    made = next(each for each in found if each.get("externalEventId") and "appInfo" in each)
+    known = send.read(f"/marketing/marketing-events/2026-09/{made['externalEventId']}/identifiers")
+    return {
+        "objectId": made["objectId"],
+        "marketingEventId": made["objectId"],
+        "externalEventId": made["externalEventId"],
+        "externalAccountId": known["results"][0]["externalAccountId"],
+        "contactIdentifier": _first_id(send, "contacts"),
+    }
+
+
 def _event(send: Sender) -> Values:
     found = send.read("/email/public/v1/events")["events"][0]
     return {"created": str(found["created"]), "eventId": found["id"]}
@@ -412,6 +464,8 @@ def _file_of_export(send: Sender) -> Values:
 
 
 NEEDS: tuple[tuple[str, Callable[[Sender], Values]], ...] = (
+    (r"/marketing-events/.*\{", _marketing_event),
+    (r"(/deal-splits/|/splits/)", _deal),
     (r"PUT .*/lists/.*/restore$", _deleted_list),
     (r"/lists/.*/add-from/", _two_lists),
     (r"GET .*/lists/.*/name/\{listName\}$", lambda send: {"listName": _make_list(send)["name"]}),
@@ -437,6 +491,9 @@ NEEDS: tuple[tuple[str, Callable[[Sender], Values]], ...] = (
     (r"/engagements/v1/.*\{objectId\}", _company_with_engagement),
     (r"/(forms/v2|form-integrations)/.*\{formId\}", lambda send: {"formId": send.read("/forms/v2/forms")[0]["guid"]}),
     (r"/email/public/v1/events/\{created\}", _event),
+    (r"/contacts/v1/contact/merge-vids/", lambda send: {"vid": _first_id(send, "contacts")} | _spare(send)),
+    (r"/contacts/v1/contact/createOrUpdate/", lambda send: {"email": f"v{send.unique()}@example.com"}),
+    (r"/contacts/v1/lists/\{listId\}", _old_list),
     (r"/contacts/v1/contact/vid/", lambda send: {"vid": _first_id(send, "contacts")}),
     (r"/companies/v2/companies/\{id\}", lambda send: {"id": _first_id(send, "companies")}),
     (r"/deals/v1/deal/\{id\}", lambda send: {"id": _first_id(send, "deals")}),

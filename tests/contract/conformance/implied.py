@@ -1,0 +1,636 @@
+"""What a recording implies: the portal it was sent to, when, and the request where it was not recorded.
+
+All of it follows from the method, the path and the recorded bodies; no rule names a recording.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from conformance.calls import Caller
+from conformance.recording import Recording
+from hubspot_emulator import (
+    associations,
+    definitions,
+    documents,
+    engagement_writes,
+    event_occurrences,
+    form_submissions,
+    list_members,
+    lists,
+    marketing_samples,
+    owners,
+    property_definition,
+    timestamps,
+)
+from hubspot_emulator.clock import VIRTUAL_START
+from hubspot_emulator.documents import Document
+from hubspot_emulator.knobs import Knobs
+from hubspot_emulator.portal import Portal
+from hubspot_emulator.settings import Settings
+
+Json = dict[str, Any]
+Ids = dict[str, str]
+"""Recorded id -> the id of what stands for it."""
+
+OBJECTS = re.compile(r"/crm/(?:v3/objects|objects/[\d-]+)/([\w-]+)(?:/(.*))?$")
+LINKS = re.compile(r"/crm/v4/associations/(\w+)/(\w+)/batch/(\w+)$")
+COMPUTED = {"hs_object_id", "createdate", "lastmodifieddate", "hs_lastmodifieddate"}
+LAG_SECONDS = 5
+_NAMES = {"first-name": "firstname", "last-name": "lastname"}
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+
+# --- the portal -----------------------------------------------------------------------------------------------------
+
+
+def build_settings(recording: Recording) -> Settings:
+    """Give the portal before anything is seeded: empty where the answer holds all there was, else a generated one."""
+    body = recording.body if isinstance(recording.body, dict) else {}
+    is_empty = body.get("results") == []
+    is_record = OBJECTS.match(recording.path) or "/v1/" in recording.path or "/v2/" in recording.path
+    is_record = is_record and "workflows" not in recording.path and "/properties" not in recording.path
+    return Settings(
+        contacts=0 if is_record or is_empty else 30,
+        activity=not (is_record or is_empty) or "/owners/" in recording.path,
+        limits=recording.status == 429,
+        tokens={"pat-test": frozenset()} if recording.status == 403 else {},
+        index_lag_seconds=LAG_SECONDS if _stale(recording) else 0,
+        knobs=Knobs(merge_keeps_primary=body.get("vid") in body.get("merged-vids", ())),
+    )
+
+
+def find_moment(recording: Recording) -> float:
+    """Give when a recording was made: its date, else the latest moment that its answer tells."""
+    if recording.recorded:
+        return parsedate_to_datetime(recording.recorded).timestamp()
+    moments = [each for each in map(_epoch, _scalars(recording.body)) if each is not None and each < VIRTUAL_START]
+    return max(moments, default=VIRTUAL_START)
+
+
+def _epoch(value: object) -> float | None:
+    if isinstance(value, str) and _ISO.match(value):
+        return datetime.fromisoformat(value).timestamp()
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return int(value) / 1000 if is_number and len(str(value)) == 13 else None  # type: ignore[call-overload]
+
+
+def _scalars(value: object) -> Iterator[object]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _scalars(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _scalars(inner)
+    else:
+        yield value
+
+
+def _named(value: object, name: str) -> Iterator[Any]:
+    """Give every value of a key, wherever it stands."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == name:
+                yield inner
+            yield from _named(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _named(inner, name)
+
+
+def seed(recording: Recording, portal: Portal, caller: Caller) -> Ids:
+    """Put into a portal what a recording implies; give the ids of recorded things there."""
+    ids: Ids = {}
+    for pattern, put in SEEDS:
+        if re.search(pattern, recording.path) and (recording.status < 400 or put in FOR_ERRORS):
+            with portal.lock:
+                ids |= put(recording, portal)
+                portal.commit()
+    for pattern, make in CALLS:
+        if re.search(pattern, recording.path):
+            make(recording, caller, ids, portal)
+    return ids
+
+
+def _owners(recording: Recording, portal: Portal) -> Ids:
+    named = {str(each) for part in (recording.body, recording.request) for each in _named(part, "hubspot_owner_id")}
+    now = timestamps.render_ms(portal.now_ms())
+    more = {"type": "PERSON", "archived": False, "createdAt": now, "updatedAt": now}
+    owners.load(
+        portal, [{"id": each, "email": f"o{each}@example.com", **more} for each in sorted(named - {"None", ""})]
+    )
+    return {}
+
+
+def _definitions(recording: Recording, portal: Portal) -> Ids:
+    """Make the properties that a change or a refused batch implies."""
+    parts = recording.path.split("/")
+    names = {parts[5]} if recording.method == "PATCH" and len(parts) > 5 else set()
+    asked = recording.request if isinstance(recording.request, dict) else {}
+    if recording.status == 207:
+        named = json.dumps(recording.body.get("errors", []))
+        names |= {each["name"] for each in asked["inputs"] if each["name"] in named}
+    type_id = portal.types.resolve(parts[4]).type_id
+    kinds = {each["name"]: each for each in asked.get("inputs", [])}
+    for name in names - set(portal.properties(type_id)):
+        wanted = kinds.get(name, asked)
+        shape = {"kind": wanted.get("type", "string"), "field": wanted.get("fieldType", "text")}
+        portal.add_property(type_id, definitions.portal_defined(name, name, group="contactinformation", **shape))
+    return {}
+
+
+def _groups(recording: Recording, caller: Caller, ids: Ids, portal: Portal) -> None:
+    """Make the groups that properties of the request are in."""
+    kind = recording.path.split("/")[4]
+    if recording.status >= 400:
+        return
+    known = {each["name"] for each in caller.read(f"/crm/v3/properties/{kind}/groups")["results"]}
+    for name in sorted(set(_named(recording.request, "groupName")) - known):
+        caller.make(f"/crm/v3/properties/{kind}/groups", {"name": name, "label": name})
+
+
+def _records(recording: Recording, portal: Portal) -> Ids:
+    found = OBJECTS.match(recording.path)
+    assert found is not None
+    if re.search(r"^(2-|butter)", found[1]):
+        return {}
+    type_id = portal.types.resolve(found[1].lower()).type_id
+    records = _shown(recording.body)
+    asked = json.dumps(recording.request or {})
+    for name in {name for each in records for name in each["properties"]} | set(re.findall(r'"(\w+_field)"', asked)):
+        if name not in portal.properties(type_id):
+            portal.add_property(type_id, property_definition.build_raw(name, name, "string", "text"))
+    if recording.path.endswith("/batch/create") or (recording.method == "POST" and not found[2]):
+        return {}
+    ids = {each["id"]: _record(portal, type_id, each) for each in records}
+    for number in range(1, 120 if "paging" in (recording.body or {}) else 0):
+        portal.create_record(type_id, _values(records[-1], number))
+    if not records and recording.method in {"DELETE", "PATCH"} and found[2]:
+        return {found[2]: str(portal.create_record(type_id, {}))}
+    return ids
+
+
+def _record(portal: Portal, type_id: str, record: Json) -> str:
+    """Make a record by the source that its history names."""
+    sources = [each["sourceType"] for part in record.get("propertiesWithHistory", {}).values() for each in part[-1:]]
+    with portal.acting(portal.now_ms(), next(iter(sources), "API")):
+        first = {name: part[-1]["value"] for name, part in record.get("propertiesWithHistory", {}).items() if part}
+        record_id = portal.create_record(type_id, _values(record | {"properties": record["properties"] | first}, 0))
+    later = [
+        (each["timestamp"], each["sourceType"], name, each["value"])
+        for name, versions in record.get("propertiesWithHistory", {}).items()
+        for each in versions[:-1]
+        if name not in COMPUTED
+    ]
+    for _, source, name, value in sorted(later):
+        with portal.acting(portal.now_ms(), source):
+            portal.update_record(type_id, record_id, {name: value})
+    return str(record_id)
+
+
+def _shown(body: object) -> list[Json]:
+    if not isinstance(body, dict):
+        return []
+    found = body.get("results", [body] if "properties" in body else [])
+    return [each for each in found if isinstance(each, dict) and "properties" in each]
+
+
+def _values(record: Mapping[str, Any], number: int) -> dict[str, str]:
+    values = {name: str(value) for name, value in record["properties"].items() if value and name not in COMPUTED}
+    if number and "email" in values:
+        values["email"] = f"n{number}.{values['email']}"
+    return values
+
+
+def _taken(recording: Recording, portal: Portal) -> Ids:
+    """Make who is in the way of a create that was refused as a conflict."""
+    if recording.status == 409:
+        portal.create_record("0-1", {"email": _conflicting(recording)})
+    return {}
+
+
+def _conflicting(recording: Recording) -> str:
+    asked = json.dumps(recording.request or {})
+    return next(iter(re.findall(r"[\w.]+@[\w.]+", asked)), "taken@example.com")
+
+
+def _linked(recording: Recording, portal: Portal) -> Ids:
+    """Make the ends of inline links, of the request and of the answer, and link what the answer shows linked."""
+    found = OBJECTS.match(recording.path)
+    assert found is not None
+    ids: Ids = {}
+    if not portal.types.knows(found[1].lower()):
+        return ids
+    kind = portal.types.resolve(found[1].lower())
+    for link in _inline(recording.request):
+        wanted = {(each["associationCategory"], each["associationTypeId"]) for each in link["types"]}
+        for other in portal.types:
+            if wanted <= set(associations.direction(portal, kind.type_id, other.type_id).by_key):
+                ids[link["to"]["id"]] = str(portal.create_record(other.type_id, {}))
+                break
+    return ids
+
+
+def _inline(request: object) -> Iterator[Json]:
+    for each in _named(request, "associations"):
+        if isinstance(each, list):
+            yield from (link for link in each if "types" in link)
+
+
+def _inline_ends(recording: Recording, caller: Caller, ids: Ids, portal: Portal) -> None:
+    """Link the records of an answer to new ones of the types that it shows."""
+    found = OBJECTS.match(recording.path)
+    assert found is not None
+    for record in _shown(recording.body):
+        for other in record.get("associations", {}):
+            made = caller.make(f"/crm/v3/objects/{other.replace(' ', '_')}", {"properties": {}})["id"]
+            here = f"/crm/v4/objects/{found[1]}/{ids[record['id']]}/associations/default/{other}/{made}"
+            caller.make(f"PUT {here}", None)
+
+
+def _custom(recording: Recording, caller: Caller, ids: Ids, portal: Portal) -> None:
+    """Define the portal's own object that a path names by its number."""
+    number = re.search(r"/(2-\d+)", recording.path)
+    if number is None or recording.status >= 400:
+        return
+    body = recording.body if isinstance(recording.body, dict) else {}
+    required = body.get("requiredProperties") or ["title"]
+    shown = {each["name"]: each for each in body.get("properties", []) if isinstance(each, dict)}
+    names = [*required, *(name for name in shown if name not in required and not name.startswith("hs_"))]
+    new = [
+        {
+            "name": name,
+            "label": name,
+            "type": shown.get(name, {}).get("type", "string"),
+            "fieldType": shown.get(name, {}).get("fieldType", "text"),
+            "options": [
+                {key: each[key] for key in ("label", "value")} for each in shown.get(name, {}).get("options", [])
+            ],
+        }
+        for name in names
+    ]
+    schema = {
+        "name": body.get("name", "thing"),
+        "labels": body.get("labels", {"singular": "Thing", "plural": "Things"}),
+        "properties": new,
+        "requiredProperties": required,
+        "searchableProperties": body.get("searchableProperties", []),
+        "secondaryDisplayProperties": body.get("secondaryDisplayProperties", []),
+        "associatedObjects": ["CONTACT"],
+    }
+    made = caller.make("/crm-object-schemas/v3/schemas", schema)
+    ids[number[1]] = made["objectTypeId"]
+    for each in (recording.request or {}).get("inputs", []):
+        record = {"properties": dict.fromkeys(required, "x")}
+        ids[each["id"]] = caller.make(f"/crm/v3/objects/{made['objectTypeId']}", record)["id"]
+
+
+def _pairs(recording: Recording, portal: Portal) -> Ids:
+    """Make the ends of recorded links; of a read, link them as they were."""
+    found = LINKS.match(recording.path)
+    assert found is not None
+    types = [portal.types.resolve(name).type_id for name in (found[1], found[2])]
+    ids: Ids = {}
+    for result in recording.body["results"]:
+        ends = [result.get("from", {}).get("id", result.get("fromObjectId"))]
+        others = [each["toObjectId"] for each in result.get("to", [{"toObjectId": result.get("toObjectId")}])]
+        for type_id, recorded in [*((types[0], each) for each in ends), *((types[1], each) for each in others)]:
+            ids.setdefault(str(recorded), str(portal.create_record(type_id, {})))
+        for each in result.get("to", []):
+            keys = [(kind["category"], kind["typeId"]) for kind in each["associationTypes"]]
+            associations.link(portal, types[0], int(ids[ends[0]]), types[1], int(ids[str(each["toObjectId"])]), keys)
+    for error in recording.body.get("errors", []):
+        for number in re.findall(r"\d{9,}", error["message"]):
+            if not re.search(rf"\w{number}|{number}\w", error["message"]):
+                ids.setdefault(number, str(portal.create_record(types[0], {})))
+    return ids
+
+
+def _campaigns(recording: Recording, portal: Portal) -> Ids:
+    """Make the campaigns of an answer, and one more where there was another page."""
+    found = list(recording.body["results"])
+    if "paging" in recording.body:
+        found.append(found[-1] | {"id": "00000000-0000-4000-8000-00000000000f"})
+    for each in found:
+        assets = {
+            kind: part["results"] * (11 if "paging" in part else 1) for kind, part in each.get("assets", {}).items()
+        }
+        body = {"properties": each["properties"], "businessUnits": each["businessUnits"], "assets": assets}
+        moments = [timestamps.parse_ms(each[name]) for name in ("createdAt", "updatedAt")]
+        documents.add(portal, marketing_samples.CAMPAIGNS, Document(each["id"], None, moments[0], moments[1], body))
+    return {}
+
+
+def _listed(recording: Recording, portal: Portal) -> Ids:
+    """Make the lists of v1 that a call names or answers, and the contacts in them."""
+    now, ids = portal.now_ms(), Ids()
+    shown = recording.body.get("lists", []) if isinstance(recording.body, dict) else []
+    number = re.search(r"/lists/(\d+)/", recording.path)
+    dynamic = "dynamic" in json.dumps(recording.body)
+    kind = "DYNAMIC" if number and dynamic else "MANUAL"
+    row = lists.create(portal, "Named", "0-1", kind, None, request="")
+    ids |= {number[1]: str(row.id + lists.LEGACY_OFFSET)} if number else {}
+    for each in shown:
+        lists.create(portal, each["name"], "0-1", "MANUAL", None, request="")
+    for email in re.findall(r"[\w.]+@[\w.]+", json.dumps(recording.request or {})):
+        portal.create_record("0-1", {"email": email})
+    for each in recording.body.get("contacts", []):
+        record_id = _old_contact(portal, each)
+        ids[str(each["vid"])] = str(record_id)
+        list_members.load(portal, row.id, [list_members.Member(record_id, now)])
+    if recording.body.get("has-more"):
+        more = [portal.create_record("0-1", {"email": f"m{place}@example.com"}) for place in range(30)]
+        list_members.load(portal, row.id, [list_members.Member(each, now) for each in more])
+    return ids
+
+
+def _old_contacts(recording: Recording, portal: Portal) -> Ids:
+    """Make contacts of v1, those of a merge among them."""
+    body = recording.body if isinstance(recording.body, dict) else {}
+    ids: Ids = {}
+    for each in body.get("contacts", [body] if "vid" in body else []):
+        ids[str(each["vid"])] = str(_old_contact(portal, each))
+    for vid in _named(recording.request, "vidToMerge"):
+        if recording.status < 400:
+            ids[str(vid)] = str(portal.create_record("0-1", {"email": "merged@example.com"}))
+    vid = re.search(r"/merge-vids/(\d+)", recording.path)
+    return ids | ({vid[1]: str(portal.create_record("0-1", {"email": "kept@example.com"}))} if vid else {})
+
+
+def _old_contact(portal: Portal, each: Json) -> int:
+    """Make a contact of v1 with the forms it sent, the lists it is in, and those that became part of it."""
+    values = _old_values(each)
+    audits = each["merge-audits"]
+    emails = [audit[name]["value"] for audit in audits for name in ("merged_to_email", "merged_from_email")]
+    emails += re.findall(r"[\w.]+@[\w.]+", json.dumps(each["identity-profiles"]))
+    names = {audit[key]: name for audit in audits for key, name in _NAMES.items() if key in audit}
+    own = {name: value for value, name in names.items()} | values | {"email": emails[0]}
+    record_id = portal.create_record("0-1", own)
+    for number, audit in enumerate(audits):
+        gone = portal.create_record("0-1", {"email": audit["merged_from_email"]["value"], "firstname": "Other"})
+        record_id = portal.merge_records("0-1", record_id, gone, request=f"{number}")
+    for place, sent in enumerate(each["form-submissions"]):
+        page = sent.get("page-url", "")
+        values_sent = [("email", own["email"])]
+        submission = form_submissions.Submission(sent["form-id"], sent["timestamp"], f"{place}", values_sent, page)
+        form_submissions.load(portal, [submission])
+        form = {"name": sent["title"], "formType": "hubspot"}
+        documents.add(
+            portal, form_submissions.KIND, Document(sent["form-id"], None, portal.now_ms(), portal.now_ms(), form)
+        )
+    if each.get("list-memberships"):
+        row = lists.create(portal, "Named", "0-1", "MANUAL", None, request="")
+        list_members.load(portal, row.id, [list_members.Member(record_id, portal.now_ms())])
+    return record_id
+
+
+def _old_values(contact: Json) -> dict[str, str]:
+    given = {name: part["value"] for name, part in contact["properties"].items()}
+    return {
+        name: value for name, value in given.items() if name in {"email", "firstname", "lastname", "lifecyclestage"}
+    }
+
+
+def _engagements(recording: Recording, caller: Caller, ids: Ids, portal: Portal) -> None:
+    """Send every engagement of an answer to the call that makes them."""
+    if not isinstance(recording.body, dict):
+        return
+    named = {"contactIds": "contacts", "companyIds": "companies", "dealIds": "deals"}
+    for each in recording.body.get("results", []):
+        for key, kind in named.items():
+            for recorded in each["associations"][key]:
+                if str(recorded) not in ids:
+                    name = {"companies": "name", "contacts": "email", "deals": "dealname"}[kind]
+                    record = {name: f"e{recorded}@example.com"} | (
+                        {"dealstage": "closedwon"} if kind == "deals" else {}
+                    )
+                    ids[str(recorded)] = caller.make(f"/crm/v3/objects/{kind}", {"properties": record})["id"]
+        links = {key: [int(ids[str(end)]) for end in each["associations"][key]] for key in named}
+        envelope = {
+            key: each["engagement"][key] for key in ("timestamp", "type", "uid", "ownerId") if key in each["engagement"]
+        }
+        new = {"engagement": envelope, "associations": links, "metadata": each["metadata"]}
+        made = caller.make("/engagements/v1/engagements", new)["engagement"]
+        _stamp_users(portal, made, each["engagement"])
+
+
+def _stamp_users(portal: Portal, made: Json, recorded: Json) -> None:
+    """Let an activity say who made it, which no call of an app does."""
+    users = {"createdBy": "hs_created_by_user_id", "modifiedBy": "hs_updated_by_user_id"}
+    values = {name: str(recorded[key]) for key, name in users.items() if key in recorded}
+    with portal.lock:
+        portal.update_record(engagement_writes.TYPES[made["type"]], made["id"], values)
+        portal.commit()
+
+
+def _engagement_owners(recording: Recording, portal: Portal) -> Ids:
+    now = timestamps.render_ms(portal.now_ms())
+    more = {"type": "PERSON", "archived": False, "createdAt": now, "updatedAt": now}
+    named = sorted({str(each) for each in _named(recording.body, "ownerId")})
+    owners.load(portal, [{"id": each, "email": f"o{each}@example.com", **more} for each in named])
+    return {}
+
+
+def _stale(recording: Recording) -> list[tuple[str, str]]:
+    """Give the filters of a search whose hit does not keep them: the index still knew the value from before."""
+    if not recording.path.endswith("/search") or not isinstance(recording.request, dict):
+        return []
+    filters = [each for group in recording.request.get("filterGroups", []) for each in group["filters"]]
+    equal = [(each["propertyName"], each["value"]) for each in filters if each["operator"] == "EQ"]
+    hits = _shown(recording.body)
+    return [pair for pair in equal if hits and all(hit["properties"].get(pair[0]) != pair[1] for hit in hits)]
+
+
+def make_stale(recording: Recording, portal: Portal, ids: Ids) -> None:
+    """Let the index know the value that was sought, and the record the one that was found."""
+    found = OBJECTS.match(recording.path)
+    for name, value in _stale(recording):
+        assert found is not None
+        type_id = portal.types.resolve(found[1].lower()).type_id
+        for hit in _shown(recording.body):
+            record_id = int(ids[hit["id"]])
+            with portal.lock:
+                portal.update_record(type_id, record_id, {name: value})
+                portal.commit()
+                portal.clock.sleep(2 * LAG_SECONDS)
+                portal.update_record(type_id, record_id, {name: hit["properties"][name]})
+                portal.commit()
+
+
+def _company(recording: Recording, portal: Portal) -> Ids:
+    named = [str(each) for each in _named(recording.request, "objectId")]
+    return {each: str(portal.create_record("0-2", {"name": "n", "domain": "n.example.com"})) for each in named}
+
+
+def _occurrences(recording: Recording, portal: Portal) -> Ids:
+    """Make the events of an answer and whom they are about."""
+    ids = {each["objectId"]: str(portal.create_record("0-1", {})) for each in recording.body["results"]}
+    event_occurrences.load(
+        portal,
+        [
+            event_occurrences.Occurrence(
+                timestamps.parse_ms(each["occurredAt"]),
+                each["id"],
+                each["eventType"],
+                "0-1",
+                int(ids[each["objectId"]]),
+                each["properties"],
+            )
+            for each in recording.body["results"]
+        ],
+    )
+    return ids
+
+
+SEEDS: tuple[tuple[str, Callable[[Recording, Portal], Ids]], ...] = (
+    (r"/crm/v3/properties/", _definitions),
+    (OBJECTS.pattern, _owners),
+    (OBJECTS.pattern, _records),
+    (r"/contacts/v1/contact$|objects/contacts/batch/create", _taken),
+    (OBJECTS.pattern, _linked),
+    (LINKS.pattern, _pairs),
+    (r"/marketing/campaigns/", _campaigns),
+    (r"/contacts/v1/lists/(static|\d+/)", _listed),
+    (r"/contacts/v1/(lists/all|contact/vid|contact/merge)", _old_contacts),
+    (r"/companies/v1/", _company),
+    (r"^/events/", _occurrences),
+    (r"/engagements/v1/", _engagement_owners),
+)
+FOR_ERRORS = (_taken, _listed, _old_contacts)
+"""What is seeded for refused calls too."""
+CALLS: tuple[tuple[str, Callable[[Recording, Caller, Ids, Portal], None]], ...] = (
+    (r"/crm/v3/properties/", _groups),
+    (OBJECTS.pattern, _inline_ends),
+    (r"/2-\d+", _custom),
+    (r"/engagements/v1/", _engagements),
+)
+
+
+# --- the request ----------------------------------------------------------------------------------------------------
+
+
+def derive_query(recording: Recording) -> str:
+    """Give the recorded query, what the address of the next page adds to it, and names where they were left out."""
+    pairs = dict(parse_qsl(recording.query, keep_blank_values=True))
+    body = recording.body if isinstance(recording.body, dict) else {}
+    link = body.get("paging", {}).get("next", {}).get("link", "")
+    pairs = {name: value for name, value in parse_qsl(link.partition("?")[2]) if name != "after"} | pairs
+    if body.get("paging") and recording.method == "GET" and "results" in body:
+        pairs.setdefault("limit", str(len(body["results"])))
+    for name in [name for name, value in pairs.items() if value == "..."]:
+        shown = _shown(body)
+        pairs[name] = ",".join(sorted({key for each in shown for key in {**each["properties"], **each[name]}}))
+        pairs["associations"] = ",".join(sorted({key for each in shown for key in each.get("associations", ())}))
+    return urlencode(pairs)
+
+
+def derive_body(recording: Recording) -> Any:
+    """Give the recorded request, or the one that the answer implies; None where it implies none."""
+    if recording.request is not None:
+        return recording.request
+    body = recording.body if isinstance(recording.body, dict) else {}
+    for pattern, build in REQUESTS:
+        if re.search(pattern, f"{recording.method} {recording.status} {recording.path}"):
+            found = build(recording, body)
+            if found is not None:
+                return found
+    return None
+
+
+def _refused_values(recording: Recording, body: Json) -> Any:
+    """Write the properties that the refusal names, each time that it names them."""
+    listed = re.search(r"not valid: (\[.*\])", body["message"])
+    if listed is None:
+        return None
+    names = [each["name"] for each in json.loads(listed[1])]
+    if "/batch/" not in recording.path:
+        return {"properties": dict.fromkeys(names, "x")}
+    size = names.index(names[0], 1) if names[0] in names[1:] else len(names)
+    parts = [names[start : start + size] for start in range(0, len(names), size)]
+    return {"inputs": [{"properties": dict.fromkeys(part, "x")} for part in parts]}
+
+
+def _written(recording: Recording, body: Json) -> Any:
+    """Write what the results show: a caller's own values, and ids that nothing has where errors name such."""
+    creates = recording.path.endswith("/create")
+    found = [_input(each, creates=creates) for each in _shown(body)]
+    lost = [each for error in body.get("errors", []) for each in error.get("context", {}).get("ids", [])]
+    return {"inputs": [*found, *({"id": each, "properties": {"firstname": "x"}} for each in lost)]} if found else None
+
+
+def _input(result: Mapping[str, Any], *, creates: bool) -> Json:
+    own = {name: value for name, value in result["properties"].items() if _is_own(name, value)}
+    more = {} if creates else {"id": result["id"]}
+    trace = {"objectWriteTraceId": result["objectWriteTraceId"]} if "objectWriteTraceId" in result else {}
+    return {"properties": own} | more | trace
+
+
+def _is_own(name: str, value: object) -> bool:
+    """Whether a caller wrote a property: HubSpot's own begin with hs_, or count."""
+    return value is not None and name not in COMPUTED and not name.startswith(("hs_", "num_", "lifecyclestage"))
+
+
+def _sought(_: Recording, body: Json) -> Any:
+    hits = _shown(body)
+    return {"limit": len(hits), "properties": sorted(hits[0]["properties"])} if hits else {}
+
+
+def _links(recording: Recording, body: Json) -> Any:
+    """Name both ends of each result, and of each error what it is about."""
+    pairs = [
+        {
+            "from": {"id": str(each["fromObjectId"])},
+            "to": {"id": str(each["toObjectId"])},
+            "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 279}],
+        }
+        for each in body["results"]
+    ]
+    own = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 449}]
+    for error in body.get("errors", []):
+        itself = re.search(r"Object (\d+) cannot be associated to itself", error["message"])
+        here = itself[1] if itself else _itself(body)
+        there = here if itself else error["context"]["id"][0]
+        pairs.append({"from": {"id": here}, "to": {"id": there}, "types": own})
+    return {"inputs": pairs}
+
+
+def _itself(body: Json) -> str:
+    return re.findall(r"Object (\d+) cannot", json.dumps(body))[0]
+
+
+def _reads(_: Recording, body: Json) -> Any:
+    lost = [each for error in body.get("errors", []) for each in error["context"]["fromObjectId"]]
+    return {"inputs": [*({"id": each["from"]["id"]} for each in body["results"]), *({"id": each} for each in lost)]}
+
+
+def _campaign_ids(_: Recording, body: Json) -> Any:
+    lost = re.findall(r"GUID format: ([\w-]+)'", json.dumps(body.get("errors", [])))
+    return {"inputs": [*({"id": each["id"]} for each in body["results"]), *({"id": each} for each in lost)]}
+
+
+REQUESTS: tuple[tuple[str, Callable[[Recording, Json], Any]], ...] = (
+    (r" 401 ", lambda recording, body: {}),
+    (r"POST 409 .*/batch/create$", lambda r, body: {"inputs": [{"properties": {"email": _conflicting(r)}}] * 2}),
+    (r"POST 400 .*/batch/update$", lambda r, body: _twice(body)),
+    (r"POST 400 .*/objects/\w+(/batch/create)?$", _refused_values),
+    (r"POST 400 .*/search$", lambda recording, body: {}),
+    (r"PUT 400 ", lambda recording, body: {}),
+    (r"POST 20\d /crm/v4/.*/batch/create$", _links),
+    (r"POST 20\d /crm/v4/.*/batch/read$", _reads),
+    (r"POST 20\d /marketing/campaigns/.*/batch/read$", _campaign_ids),
+    (r"POST 20\d /crm/v3/lists/search$", lambda r, body: {"count": 20, "offset": body["offset"] - len(body["lists"])}),
+    (r"POST 20\d .*/objects/\w+/search$", _sought),
+    (r"POST 20\d .*/objects/\w+/batch/", _written),
+    (r"POST 201 .*/groups$", lambda recording, body: {"name": body["name"], "label": body["label"]}),
+)
+
+
+def _twice(body: Json) -> Any:
+    ids = body.get("context", {}).get("ids", [])
+    return {"inputs": [{"id": each, "properties": {"firstname": "x"}} for each in ids * 2]} if ids else None
