@@ -1,4 +1,4 @@
-"""Events of the visitors' timeline: what was seen of a record or of one kind, newest first (HS-73)."""
+"""Events of the visitors' timeline: what was seen of a record or of one kind, newest first (HS-74)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages on which visitors book meetings, one or two of each user (HS-73)."""
+"""Pages on which visitors book meetings, one or two of each user (HS-74)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _SHOWN_AFTER_UPDATE = (
     "notes_last_updated",
     "pipeline",
 )
-"""What recorded answers to updates hold beside the changed values (HS-22)."""
+"""What recorded answers to updates hold beside the changed values (HS-75)."""
 _STAGE_DATE = re.compile(r"hs_lifecyclestage_\w+_date")
 
 
@@ -78,7 +78,7 @@ def update(portal: Portal, kind: ObjectType, record_id: int, given: object, requ
 
 
 def created(portal: Portal, kind: ObjectType, record_id: int) -> Record:
-    """Build the answer to a create: everything that is set, stages' dates in milliseconds (recorded)."""
+    """Build the answer to a create: everything that is set, stages' dates in milliseconds (HS-75)."""
     current = portal.live(kind.type_id, record_id)
     values = dict(current.values)
     dates = {name: value for name, value in values.items() if value and _STAGE_DATE.fullmatch(name)}
