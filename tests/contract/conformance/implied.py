@@ -54,7 +54,12 @@ def build_settings(recording: Recording) -> Settings:
     """Give the portal before anything is seeded: empty where the answer holds all there was, else a generated one."""
     body = recording.body if isinstance(recording.body, dict) else {}
     is_empty = body.get("results") == []
-    is_record = OBJECTS.match(recording.path) or "/v1/" in recording.path or "/v2/" in recording.path
+    is_record = (
+        OBJECTS.match(recording.path)
+        or recording.path.startswith("/events/")
+        or "/v1/" in recording.path
+        or "/v2/" in recording.path
+    )
     is_record = is_record and "workflows" not in recording.path and "/properties" not in recording.path
     return Settings(
         contacts=0 if is_record or is_empty else 30,

@@ -184,7 +184,34 @@ def _limit(_: Values) -> Json:
     return inputs({"category": "HUBSPOT_DEFINED", "typeId": 279, "maxToObjectIds": 5})
 
 
+def _event_body(values: Values) -> Json:
+    more = {"eventName": f"Event {values['n']}", "eventOrganizer": "Ada"}
+    return more | {"externalAccountId": "account-1", "externalEventId": f"made-{values['n']}"}
+
+
+def _took_part(values: Values) -> Json:
+    return inputs({"vid": int(values["contact"]), "interactionDateTime": 1_700_000_000_000})
+
+
+_TIMES = {"startDateTime": "2026-01-01T10:00:00Z", "endDateTime": "2026-01-01T11:00:00Z"}
+
 BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
+    (r"POST .*/marketing-events/.*/email-(create|upsert)$", lambda v: inputs({"email": f"m{v['n']}@example.com"})),
+    (r"POST .*/marketing-events/.*subscriberState\}/(create|upsert)$", _took_part),
+    (r"POST .*/marketing-events/(.*/)?complete$", lambda v: _TIMES),
+    (r"POST .*/marketing-events/(.*/)?batch/archive$", lambda v: inputs({"objectId": v["objectId"]})),
+    (
+        r"POST .*/marketing-events/(.*/)?batch/update$",
+        lambda v: inputs({"objectId": v["objectId"], "eventName": "Renamed"}),
+    ),
+    (r"POST .*/marketing-events/(.*/)?events/upsert$", lambda v: inputs(_event_body(v))),
+    (
+        r"POST .*/marketing-events/(.*/)?events/delete$",
+        lambda v: inputs({"appId": 123, "externalAccountId": "account-1", "externalEventId": v["externalEventId"]}),
+    ),
+    (r"POST .*/marketing-events/(.*/)?events$", _event_body),
+    (r"PUT .*/marketing-events/.*events/", lambda v: _event_body(v) | {"externalEventId": v["externalEventId"]}),
+    (r"PATCH .*/marketing-events/", lambda v: {"eventName": "Renamed"}),
     (r"POST /contacts/v1/contact$", lambda v: _old_values(email=f"v{v['n']}@example.com")),
     (r"POST /contacts/v1/contact/createOrUpdate/", lambda v: _old_values(firstname="Ada")),
     (r"POST /contacts/v1/contact/merge-vids/", lambda v: {"vidToMerge": int(v["spare"])}),
@@ -293,7 +320,10 @@ BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
 QUERIES: tuple[tuple[str, Callable[[Values], Values]], ...] = (
     (r"GET .*/lists/.*idmapping$", lambda v: {"legacyListId": v["legacyListId"]}),
     (r"GET /contacts/v1/contact/vids/batch$", lambda v: {"vid": v["contact"]}),
-    (r"GET .*/marketing-events/.*events/\{", lambda v: {"externalAccountId": v["externalAccountId"]}),
+    (
+        r"(GET|POST|PATCH|DELETE) .*/marketing-events/.*(events|attendance)/\{externalEventId",
+        lambda v: {"externalAccountId": v["externalAccountId"]},
+    ),
     (r"GET /events/(event-occurrences/[\d-]+|v3/events|[\d-]+)$", lambda v: {"eventType": "e_visited_page"}),
     (r"GET /exports/download/", lambda v: {name: v[name] for name in ("expires", "signature")}),
     (r"PUT .*/update-list-name$", lambda v: {"listName": f"Renamed {v['n']}"}),
@@ -435,6 +465,16 @@ def _deal(send: Sender) -> Values:
     return {"deal": _first_id(send, "deals"), "owner": send.read("/crm/v3/owners")["results"][0]["id"]}
 
 
+def _own_event(send: Sender) -> Values:
+    body = _event_body({"n": f"m{send.unique()}"})
+    send.make("/marketing/marketing-events/2026-09/events", body)
+    path = f"/marketing/marketing-events/2026-09/events/{body['externalEventId']}?externalAccountId=account-1"
+    return {
+        "objectId": send.read(path)["objectId"],
+        **{name: body[name] for name in body if name.startswith("external")},
+    }
+
+
 def _marketing_event(send: Sender) -> Values:
     """Take an event that an app made, which alone has an id of that app's."""
     found = send.read("/marketing/marketing-events/2026-09")["results"]
@@ -464,6 +504,7 @@ def _file_of_export(send: Sender) -> Values:
 
 
 NEEDS: tuple[tuple[str, Callable[[Sender], Values]], ...] = (
+    (r"(POST|PUT|PATCH|DELETE) .*/marketing-events/", _own_event),
     (r"/marketing-events/.*\{", _marketing_event),
     (r"(/deal-splits/|/splits/)", _deal),
     (r"PUT .*/lists/.*/restore$", _deleted_list),
@@ -515,4 +556,5 @@ FIXED: Values = {
     "emailAddress": SUBSCRIBER,
     "subscriber": SUBSCRIBER,
     "ruleType": "MAX_LENGTH",
+    "subscriberState": "attend",
 }
