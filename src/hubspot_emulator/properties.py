@@ -49,6 +49,8 @@ NEW = {
 HINTS = {"externalOptionsReferenceType", "optionSortStrategy", "searchableInGlobalSearch", "textDisplayHint"}
 """What the properties of a new object schema may say beside that."""
 _CHANGEABLE = NEW - {"name", "hasUniqueValue", "dataSensitivity", "referencedObjectType", "externalOptions"}
+_OLD_SCOPES = {"companies", "contacts", "deals"}
+"""Objects whose refusals name the scope as it was called before: recorded for companies."""
 _IGNORED = {"dataSensitivity", "name"}
 """What a change may say of a property without effect (recorded, another name than the path's too)."""
 _USER_ID = "293199"
@@ -342,10 +344,12 @@ def _read_scopes(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]
     if not any(wanted <= request.granted for wanted in needed):
         kind = _kind(portal, request)
         legacy = kind.type_id if kind.is_custom else f"legacyObjectType={kind.singular.upper()}"
+        granular = sorted({scope for wanted in kind.read_scopes for scope in wanted})
+        named = [f"{kind.name}-read"] if kind.name in _OLD_SCOPES else granular
         raise ApiError(
             403,
             f"You do not have permissions to view object type ObjectTypeId{{{legacy}}} in portal {portal.portal_id}"
-            f" (requires one of [{kind.name}-read])",
+            f" (requires one of [{', '.join(named)}])",
             category=None,
         )
     return needed

@@ -13,6 +13,7 @@ import msgspec
 
 from hubferry.errors import HubSpotError, RefusedError, ScopeError, TokenError, UnexpectedAnswerError
 
+_LEGACY_SCOPE = re.compile(r"([a-z_]+?)(?:-object)?-(read|write)")
 _LISTED_SCOPES = re.compile(r"requires (?:any|one|all) of \[([^\]]*)\]")
 _QUOTED_SCOPE = re.compile(r"missing required '([^']+)' scope")
 _TOKEN = re.compile(r"pat-[\w-]+|(?<=\()C[\w-]{40,}|Bearer \S+")
@@ -100,7 +101,16 @@ def parse_retry_after(text: str | None, now: float) -> float | None:
 
 
 def parse_scopes(problem: Problem) -> tuple[str, ...]:
-    """Find the scopes that a 403 names, in any of its shapes."""
+    """Find the scopes that a 403 names, in any of its shapes, under the names that an app is given them by (HS-40)."""
+    return tuple(_current_name(scope) for scope in _named_scopes(problem))
+
+
+def _current_name(scope: str) -> str:
+    legacy = _LEGACY_SCOPE.fullmatch(scope)
+    return f"crm.objects.{legacy[1]}.{legacy[2]}" if legacy else scope
+
+
+def _named_scopes(problem: Problem) -> tuple[str, ...]:
     for context in (problem.context, *(each.get("context") for each in problem.errors if isinstance(each, dict))):
         if isinstance(context, dict):
             for name in ("requiredGranularScopes", "requiredScopes"):

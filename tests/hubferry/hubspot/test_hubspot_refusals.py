@@ -35,6 +35,20 @@ def test_the_scope_is_named_whatever_the_body_of_the_403(body: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("companies-read", "crm.objects.companies.read"),
+        ("custom-object-read", "crm.objects.custom.read"),
+        ("sales-email-read", "sales-email-read"),
+    ],
+)
+def test_a_scope_bears_the_name_under_which_an_app_is_given_it(old: str, new: str) -> None:
+    body = {"message": f"You do not have permissions to view object type X in portal 1 (requires one of [{old}])"}
+
+    assert f"'{new}'" in str(build_error("GET /x", failure(403, body), show_message=True))
+
+
+@pytest.mark.parametrize(
     ("body", "kind"),
     [
         (
