@@ -282,11 +282,11 @@ def test_rows_by_record_id_are_updated_and_unknown_ids_listed(world: Any, make_s
 
 def test_mirror_archives_only_what_it_made_and_only_under_its_guard(world: Any, make_sync: Any) -> None:
     theirs = world.add_contact(email="a@x.com")
-    world.people((1, "a@x.com", "Ann"), (2, "b@x.com", "Bob"))
+    world.people((1, "a@x.com", "Ann"), (2, "b@x.com", "Bob"), (3, "c@x.com", "Cid"))
     world.syncs = [make_sync(mode="mirror")]
     world.push()
     ours = world.contact("b@x.com")["id"]
-    world.sql("DELETE FROM main.people")
+    world.sql("DELETE FROM main.people WHERE id < 3")
 
     with pytest.raises(GuardError, match="max_archives allows 0, the plan has 1"):
         world.push()

@@ -38,7 +38,7 @@ def merge(world: Any, survivor: str, loser: str) -> str:
 @pytest.fixture
 def mirrored(world: Any, make_sync: Any) -> Any:
     """One contact that a mirror made, and leave to archive."""
-    world.syncs = [make_sync(mode="mirror", guards={"max_archives": 10})]
+    world.syncs = [make_sync(mode="mirror", guards={"max_archives": 10, "empty_source": "allow"})]
     world.people((1, "a@x.com", "Ann"))
     world.push()
     return world
@@ -300,7 +300,7 @@ def test_guard_max_creates(world: Any, make_sync: Any) -> None:
 
 def test_guard_max_archives(mirrored: Any, make_sync: Any) -> None:
     mirrored.sql("DELETE FROM main.people")
-    mirrored.syncs = [make_sync(mode="mirror")]
+    mirrored.syncs = [make_sync(mode="mirror", guards={"empty_source": "allow"})]
 
     assert_guarded(mirrored, "max_archives", "max_archives allows 0, the plan has 1")
 
