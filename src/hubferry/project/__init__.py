@@ -7,6 +7,7 @@ from hubferry.project.calls import Calls
 from hubferry.project.facade import Project
 from hubferry.project.mapper import Mapper, PropertyInfo, SourceInfo, fit
 from hubferry.project.plans import Cause, Outcomes, PlanInfo, StepPage, StepResult
+from hubferry.project.records import RecordStory
 from hubferry.project.sync_draft import GUARDS, FieldDraft, LinkDraft, Origin, SyncDraft
 from hubferry.project.tables import RowPage, StreamTable, TableColumn
 from hubferry.project.texts import TextChange
@@ -14,6 +15,7 @@ from hubferry.project.values import CheckItem, CheckReport, Status, StreamInfo
 from hubferry.pull.run import AssociationReport, PullReport, StreamReport
 from hubferry.push.accounting import Outcome
 from hubferry.push.apply import PushReport
+from hubferry.push.changes import Version
 from hubferry.push.counts import GuardVerdict, SyncCounts
 from hubferry.push.plan import Plan, PlannedStep
 from hubferry.push.rejected import Rejected
@@ -79,6 +81,7 @@ __all__ = [
     "PropertyInfo",
     "PullReport",
     "PushReport",
+    "RecordStory",
     "Rejected",
     "RemoveLabels",
     "RemoveLinks",
@@ -104,5 +107,6 @@ __all__ = [
     "TypeRef",
     "UpdateRecord",
     "VerifyReport",
+    "Version",
     "fit",
 ]

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from hubferry.config.model import Project as ProjectFiles
 from hubferry.config.model import ScheduleBlock
 from hubferry.project.plans import PlanInfo, Plans
-from hubferry.state.holds import query_holds
 from hubferry.state.store import Run, StateStore, StreamRun
 
 LOOKED_AT = 60
@@ -103,7 +102,7 @@ class Activity:
         """Give every sync with its last plans and runs."""
         plans, runs = Plans(self.state).latest(LOOKED_AT), self.state.runs(LOOKED_AT)
         rejected = self.state.rejected_counts()
-        held = self._held()
+        held = self.state.holds()
         owners = {each.id: each.plan.syncs for each in plans}
         return tuple(
             SyncActivity(
@@ -125,10 +124,6 @@ class Activity:
             return BY_HAND
         following = schedule.next_after(datetime.fromtimestamp(self.state.clock.time(), UTC))
         return NextRun(following, schedule.cron or f"after {schedule.after}")
-
-    def _held(self) -> dict[str, str]:
-        """Give why syncs are on hold."""
-        return query_holds(self.state.warehouse) if self.state.is_made() else {}
 
     def _cursors(self) -> dict[str, datetime | None]:
         return {name: each.value for name, each in self.state.all_cursors().items()}

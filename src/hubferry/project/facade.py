@@ -26,6 +26,7 @@ from hubferry.project.calls import Calls, build_calls
 from hubferry.project.diagnosis import Diagnosis
 from hubferry.project.mapper import Mapper
 from hubferry.project.plans import Plans
+from hubferry.project.records import Records
 from hubferry.project.stream_settings import StreamSettings
 from hubferry.project.sync_files import SyncFiles
 from hubferry.project.tables import Tables
@@ -136,6 +137,11 @@ class Project:
     def plans(self) -> Plans:
         """Stored plans: a page of steps at a time, and what became of them."""
         return Plans(self.state)
+
+    @cached_property
+    def records(self) -> Records:
+        """Single records: what was pulled, written and changed."""
+        return Records(self.files, self.tables, self.state, lambda: self.client)
 
     @cached_property
     def mapper(self) -> Mapper:

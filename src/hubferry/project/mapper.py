@@ -199,7 +199,7 @@ class Mapper:
         for each in mapped:
             values = [row[places[each.value.casefold()]] for row in source.rows]
             if said := _refusals(values, properties[each.property]):
-                found[each.property] = f"{said} (of the first {len(values)} rows)"
+                found[each.property] = f"of the first {len(values)} rows, {said}"
         return found
 
     def try_row(self, sync: Sync, key: str | None) -> Trial:
@@ -253,7 +253,7 @@ def _refusals(values: Sequence[Any], prop: Property) -> str:
                 encode.encode(value, prop)
             except InvalidValueError as error:
                 reasons[str(error)] += 1
-    said = [f"{count} times: {reason}" for reason, count in reasons.most_common(2)]
+    said = [f"{count}: {reason}" for reason, count in reasons.most_common(2)]
     return "; ".join(said)
 
 

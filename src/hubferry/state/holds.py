@@ -11,11 +11,10 @@ from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Transaction, Warehouse
 
 
-def query_holds(warehouse: Warehouse, portal_id: int | None = None) -> dict[str, str]:
-    """Give the reason of each sync that is on hold; portal None: of any portal."""
-    where, params = ("", []) if portal_id is None else (" WHERE portal_id = ?", [portal_id])
-    sql = f"SELECT sync, reason FROM {warehouse.name(SCHEMA, HOLDS.name)}{where}"
-    return {row["sync"]: row["reason"] for row in warehouse.query(sql, params).to_pylist()}
+def query_holds(warehouse: Warehouse, portal_id: int) -> dict[str, str]:
+    """Give the reason of each sync that is on hold."""
+    sql = f"SELECT sync, reason FROM {warehouse.name(SCHEMA, HOLDS.name)} WHERE portal_id = ?"
+    return {row["sync"]: row["reason"] for row in warehouse.query(sql, [portal_id]).to_pylist()}
 
 
 def merge_holds(tx: Transaction, portal_id: int, syncs: Collection[str], reason: str, at: datetime) -> None:

@@ -170,6 +170,20 @@ class PlanReader:
         rows = self.warehouse.query(sql, [plan_id, plan_id, state, after]).to_pylist()
         return [(_stored_step(row), _journal_row(plan_id, row)) for row in rows]
 
+    def query_of_record(
+        self, record_id: str, *, limit: int = 100
+    ) -> list[tuple[str, StoredStep, JournalRow, datetime]]:
+        """Give what was done, or tried, to records of this id, newest first, with plan and time; of whatever object."""
+        sql = (
+            "SELECT s.*, j.state, j.record_id AS written_id, j.reason, j.written_at"
+            f" FROM {self._journal} j JOIN {self._steps} s ON s.plan_id = j.plan_id AND s.number = j.number"
+            f" WHERE j.record_id = ? OR s.record_id = ? ORDER BY j.written_at DESC, s.number DESC LIMIT {int(limit)}"
+        )
+        rows = self.warehouse.query(sql, [record_id, record_id]).to_pylist()
+        return [
+            (row["plan_id"], _stored_step(row), _journal_row(row["plan_id"], row), row["written_at"]) for row in rows
+        ]
+
     def query_open(
         self, portal_id: int, state: str = INTENDED, *, kinds: Sequence[str] = ()
     ) -> list[tuple[str, StoredStep, datetime]]:

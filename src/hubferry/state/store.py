@@ -119,10 +119,14 @@ class StateReader:
         )
         return [StreamRun(**row) for row in rows]
 
+    def holds(self) -> dict[str, str]:
+        """Give why syncs are on hold, of any portal."""
+        return {row["sync"]: row["reason"] for row in self._query(push_tables.HOLDS, "")}
+
     def rejected_counts(self) -> dict[str, dict[str, int]]:
         """Count what could not be done, by sync and state."""
         counts: dict[str, dict[str, int]] = {}
-        if self.is_made():
+        if self._has(push_tables.REJECTED):
             name = self.warehouse.name(SCHEMA, push_tables.REJECTED.name)
             found = self.warehouse.query(f"SELECT sync, state, count(*) AS n FROM {name} GROUP BY sync, state")
             for row in found.to_pylist():
@@ -161,11 +165,15 @@ class StateReader:
         sums = (f"SELECT count(*) AS n FROM {self.warehouse.name(SCHEMA, table.name)}" for table in there)
         return {table.name: self.warehouse.query(sql)["n"][0].as_py() for table, sql in zip(there, sums, strict=True)}
 
-    def _query(self, table: StateTable, rest: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
-        if table.name not in self._found:
-            if not self.warehouse.query_columns(SCHEMA, table.name):
-                return []
+    def _has(self, table: StateTable) -> bool:
+        """Say whether a table is there: before the first run of this version it need not be."""
+        if table.name not in self._found and self.warehouse.query_columns(SCHEMA, table.name):
             self._found.add(table.name)
+        return table.name in self._found
+
+    def _query(self, table: StateTable, rest: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
+        if not self._has(table):
+            return []
         columns = ", ".join(self.warehouse.quote(column.name) for column in table.columns)
         name = self.warehouse.name(SCHEMA, table.name)
         rows: list[dict[str, Any]] = self.warehouse.query(f"SELECT {columns} FROM {name} {rest}", params).to_pylist()

@@ -23,6 +23,7 @@ SECTIONS = (
     ("syncs", "/syncs", "Syncs"),
     ("runs", "/runs", "Runs"),
     ("rejected", "/rejected", "Rejected"),
+    ("records", "/records", "Records"),
     ("check", "/check", "Check"),
 )
 

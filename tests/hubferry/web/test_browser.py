@@ -285,6 +285,8 @@ PAGES = (
     "/runs/{apply}",
     "/runs/{pull}",
     "/rejected",
+    "/records",
+    "/records?object=contacts&id=107",
     "/nonsense",
 )
 

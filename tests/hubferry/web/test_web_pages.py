@@ -25,6 +25,7 @@ PAGES = {
     "/syncs": ("analytics.contacts", "hubferry push"),
     "/syncs/contacts": ("match: email", "hubferry plan contacts"),
     "/runs": ("Started (UTC)", "hubferry runs"),
+    "/records": ("s record id", ""),
     "/rejected": ("of type string", "hubferry rejected contacts"),
 }
 
@@ -37,7 +38,7 @@ def test_a_page_shows_what_it_is_for_and_the_command_that_does_the_same(world: W
 
     assert answer.status == 200
     assert says in answer.text
-    assert f"{command} --project {world.folder}" in answer.text
+    assert not command or f"{command} --project {world.folder}" in answer.text
 
 
 def all_addresses(world: World) -> set[str]:
@@ -92,6 +93,20 @@ def test_a_run_shows_results_by_state_and_each_refusal_with_a_fix(world: World) 
 
     assert "becomes" in applied
     assert "ABDUCTED" in plan or "option" in plan
+
+
+def test_a_record_shows_its_row_its_links_what_was_written_and_who_wrote_it(world: World) -> None:
+    ledger = world.project.query("SELECT record_id FROM hubferry.ledger WHERE row_key = 'C-0000002'")
+    found = f"object=contacts&id={ledger['record_id'][0].as_py()}"
+
+    page = world.visitor.get(f"/records?{found}").text
+    versions = world.visitor.get(f"/records/versions?{found}&property=jobtitle").text
+
+    assert "C-0000002" in page
+    assert "Chief of everything" in page
+    assert "/records?object=companies" in page
+    assert "Chief of everything" in versions
+    assert "Not known here" in world.visitor.get("/records?object=contacts&id=999999").text
 
 
 def test_a_plan_is_filtered_by_kind_and_row(world: World) -> None:

@@ -8,6 +8,7 @@ from hubferry.web.pages import (
     live,
     overview,
     plan,
+    record,
     rejected,
     runs,
     stream,
@@ -16,5 +17,5 @@ from hubferry.web.pages import (
     syncs,
 )
 
-PAGES = (overview, check, streams, stream_settings, stream, editor, syncs, plan, rejected, runs, live)
+PAGES = (overview, check, streams, stream_settings, stream, editor, syncs, plan, rejected, record, runs, live)
 """Every page; each adds its addresses."""
