@@ -117,6 +117,9 @@ class Plans:
     def outcomes(self, plan_id: str, state: str, *, after: int = 0, limit: int = PAGE_STEPS) -> Outcomes:
         """Give what became of a plan's steps, a page of those that came to one state."""
         reasons = self._reader.count_reasons(plan_id)
+        counts: dict[str, int] = {}
+        for each, _, number in reasons:
+            counts[each] = counts.get(each, 0) + number
         found = self._reader.query_results(plan_id, state, after=after, limit=limit + 1)
         results = tuple(
             StepResult(
@@ -130,7 +133,7 @@ class Plans:
         advice = {each.reason: each.advice for each in reversed(results)}
         return Outcomes(
             state=state,
-            counts=self.count_states(plan_id),
+            counts=counts,
             causes=tuple(
                 Cause(reason=why, count=number, advice=advice.get(why) or render_advice(why))
                 for found_state, why, number in reasons

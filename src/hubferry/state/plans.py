@@ -163,23 +163,33 @@ class PlanReader:
     ) -> list[tuple[StoredStep, JournalRow]]:
         """Give the steps of a plan that came to a state, after a number, each with its row of the journal."""
         sql = (
-            f"SELECT s.*, j.state, j.record_id AS written_id, j.reason FROM {self._journal} j"
-            f" JOIN {self._steps} s ON s.plan_id = j.plan_id AND s.number = j.number"
-            f" WHERE j.plan_id = ? AND s.plan_id = ? AND j.state = ? AND j.number > ? ORDER BY j.number LIMIT {int(limit)}"
+            f"SELECT number, sync, row_key, state, record_id AS written_id, reason FROM {self._journal}"
+            f" WHERE plan_id = ? AND state = ? AND number > ? ORDER BY number LIMIT {int(limit)}"
         )
-        rows = self.warehouse.query(sql, [plan_id, plan_id, state, after]).to_pylist()
-        return [(_stored_step(row), _journal_row(plan_id, row)) for row in rows]
+        found = self.warehouse.query(sql, [plan_id, state, after]).to_pylist()
+        if not found:
+            return []
+        numbers = [row["number"] for row in found]  # steps by number: a join would read all steps of the plan
+        where = f"plan_id = ? AND number BETWEEN ? AND ? AND number IN ({', '.join('?' * len(numbers))})"
+        params = [plan_id, numbers[0], numbers[-1], *numbers]
+        steps = self.warehouse.query(f"SELECT * FROM {self._steps} WHERE {where}", params).to_pylist()
+        by_number = {row["number"]: _stored_step(row) for row in steps}
+        return [(by_number[row["number"]], _journal_row(plan_id, row)) for row in found if row["number"] in by_number]
 
     def query_of_record(
         self, record_id: str, *, limit: int = 100
     ) -> list[tuple[str, StoredStep, JournalRow, datetime]]:
         """Give what was done, or tried, to records of this id, newest first, with plan and time; of whatever object."""
-        sql = (
+        joined = (
             "SELECT s.*, j.state, j.record_id AS written_id, j.reason, j.written_at"
             f" FROM {self._journal} j JOIN {self._steps} s ON s.plan_id = j.plan_id AND s.number = j.number"
-            f" WHERE j.record_id = ? OR s.record_id = ? ORDER BY j.written_at DESC, s.number DESC LIMIT {int(limit)}"
         )
-        rows = self.warehouse.query(sql, [record_id, record_id]).to_pylist()
+        sql = (
+            f"SELECT * FROM ({joined} WHERE j.record_id = ?"
+            f" UNION ALL {joined} WHERE s.record_id = ? AND (j.record_id IS NULL OR j.record_id <> ?)) AS found"
+            f" ORDER BY written_at DESC, number DESC LIMIT {int(limit)}"
+        )
+        rows = self.warehouse.query(sql, [record_id] * 3).to_pylist()
         return [
             (row["plan_id"], _stored_step(row), _journal_row(row["plan_id"], row), row["written_at"]) for row in rows
         ]
