@@ -13,7 +13,9 @@ from hubferry.cli.session import open_project
 from hubferry.errors import HubferryError
 
 if TYPE_CHECKING:
-    from hubferry.project import PullReport
+    from collections.abc import Sequence
+
+    from hubferry.project import Estimate, PullReport
 
 
 _COUNTS = {
@@ -23,8 +25,10 @@ _COUNTS = {
     "unchanged": "unchanged",
     "deleted": "deleted",
     "unparsed": "unparsed",
+    "late": "late",
     "calls": "calls",
     "floor_calls": "floor",
+    "waited_seconds": "waited s",
 }
 _ALWAYS = {"read", "calls", "floor_calls"}
 """Counts that are shown also where all are 0: the table is to fit a terminal."""
@@ -39,6 +43,10 @@ def pull(
     allow_deletes: Annotated[
         bool, typer.Option("--allow-deletes", help="Mark records as gone also where very many are.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what it would take: reader, calls, time, share of the day; write nothing."),
+    ] = False,
     wait: Wait = 0,
     project: Folder = HERE,
     env: Environment = None,
@@ -50,6 +58,11 @@ def pull(
     The first time everything, then what changed since.
     """
     out = Output("pull", output, quiet)
+    if dry_run:
+        with open_project(project, env) as opened:
+            return _show_estimates(
+                out, opened.estimate(select=select or (), exclude=exclude or (), full_refresh=full_refresh)
+            )
     with open_project(project, env) as opened, show_progress(out) as progress:
         report = opened.pull(
             select=select or (),
@@ -70,12 +83,38 @@ def show_pull(out: Output, report: PullReport) -> None:
         ("stream", "state", "reader", *(_COUNTS[name] for name in shown)),
         [(each.name, each.state, each.reader, *(getattr(each, name) for name in shown)) for each in report.streams],
     )
+    for note in (note for each in report.streams for note in each.notes):
+        out.line(note)
     for each in report.associations:
         out.line(f"{each.name}: {each.inserted:,} new, {each.deleted:,} removed, {each.unchanged:,} unchanged")
-    out.line(f"\n{report.run_id}: {report.calls:,} calls and {report.searches:,} searches in {report.seconds:.1f} s")
+    day = f", {_percent(report.share_of_day)} of the account's day" if report.share_of_day is not None else ""
+    out.line(
+        f"\n{report.run_id}: {report.calls:,} calls and {report.searches:,} searches in {report.seconds:.1f} s{day}"
+    )
     for problem in _problems(report):
         out.problem(problem)
     out.result(report)
+
+
+def _show_estimates(out: Output, found: Sequence[Estimate]) -> int:
+    """Say what a pull would take."""
+    out.table(
+        ("stream", "reader", "calls", "least s", "of the day", "reckoned from"),
+        [(each.name, each.reader, each.calls, each.seconds, _percent(each.share_of_day), each.basis) for each in found],
+    )
+    shares = [each.share_of_day for each in found if each.share_of_day is not None]
+    day = f", {_percent(sum(shares))} of the account's day" if shares else ""
+    seconds = sum(each.seconds for each in found)
+    out.line(f"\nat least {sum(each.calls for each in found):,} calls and {seconds:,.1f} s at HubSpot's limits{day}")
+    for each in found:
+        if each.error is not None:
+            out.problem(each.error)
+    out.result(found)
+    return 1 if any(each.error is not None for each in found) else 0
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.2%}"
 
 
 def exit_code(report: PullReport) -> int:

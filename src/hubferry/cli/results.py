@@ -15,9 +15,11 @@ import msgspec
 from hubferry.errors import HubferryError
 from hubferry.project import (
     CheckItem,
+    Estimate,
     Job,
     Plan,
     PullReport,
+    PurgeReport,
     PushReport,
     Rejected,
     Run,
@@ -89,7 +91,8 @@ RESULTS: dict[str, Any] = {
     "hold": HoldResult,
     "init": InitResult,
     "plan": Plan,
-    "pull": PullReport,
+    "pull": PullReport | list[Estimate],
+    "purge": PurgeReport,
     "push": WithExitCode(PushReport),
     "rejected": list[Rejected],
     "resume": HoldResult,
@@ -104,7 +107,7 @@ RESULTS: dict[str, Any] = {
     "undo": Plan,
     "verify": WithExitCode(VerifyReport, many=True),
 }
-"""Command -> the type of `data`. `undo --yes` gives what `apply` gives."""
+"""Command -> the type of `data`. `undo --yes` gives what `apply` gives, `verify --pull` a list of what was found of each table."""
 ERROR = {
     "type": "object",
     "required": ["type", "message", "exit_code", "facts"],

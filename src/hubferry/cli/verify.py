@@ -13,7 +13,9 @@ from hubferry.cli.session import open_project
 from hubferry.errors import UsageError
 
 if TYPE_CHECKING:
-    from hubferry.project import Project, VerifyReport
+    from collections.abc import Sequence
+
+    from hubferry.project import Project, TableReport, VerifyReport
 
 Syncs = Annotated[list[str] | None, typer.Argument(metavar="[SYNC]...", help="Syncs by name.")]
 
@@ -23,17 +25,33 @@ def verify(
     pushed: Annotated[
         list[str] | None, typer.Option("--push", metavar="SYNC", help="A sync, where a stream has the same name.")
     ] = None,
+    pulled: Annotated[
+        bool, typer.Option("--pull", help="Prove tables against HubSpot: the streams named, or all.")
+    ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="With --pull: compare the values of all records, not of a sample.")
+    ] = False,
+    sample: Annotated[
+        int, typer.Option("--sample", metavar="N", min=0, help="With --pull: compare the values of so many records.")
+    ] = 1000,
+    repair: Annotated[bool, typer.Option("--repair", help="With --pull: write what is otherwise.")] = False,
     limit: Limit = 100,
     project: Folder = HERE,
     env: Environment = None,
     output: AsFormat = "text",
     quiet: IsQuiet = False,
 ) -> int:
-    """Read back what a sync wrote, and say what is otherwise.
+    """Read back what a sync wrote, or with --pull what tables hold, and say what is otherwise.
 
-    Every record and link is read by id: equal, normalised, ignored by HubSpot, or changed since, and by whom.
+    Of a sync every record and link is read by id: equal, normalised, ignored by HubSpot, or changed since, and by whom. Of
+    a table the ids and modified dates of all records are compared with HubSpot's, and the values of a sample.
     """
     out = Output("verify", output, quiet)
+    if pulled:
+        names = [*(sync or ()), *(pushed or ())]
+        with open_project(project, env) as opened, show_progress(out) as progress:
+            tables = opened.verify_pull(names, sample=None if every else sample, repair=repair, progress=progress)
+        return _show_tables(out, tables, limit)
     with open_project(project, env) as opened:
         return _verify(out, opened, [*(sync or ()), *(pushed or ())], limit, recorded=True)
 
@@ -77,6 +95,32 @@ def _show(out: Output, report: VerifyReport, limit: int) -> None:
         out.line(f"    sent {each.sent!r}, HubSpot has {each.now!r}")
     if len(report.findings) > limit:
         out.line(f"  ... and more: --limit {len(report.findings)}")
+
+
+def _show_tables(out: Output, reports: Sequence[TableReport], limit: int) -> int:
+    """Say of each table whether it is as HubSpot has it."""
+    for each in reports:
+        if each.error is not None:
+            out.problem(each.error)
+            continue
+        if not each.verified:
+            out.line(f"{each.name}: not verified: it is no table of records, or was not read to its end yet")
+            continue
+        said = "repaired" if each.repaired else f"{each.differences:,} differences" if each.differences else "equal"
+        out.line(
+            f"{each.name}: {said}; {each.listed:,} ids and dates compared, values of {each.compared:,} records,"
+            f" in {each.calls:,} calls"
+        )
+        for what, ids in (("missing", each.missing), ("outdated", each.outdated), ("gone in HubSpot", each.gone)):
+            if ids:
+                more = f" and {len(ids) - limit:,} more" if len(ids) > limit else ""
+                out.line(f"  {len(ids):,} {what}: {', '.join(ids[:limit])}{more}")
+        for column, count in sorted(each.columns.items()):
+            out.line(f"  {count:,} values of {column} differ at the same modified date")
+        if each.newer:
+            out.line(f"  {each.newer:,} changed since the last pull, which the next one brings")
+    out.result(reports)
+    return max((each.exit_code for each in reports), default=0)
 
 
 def register(app: typer.Typer) -> None:

@@ -160,25 +160,42 @@ class WarehouseBlock(Block):
         return data if named or not isinstance(data, Mapping) else {**data, "duckdb": {}}
 
 
+Period = Literal["never", "daily", "weekly", "monthly"]
+
+
 class StreamBlock(Block):
     """What a project says about one stream."""
 
     strategy: Literal["full_refresh", "incremental"] | None = None
     """Without it: incremental where the stream can."""
     storage: Literal["merge", "append"] = "merge"
-    """merge: one row a record; append: one row a version."""
+    """merge: one row a record; append: one row a version, and a table `<stream>__current` of one row a record beside it."""
     associations: tuple[str, ...] | None = None
     """Objects whose links to this one are kept in the associations table; without it, those of [streams](streams.md)."""
-    properties: tuple[str, ...] | Literal["all", "custom"] = "all"
-    """Which properties become columns."""
+    properties: tuple[str, ...] | Literal["all", "custom", "not_empty"] = "all"
+    """Which properties are asked for and become columns: a list, all, the portal's own, or those that some record has a value of."""
     types: Mapping[str, str] = {}
     """Column types of single properties, e.g. `{amount: decimal(38,9)}`."""
+    multi_select: Literal["text", "list"] = "text"
+    """Properties with several values: the text that HubSpot sends (`a;b`), or a list; `types` may differ for single ones."""
+    max_columns: Annotated[int, Field(ge=1)] | None = None
+    """So many properties have columns of their own; the others are in one JSON column, `_hubferry_more`. Without it, as many as the warehouse takes."""
+    tags: tuple[str, ...] = ()
+    """Words to choose streams by: `--select tag:nightly`."""
     start: date | None = None
     """Streams of events: the first day that is read; without it, everything that HubSpot has."""
     objects: tuple[str, ...] | None = None
     """property_history: whose; without it, companies, contacts and deals."""
     sweep: Literal["auto", "every_run", "daily", "weekly"] = "auto"
     """How often archived records, merges and links are looked at; auto: every run while it costs at most 200 calls, else daily."""
+    sweep_links: Literal["auto", "every_run", "daily", "weekly"] | None = None
+    """How often the links of all records are looked at, where that is not to be as often as `sweep`."""
+    reconcile: Period = "weekly"
+    """How often ids and modified dates of all records are compared with the table, beside reading what changed: finds what HubSpot's search showed too late."""
+    calculated: Period = "never"
+    """How often calculated and rollup properties of all records are compared with the table: they change without a modified date."""
+    full_refresh: Period = "never"
+    """How often everything is read again, beside reading what changed."""
 
 
 class ScheduleBlock(Block):

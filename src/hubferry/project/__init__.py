@@ -12,7 +12,10 @@ from hubferry.project.sync_draft import GUARDS, FieldDraft, LinkDraft, Origin, S
 from hubferry.project.tables import RowPage, StreamTable, TableColumn
 from hubferry.project.texts import TextChange
 from hubferry.project.values import CheckItem, CheckReport, Status, StreamInfo
+from hubferry.pull.estimate import Estimate
+from hubferry.pull.purging import PurgeReport
 from hubferry.pull.run import AssociationReport, PullReport, StreamReport
+from hubferry.pull.verification import TableReport
 from hubferry.push.accounting import Outcome
 from hubferry.push.apply import PushReport
 from hubferry.push.changes import Version
@@ -61,6 +64,7 @@ __all__ = [
     "CreateProperty",
     "CreateRecord",
     "End",
+    "Estimate",
     "FieldDraft",
     "Finding",
     "GuardVerdict",
@@ -80,6 +84,7 @@ __all__ = [
     "Project",
     "PropertyInfo",
     "PullReport",
+    "PurgeReport",
     "PushReport",
     "RecordStory",
     "Rejected",
@@ -102,6 +107,7 @@ __all__ = [
     "SyncCounts",
     "SyncDraft",
     "TableColumn",
+    "TableReport",
     "TextChange",
     "Trial",
     "TypeRef",

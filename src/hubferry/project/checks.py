@@ -40,7 +40,8 @@ def check_selection(files: ProjectFiles, names: Sequence[str]) -> None:
     """Refuse a stream that the command names and the project did not choose."""
     for name in names:
         of_all = is_custom(name) and ALL_CUSTOM in files.file.pull.streams
-        if name not in files.file.pull.streams and not of_all:
+        is_tag = name.startswith("tag:")
+        if name not in files.file.pull.streams and not of_all and not is_tag:
             raise UnknownNameError("stream of this project", name, known=list(files.file.pull.streams))
 
 

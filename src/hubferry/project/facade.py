@@ -31,7 +31,10 @@ from hubferry.project.stream_settings import StreamSettings
 from hubferry.project.sync_files import SyncFiles
 from hubferry.project.tables import Tables
 from hubferry.project.values import CheckReport, Status, StreamInfo
+from hubferry.pull.estimate import Estimate, estimate_pull
+from hubferry.pull.purging import PurgeReport, purge_record
 from hubferry.pull.run import PullReport, run_pull
+from hubferry.pull.verification import SAMPLE, TableReport, verify_tables
 from hubferry.push import holds, orders, planfile, rejected
 from hubferry.push.apply import PushReport, apply_plan, run_push
 from hubferry.push.plan import Plan, PlannedStep, build_plan, query_plan, query_steps
@@ -302,6 +305,57 @@ class Project:
                 wait_seconds=wait_seconds,
                 progress=progress,
             )
+
+    def estimate(
+        self, *, select: Sequence[str] = (), exclude: Sequence[str] = (), full_refresh: bool = False
+    ) -> tuple[Estimate, ...]:
+        """Reckon what a pull would take; nothing is written."""
+        checks.check_selection(self.files, (*select, *exclude))
+        return estimate_pull(
+            client=self.client,
+            state=self.state,
+            pull=self.files.file.pull,
+            select=select,
+            exclude=exclude,
+            full_refresh=full_refresh,
+        )
+
+    def verify_pull(
+        self,
+        streams: Sequence[str] = (),
+        *,
+        sample: int | None = SAMPLE,
+        repair: bool = False,
+        allow_deletes: bool = False,
+        wait_seconds: float = 0,
+        progress: Progress = _QUIET,
+    ) -> tuple[TableReport, ...]:
+        """Prove the tables of these streams, or of all, against HubSpot; `repair` writes what is otherwise."""
+        checks.check_selection(self.files, streams)
+        return verify_tables(
+            client=self.client,
+            warehouse=self.warehouse,
+            state=self.state,
+            pull=self.files.file.pull,
+            select=streams,
+            sample=sample,
+            repair=repair,
+            allow_deletes=allow_deletes,
+            wait_seconds=wait_seconds,
+            progress=progress,
+        )
+
+    def purge(self, object_name: str, record_id: str, *, wait_seconds: float = 0) -> PurgeReport:
+        """Take everything that a record said out of all tables."""
+        return purge_record(
+            object_name,
+            record_id,
+            client=self.client,
+            warehouse=self.warehouse,
+            state=self.state,
+            pull=self.files.file.pull,
+            wait_seconds=wait_seconds,
+        )
 
     def plan(
         self, syncs: Sequence[str], *, full: bool = True, wait_seconds: float = 0, progress: Progress = _QUIET

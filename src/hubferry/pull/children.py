@@ -57,15 +57,16 @@ class ChildrenPull:
         assert stream.parents is not None
         self._pulling, self._stream, self._tally = pulling, stream, tally
         self._parents = stream.parents
-        self._table = build_table(pulling.schema, stream)
-        self._sides = [(side, build_side_table(pulling.schema, side)) for side in stream.side_tables]
+        self._storage = pulling.storage(build_table(pulling.schema, stream))
+        self._table = self._storage.current
+        self._sides = [(side, pulling.storage(build_side_table(pulling.schema, side))) for side in stream.side_tables]
         self._tally.reader = "children"
 
     def run(self) -> None:
         """Read the parents, then the children of those where something may have changed."""
         pulling, stream = self._pulling, self._stream
-        for table in (self._table, *(table for _, table in self._sides)):
-            pulling.warehouse.ensure_table(table)
+        for storage in (self._storage, *(storage for _, storage in self._sides)):
+            storage.ensure()
         cursor = pulling.state.cursor(pulling.portal_id, stream.name) or Cursor()
         started, calls = pulling.client.now(), pulling.calls()
         known = (
@@ -125,10 +126,10 @@ class ChildrenPull:
         """Write the children of one parent, and how far it has been read."""
         pulling, parent = self._pulling, opened.parent
         scope = self._scope(parent)
-        listing = Listing(pulling, self._table, self._tally, scope=scope, guarded=False)
+        listing = Listing(pulling, self._storage, self._tally, scope=scope, guarded=False)
         sides = [
-            Listing(pulling, table, Tally(), scope=dict.fromkeys(side.scope, parent.id), guarded=False)
-            for side, table in self._sides
+            Listing(pulling, storage, Tally(), scope=dict.fromkeys(side.scope, parent.id), guarded=False)
+            for side, storage in self._sides
         ]
         stops = self._parents.newest_first is not None and known is not None
         complete = self._read(listing, sides, opened, known if stops else None)
@@ -167,7 +168,7 @@ class ChildrenPull:
         parents = pa.table(
             {name: pa.array([each[name] for each in scopes], pa.string()) for name in self._parents.columns}
         )
-        with pulling.lease.transaction() as tx:
+        with self._storage.transaction(pulling.stamp()) as tx:
             if gone and stream.deletes:
                 vanished = snapshots.count_gone(tx, pulling.warehouse, self._table, parents, {})
                 live = snapshots.count_live(tx, pulling.warehouse, self._table, {})

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from hubferry.hubspot.records import Record, RecordShape
 from hubferry.pull import values
-from hubferry.pull.schema import MERGED_IDS, RecordTable
+from hubferry.pull.schema import MERGED_IDS, MORE, RecordTable
 from hubferry.streams.definition import RUN_COLUMNS, TOMBSTONE_COLUMNS
 from hubferry.types import ColumnType
 from hubferry.warehouse.arrow import arrow_type
@@ -44,7 +44,7 @@ class Chunk:
 
 def chunk_size(table: RecordTable) -> int:
     """How many rows a chunk of this table has."""
-    return max(SMALLEST, min(LARGEST, CELLS // max(1, len(table.properties))))
+    return max(SMALLEST, min(LARGEST, CELLS // max(1, len(table.requested))))
 
 
 def keep_newest(records: Iterable[Record]) -> list[Record]:
@@ -76,6 +76,8 @@ def build_chunk(table: RecordTable, shape: RecordShape, records: Sequence[Record
         columns[each.column], misfits = values.build_column(texts[each.property], each.type)
         if misfits is not None:
             unfit[each.property] = misfits
+    if table.rest:
+        columns[MORE] = _build_more({name: texts[name] for name in table.rest}, len(records))
     columns |= _build_tombstones(records)
     columns |= stamp_columns(stamp, len(records))
     columns[UNPARSED], count = _build_unparsed(texts, unfit, len(records))
@@ -106,6 +108,12 @@ def _build_tombstones(records: Sequence[Record]) -> dict[str, pa.Array]:
         "_hubferry_deleted_reason": pa.array(reasons, pa.string()),
         "_hubferry_merged_into": pa.nulls(len(records), pa.string()),
     }
+
+
+def _build_more(texts: Mapping[str, Sequence[str | None]], length: int) -> pa.Array:
+    """Give the values of properties that have no column of their own, as JSON; what has no value is left out."""
+    rows = ({name: values[place] for name, values in texts.items() if values[place]} for place in range(length))
+    return pa.array([json.dumps(row, ensure_ascii=False, sort_keys=True) if row else None for row in rows], pa.string())
 
 
 def _times(texts: Iterable[str | None]) -> pa.Array:

@@ -19,6 +19,7 @@ from hubferry.hubspot.readers.scan import Scan
 from hubferry.hubspot.records import Record, RecordShape
 from hubferry.objects import CrmObject
 from hubferry.pull import refresh
+from hubferry.pull.erasure import HISTORY_PAYLOAD
 from hubferry.pull.listing import Listing
 from hubferry.pull.pulling import DATE_PRECISION, Pulling, Tally
 from hubferry.pull.refresh import Refresh
@@ -32,7 +33,6 @@ from hubferry.warehouse.interface import Transaction
 GROUP = 1_000
 """Records whose versions are read, then written with the cursor behind them."""
 _IDS_ALONE = RecordShape(("hs_object_id",))
-_PAYLOAD = ("value", "source_id", "source_label", "source_type", "updated_by_user_id", "other")
 
 
 class HistoryPull:
@@ -108,7 +108,7 @@ class HistoryPull:
 
     def _write(self, found: CrmObject, names: Sequence[str], ids: Sequence[str], cursor: Cursor) -> None:
         pulling = self._pulling
-        listing = Listing(pulling, self._table, self._tally, guarded=False)
+        listing = Listing(pulling, pulling.storage(self._table), self._tally, guarded=False)
         for records in fetch_history(pulling.client, found.path_name, list(dict.fromkeys(ids)), names):
             listing.add({**row, "object": found.name} for record in records for row in self._unfold(record))
             self._tally.read += len(records)
@@ -135,7 +135,7 @@ class HistoryPull:
             return
         quoted, stamp = warehouse.quote, pulling.stamp()
         marks = ("_hubferry_deleted_at", "_hubferry_deleted_reason", *VOLATILE)
-        emptied = "".join(f", {quoted(name)} = NULL" for name in _PAYLOAD)
+        emptied = "".join(f", {quoted(name)} = NULL" for name in HISTORY_PAYLOAD)
         with pulling.lease.transaction() as tx:
             self._tally.deleted += tx.execute(
                 f"UPDATE {warehouse.name(self._table.schema, self._table.name)} AS v"

@@ -9,7 +9,6 @@ import pyarrow as pa
 from hubferry.pull.chunks import stamp_columns
 from hubferry.pull.pulling import Pulling
 from hubferry.streams.definition import VOLATILE, Stream
-from hubferry.types import Table
 from hubferry.warehouse.interface import Transaction
 
 
@@ -47,9 +46,9 @@ def _merge_column(
     *,
     reads_from: bool,
 ) -> None:
-    quote, name = pulling.warehouse.quote, pulling.warehouse.name(pulling.schema, stream.name)
-    columns = pulling.warehouse.query_columns(pulling.schema, stream.name)
-    if not columns:
+    storage = pulling.storage_of(stream)
+    quote, name = pulling.warehouse.quote, pulling.warehouse.name(pulling.schema, storage.current.name)
+    if not storage.current.columns:
         return
     live = f"SELECT id FROM {name} WHERE {quote('_hubferry_deleted_at')} IS NULL"
     if group is None:
@@ -71,8 +70,10 @@ def _merge_column(
             way = (_object(stream), target, pulling.run_id)
             ids = tx.query(f"{live} AND id IN ({touched})", way)["id"].to_pylist()
     if ids:
-        table = Table(pulling.schema, stream.name, columns, stream.key)
-        tx.merge(table, _build_lists(tx, pulling, links, (_object(stream), target), column, ids), volatile=VOLATILE)
+        since = pulling.stamp()
+        lists = _build_lists(tx, pulling, links, (_object(stream), target), column, ids)
+        tx.merge(storage.current, lists, volatile=VOLATILE)
+        storage.append_written(tx, since)
 
 
 def _build_lists(

@@ -10,9 +10,9 @@ from hubferry.errors import GuardError
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.results import build_rows
 from hubferry.pull.snapshots import check_vanished, count_gone, count_live, mark_gone
+from hubferry.pull.storage import Storage
 from hubferry.state.crash import crashpoint
 from hubferry.streams.definition import VOLATILE, Raw
-from hubferry.types import Table
 from hubferry.warehouse.interface import MergeCounts, Transaction
 
 PART = 10_000
@@ -25,13 +25,14 @@ class Listing:
     def __init__(
         self,
         pulling: Pulling,
-        table: Table,
+        storage: Storage,
         tally: Tally,
         *,
         scope: Mapping[str, str] | None = None,
         guarded: bool = True,
     ) -> None:
-        self._pulling, self._table, self._tally = pulling, table, tally
+        self._pulling, self._storage, self._tally = pulling, storage, tally
+        self._table = storage.current
         self._scope, self._guarded = scope or {}, guarded
         self._waiting: list[Raw] = []
         self._seen: list[pa.Table] = []
@@ -40,7 +41,7 @@ class Listing:
         """Take results in; of those with one key the last one holds."""
         self._waiting += raws
         if len(self._waiting) >= PART:
-            with self._pulling.lease.transaction() as tx:
+            with self._storage.transaction(self._pulling.stamp()) as tx:
                 counts, unparsed = self._merge(tx)
                 crashpoint("pull.chunk_merged")
             self._count(counts, unparsed)
@@ -56,7 +57,7 @@ class Listing:
         Raises GuardError, after the commit and without having marked any row, where suspiciously many were not seen.
         """
         pulling, gone, doubt = self._pulling, 0, None
-        with pulling.lease.transaction() as tx:
+        with self._storage.transaction(pulling.stamp()) as tx:
             counts, unparsed = self._merge(tx)
             if sweep:
                 crashpoint("pull.before_sweep")

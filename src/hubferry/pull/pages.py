@@ -36,14 +36,15 @@ class PagePull:
     def __init__(self, pulling: Pulling, stream: Stream, tally: Tally) -> None:
         self._pulling, self._stream, self._tally = pulling, stream, tally
         self._client, self._warehouse = pulling.client, pulling.warehouse
-        self._table = build_table(pulling.schema, stream)
-        self._sides = [(side, build_side_table(pulling.schema, side)) for side in stream.side_tables]
+        self._storage = pulling.storage(build_table(pulling.schema, stream))
+        self._table = self._storage.current
+        self._sides = [(side, pulling.storage(build_side_table(pulling.schema, side))) for side in stream.side_tables]
         self._tally.reader = "pages"
 
     def run(self) -> None:
         """Read what is to be read and write it."""
-        for table in (self._table, *(table for _, table in self._sides)):
-            self._warehouse.ensure_table(table)
+        for storage in (self._storage, *(storage for _, storage in self._sides)):
+            storage.ensure()
         self._cursor = self._pulling.state.cursor(self._pulling.portal_id, self._stream.name) or Cursor()
         started, calls = self._client.now(), self._pulling.calls()
         if self._is_whole(started):
@@ -63,8 +64,10 @@ class PagePull:
 
     def _read_all(self, started: datetime) -> None:
         """Read every pass of the list; what is not in it is gone."""
-        listing = Listing(self._pulling, self._table, self._tally)
-        sides = [Listing(self._pulling, table, Tally(), scope=side.scope, guarded=False) for side, table in self._sides]
+        listing = Listing(self._pulling, self._storage, self._tally)
+        sides = [
+            Listing(self._pulling, storage, Tally(), scope=side.scope, guarded=False) for side, storage in self._sides
+        ]
         known = self._query_known()
         for params in self._stream.passes:
             for raws in self._fetch(replace(self._stream.request, params=(*self._stream.params, *params))):
@@ -83,7 +86,7 @@ class PagePull:
         assert recent is not None
         assert since is not None
         since -= timedelta(minutes=self._pulling.block.lookback_minutes)
-        listing = Listing(self._pulling, self._table, self._tally)
+        listing = Listing(self._pulling, self._storage, self._tally)
         params = ((recent.since, str(int(since.timestamp() * 1000))),) if recent.since else ()
         for raws in self._fetch(replace(recent.request, params=(*recent.request.params, *params))):
             rows = self._unfold(raws)

@@ -41,7 +41,7 @@ def choose_pairs(pull: PullBlock, streams: Sequence[Stream], catalog: Catalog | 
                 raise UnknownNameError("object in associations", other, known=names)
             if named is not None or other in pulled:
                 ends = min(stream.object.name, other), max(stream.object.name, other)
-                pairs.setdefault(ends, Pair(*ends, sweep=block.sweep))
+                pairs.setdefault(ends, Pair(*ends, sweep=block.sweep_links or block.sweep))
     return tuple(pairs.values())
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import FrameType
 
 from hubferry.config.model import PullBlock, StreamBlock
@@ -15,11 +15,12 @@ from hubferry.errors import InterruptedRunError
 from hubferry.hubspot.client import Client
 from hubferry.pull.catalog import Catalog
 from hubferry.pull.chunks import Stamp
+from hubferry.pull.storage import Storage, current_name
 from hubferry.state.cursors import Cursor
 from hubferry.state.leases import Lease
 from hubferry.state.store import StateStore
 from hubferry.streams.definition import Stream
-from hubferry.types import Progress
+from hubferry.types import Progress, Table
 from hubferry.warehouse.interface import MergeCounts, Warehouse
 
 RESTORABLE = timedelta(days=91)
@@ -28,6 +29,9 @@ SURELY_KEPT = timedelta(days=89)
 """A record archived so recently and found nowhere was erased, not dropped for its age."""
 DATE_PRECISION = timedelta(milliseconds=999)
 """HubSpot's `Date` is cut to seconds: it is up to this much later there. The cursor stays at the date itself."""
+
+_TICK = timedelta(microseconds=1)
+"""Stamps are apart by at least this much, so that what one transaction wrote can be told from the next one's."""
 
 
 class Stop:
@@ -74,7 +78,9 @@ class Tally:
     merged: MergeCounts = field(default_factory=MergeCounts)
     deleted: int = 0
     unparsed: int = 0
+    late: int = 0
     floor_calls: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,8 @@ class Pulling:
     full_refresh: bool = False
     allow_deletes: bool = False
     stop: Stop = field(default_factory=Stop)
+    _stamps: list[datetime] = field(default_factory=list)
+    """The last stamp given."""
     _begun: dict[str, int] = field(default_factory=dict)
     """How many calls the client had made when a task began."""
 
@@ -102,8 +110,24 @@ class Pulling:
         return self.block.schema_
 
     def stamp(self) -> Stamp:
-        """Give what rows written now are marked with: HubSpot's time, not this machine's."""
-        return Stamp(self.run_id, self.client.now())
+        """Give what rows written now are marked with: HubSpot's time, not this machine's; a little later each time."""
+        self._stamps[:] = [max([self.client.now(), *(each + _TICK for each in self._stamps)])]
+        return Stamp(self.run_id, self._stamps[0])
+
+    def storage(self, table: Table) -> Storage:
+        """Give where the rows of a stream are, by the table that bears its name."""
+        append = self._appends(table.name)
+        return Storage(self.warehouse, self.lease, table, append=append)
+
+    def storage_of(self, stream: Stream) -> Storage:
+        """Give where the rows of a stream are whose tables are there."""
+        current = current_name(stream.name, append=self._appends(stream.name))
+        columns = self.warehouse.query_columns(self.schema, current)
+        return self.storage(Table(self.schema, stream.name, columns, stream.key if columns else ()))
+
+    def _appends(self, name: str) -> bool:
+        stream, block = self.catalog.by_name.get(name), self.block.streams.get(name)
+        return stream is not None and block is not None and block.storage == "append" and stream.has_versions
 
     def calls(self) -> int:
         """Count the calls of the client so far, searches among them."""
@@ -127,7 +151,12 @@ class Pulling:
         strategy = self.block_of(stream).strategy or stream.strategy
         return cursor.value is None or self.full_refresh or strategy == "full_refresh"
 
-    def table_of(self, object_name: str) -> str | None:
-        """Give the table of an object's live records; None where the project does not pull them."""
+    def stream_of(self, object_name: str) -> str | None:
+        """Give the stream of an object's live records; None where the project does not pull them."""
         stream = self.catalog.by_object.get(object_name)
         return stream.name if stream is not None and stream.name in self.block.streams else None
+
+    def table_of(self, object_name: str) -> str | None:
+        """Give the table of an object's records as they are now; None where the project does not pull them."""
+        name = self.stream_of(object_name)
+        return None if name is None else current_name(name, append=self._appends(name))

@@ -27,8 +27,14 @@ class StreamReport:
     deleted: int = 0
     unparsed: int = 0
     """Values that do not fit their column's type; they are in `_hubferry_unparsed`."""
+    late: int = 0
+    """Records that HubSpot's search showed too late, found by comparing ids and dates of all."""
     calls: int = 0
     """HubSpot calls of the stream, searches among them."""
+    waited_seconds: float = 0.0
+    """How long calls waited for a limit, added up over those that waited at once."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of it, in sentences."""
     floor_calls: int = 0
     """The fewest calls that reading as many records takes."""
     error: HubferryError | None = None
@@ -61,6 +67,8 @@ class PullReport:
     calls: int = 0
     searches: int = 0
     seconds: float = 0.0
+    share_of_day: float | None = None
+    """Part of the account's daily calls that it used, 0 to 1; None where HubSpot does not say how many there are."""
 
     @property
     def exit_code(self) -> int:

@@ -22,7 +22,6 @@ from hubferry.errors import (
     UnknownNameError,
     UnreachableError,
 )
-from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.pull.archived import ArchivedPull
 from hubferry.pull.catalog import Catalog, fetch_catalog, is_custom
@@ -34,6 +33,7 @@ from hubferry.pull.pairs import Pair, choose_pairs
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.records import RecordPull
 from hubferry.pull.report import AssociationReport, PullReport, State, StreamReport
+from hubferry.pull.session import open_session, words_of
 from hubferry.pull.windows import WindowPull
 from hubferry.state.cursors import Cursor
 from hubferry.state.store import StateStore, StreamRun
@@ -48,6 +48,8 @@ _QUIET = Quiet()
 _PAUSES = (QuotaError, TokenError, UnreachableError)
 """Errors that every further call would meet, too: the run ends, its state is kept."""
 _ENDS = (FencedError, InterruptedRunError)
+_TAG = "tag:"
+"""What a tag is selected by."""
 _LAST: tuple[Reader, ...] = ("archived", "history")
 """Readers that use what the others wrote in the same run."""
 
@@ -73,45 +75,39 @@ def run_pull(
     choose_streams(pull, select, exclude)
     started = monotonic()
     calls, searches = client.usage.counted + client.usage.searches, client.usage.searches
-    portal_id = fetch_account(client).portal_id
     catalog = fetch_catalog(client, pull)
     streams = choose_streams(pull, select, exclude, catalog)
-    state.migrate()
-    run_id = state.start_run("pull", portal_id, {"streams": [each.name for each in streams], "full": full_refresh})
-    try:
-        with state.acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds) as lease:
-            pulling = Pulling(
-                client=client,
-                warehouse=warehouse,
-                state=state,
-                lease=lease,
-                block=catalog.expand(pull),
-                run_id=run_id,
-                portal_id=portal_id,
-                progress=progress,
-                catalog=catalog,
-                full_refresh=full_refresh,
-                allow_deletes=allow_deletes,
-            )
-            with lease.transaction() as tx:
-                state.claim_schema(tx, pull.schema_, portal_id, client.now())
-            with pulling.stop.on_signals(client):
-                reports = (*_pull_streams(pulling, streams), *_report_unread(catalog, pull, select, exclude))
-                links = tuple(_pull_links(pulling, streams, reports))
-    except BaseException as error:
-        interrupted = isinstance(error, (InterruptedRunError, KeyboardInterrupt))
-        state.finish_run(run_id, "interrupted" if interrupted else "failed", {}, _words(error))
-        raise
+    with open_session(
+        "pull",
+        client=client,
+        warehouse=warehouse,
+        state=state,
+        pull=pull,
+        catalog=catalog,
+        detail={"streams": [each.name for each in streams], "full": full_refresh},
+        progress=progress,
+        wait_seconds=wait_seconds,
+        full_refresh=full_refresh,
+        allow_deletes=allow_deletes,
+    ) as pulling:
+        reports = (*_pull_streams(pulling, streams), *_report_unread(catalog, pull, select, exclude))
+        links = tuple(_pull_links(pulling, streams, reports))
     report = PullReport(
-        run_id=run_id,
+        run_id=pulling.run_id,
         streams=reports,
         associations=links,
         calls=client.usage.counted + client.usage.searches - calls,
         searches=client.usage.searches - searches,
         seconds=monotonic() - started,
+        share_of_day=_share_of_day(client, client.usage.counted - (calls - searches)),
     )
     _finish(state, report)
     return report
+
+
+def _share_of_day(client: Client, calls: int) -> float | None:
+    daily = client.usage.daily
+    return calls / daily.limit if daily is not None and daily.limit else None
 
 
 def choose_streams(
@@ -127,25 +123,33 @@ def choose_streams(
     known = catalog or Catalog()
     chosen = known.expand(pull).streams
     hidden = catalog is None or catalog.unread is not None
+    _check_tags(pull, (*select, *exclude))
     for name in (*chosen, *select, *exclude):
-        if name == ALL_CUSTOM or (is_custom(name) and hidden):
+        if name == ALL_CUSTOM or (is_custom(name) and hidden) or name.startswith(_TAG):
             continue
         if name not in known.by_name:
             raise UnknownNameError("stream", name, known=tuple(known.by_name))
         if name not in chosen:
             raise UnknownNameError("stream of this project", name, known=tuple(chosen))
-    names = [name for name in chosen if name in known.by_name and _is_wanted(name, select, exclude)]
-    for name in names:
-        block = chosen[name]
-        if block is not None and block.storage == "append":
-            raise ConfigError(f"stream {name!r}: `storage: append` is not possible yet. Leave it out, or write merge.")
+    tagged = {name: {_TAG + tag for tag in block.tags} for name, block in chosen.items() if block is not None}
+    names = [
+        name for name in chosen if name in known.by_name and _is_wanted({name, *tagged.get(name, ())}, select, exclude)
+    ]
     return tuple(sorted((known.by_name[name] for name in names), key=lambda stream: stream.reader in _LAST))
 
 
-def _is_wanted(name: str, select: Sequence[str], exclude: Sequence[str]) -> bool:
-    """Say whether a stream is part of the run; the wildcard stands for every custom object."""
-    names = {name, ALL_CUSTOM} if is_custom(name) else {name}
+def _is_wanted(names: set[str], select: Sequence[str], exclude: Sequence[str]) -> bool:
+    """Say whether a stream is part of the run, by its name and tags; the wildcard stands for every custom object."""
+    names = names | ({ALL_CUSTOM} if any(is_custom(name) for name in names) else set())
     return (not select or bool(names & set(select))) and not names & set(exclude)
+
+
+def _check_tags(pull: PullBlock, names: Sequence[str]) -> None:
+    """Raise UnknownNameError for a tag that no stream bears."""
+    known = {tag for block in pull.streams.values() if block is not None for tag in block.tags}
+    for name in names:
+        if name.startswith(_TAG) and name.removeprefix(_TAG) not in known:
+            raise UnknownNameError("tag of a stream", name.removeprefix(_TAG), known=tuple(sorted(known)))
 
 
 def _report_unread(
@@ -153,8 +157,9 @@ def _report_unread(
 ) -> Iterator[StreamReport]:
     """Report the streams of custom objects that cannot be pulled because the portal does not tell which there are."""
     if catalog.unread is not None:
-        for name in pull.streams:
-            if is_custom(name) and _is_wanted(name, select, exclude):
+        for name, block in pull.streams.items():
+            tags = {_TAG + tag for tag in block.tags} if block is not None else set()
+            if is_custom(name) and _is_wanted({name, *tags}, select, exclude):
                 yield StreamReport(name=name, state="blocked", error=catalog.unread)
 
 
@@ -173,6 +178,7 @@ def _pull_streams(pulling: Pulling, streams: Sequence[Stream]) -> Iterator[Strea
 
 def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
     tally, calls, began = Tally(), pulling.begin(stream.name), pulling.client.now()
+    waited = pulling.client.usage.waited
     state: State = "done"
     error: HubferryError | None = None
     try:
@@ -192,7 +198,10 @@ def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
         unchanged=tally.merged.unchanged,
         deleted=tally.deleted,
         unparsed=tally.unparsed,
+        late=tally.late,
         calls=pulling.calls() - calls,
+        waited_seconds=round(pulling.client.usage.waited - waited, 3),
+        notes=tuple(tally.notes),
         floor_calls=tally.floor_calls,
         error=error,
     )
@@ -218,8 +227,8 @@ def _pull_links(
     paused = next((each.error for each in reports if each.state == "paused"), None)
     cursors = pulling.state.cursors(pulling.portal_id)
     for pair in choose_pairs(pulling.block, streams, pulling.catalog):
-        tables = {each: pulling.table_of(each) for each in (pair.one, pair.other)}
-        sides = [each for each, table in tables.items() if table is not None and _was_read(cursors, table)]
+        streams_of = {each: pulling.stream_of(each) for each in (pair.one, pair.other)}
+        sides = [each for each, name in streams_of.items() if name is not None and _was_read(cursors, name)]
         if paused is None and sides:
             report = _pull_pair(pulling, pair, sides)
             paused = report.error if report.state == "paused" else None
@@ -277,7 +286,9 @@ def _record(pulling: Pulling, report: StreamReport, began: datetime) -> None:
         unchanged=report.unchanged,
         deleted=report.deleted,
         unparsed=report.unparsed,
+        late=report.late,
         calls=report.calls,
+        waited_seconds=report.waited_seconds,
         floor_calls=report.floor_calls,
         started_at=began,
         finished_at=pulling.client.now(),
@@ -295,10 +306,5 @@ def _finish(state: StateStore, report: PullReport) -> None:
     outcome = "paused" if "paused" in states else "done" if states <= {"done"} else "failed"
     counts = {name: sum(getattr(each, name) for each in parts) for name in ("read", "inserted", "updated", "deleted")}
     state.finish_run(
-        report.run_id, outcome, {**counts, "calls": report.calls}, None if error is None else _words(error)
+        report.run_id, outcome, {**counts, "calls": report.calls}, None if error is None else words_of(error)
     )
-
-
-def _words(error: BaseException) -> str:
-    """Say what went wrong; of errors that are not ours only the kind, because their words may hold values."""
-    return str(error) if isinstance(error, HubferryError) else type(error).__name__

@@ -16,6 +16,7 @@ from hubferry.types import Table
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Transaction, Warehouse
 
+ARCHIVED = "archived"
 KEPT = frozenset({"id", "created_at", "updated_at"})
 """What an erased record's row still says: that it was there, and when."""
 _LONGEST_CHAIN = 250

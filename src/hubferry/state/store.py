@@ -69,7 +69,9 @@ class StreamRun:
     unchanged: int = 0
     deleted: int = 0
     unparsed: int = 0
+    late: int = 0
     calls: int = 0
+    waited_seconds: float = 0.0
     floor_calls: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -132,6 +134,11 @@ class StateReader:
             for row in found.to_pylist():
                 counts.setdefault(row["sync"], {})[row["state"]] = row["n"]
         return counts
+
+    def last_calls(self, portal_id: int) -> dict[str, int]:
+        """Give how many calls each stream took the last time that it was read to its end."""
+        rows = self._query(STREAM_RUNS, "WHERE portal_id = ? AND state = 'done' ORDER BY run_id", (portal_id,))
+        return {row["stream"]: row["calls"] for row in rows}
 
     def cursor(self, portal_id: int, stream: str) -> Cursor | None:
         """Give how far a stream has been read, None where it never was."""

@@ -164,7 +164,11 @@ STREAM_RUNS = StateTable(
         StateColumn("unchanged", "integer", "rows that were equal already"),
         StateColumn("deleted", "integer", "rows marked as deleted"),
         StateColumn("unparsed", "integer", "values that did not fit their column's type"),
+        StateColumn("late", "integer", "records that HubSpot's search showed too late"),
         StateColumn("calls", "integer", "HubSpot calls made"),
+        StateColumn(
+            "waited_seconds", "double", "how long calls waited for a limit, added up over those that waited at once"
+        ),
         StateColumn("floor_calls", "integer", "the fewest calls that could have done it"),
         StateColumn("started_at", "timestamp", "when the stream was begun"),
         StateColumn("finished_at", "timestamp", "when it ended; NULL while it runs"),

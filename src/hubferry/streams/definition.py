@@ -187,6 +187,11 @@ class Stream:
         """Whether HubSpot is asked for what changed, or everything is read and compared."""
         return self.reader in {"records", "windows", "history"} or self.recent is not None
 
+    @property
+    def has_versions(self) -> bool:
+        """Say whether rows change, so that `storage: append` adds something; events, versions and archived records are what they are."""
+        return self.reader not in {"windows", "history", "archived"}
+
     @cached_property
     def request(self) -> Request:
         """Give its own list as a request."""

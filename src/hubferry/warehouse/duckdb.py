@@ -118,6 +118,8 @@ class DuckDBWarehouse:
     """One DuckDB file as a warehouse; open only while a transaction or a query runs."""
 
     engine = "duckdb"
+    most_columns = 10_000
+    """DuckDB names no limit; wider tables only get slow."""
 
     def __init__(self, path: str | Path, *, memory_limit: str = "512MB", clock: Clock | None = None) -> None:
         self.path = Path(path)

@@ -83,6 +83,8 @@ class Warehouse(Protocol):
     """One warehouse, for reading and writing."""
 
     engine: str
+    most_columns: int
+    """How many columns one table can have."""
 
     def name(self, schema: str, table: str) -> str:
         """Give the full quoted name of a table: catalog, schema and table."""

@@ -160,8 +160,3 @@ def test_an_unknown_property_fails_its_stream_with_a_suggestion(world: MakeWorld
     assert report.streams[0].state == "failed"
     assert isinstance(report.streams[0].error, UnknownNameError)
     assert "'email'" in str(report.streams[0].error)
-
-
-def test_append_storage_is_refused_rather_than_ignored() -> None:
-    with pytest.raises(ConfigError, match="append"):
-        choose_streams(PullBlock.model_validate({"streams": {"contacts": {"storage": "append"}}}))

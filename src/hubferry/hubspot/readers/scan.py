@@ -14,7 +14,7 @@ from hubferry.hubspot.readers.batch import fetch_by_ids
 from hubferry.hubspot.readers.ranges import IdRange, Part, Partition
 from hubferry.hubspot.records import Record, RecordShape
 
-__all__ = ["IdRange", "Scan", "ScanPage"]
+__all__ = ["IdRange", "Scan", "ScanPage", "fetch_total"]
 PAGE = 100
 LONGEST_NAMES = 12_000
 """Characters of property names that a URL carries; wider lists are read as ids, then by batch."""
@@ -48,6 +48,13 @@ class _Read:
 
 class _NotByIdError(Exception):
     """The list is not ordered by id, or does not begin where `after` says."""
+
+
+def fetch_total(client: Client, object_name: str) -> int:
+    """Ask how many live records there are, by the search index; one call."""
+    body = {"filterGroups": [], "properties": _NO_PROPERTIES.properties, "limit": 1}
+    path = f"/crm/objects/{{version}}/{object_name}/search"
+    return client.fetch(path, type=_NO_PROPERTIES.pages, body=body, search=True).value.total
 
 
 class Scan:

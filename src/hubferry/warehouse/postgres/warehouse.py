@@ -120,6 +120,7 @@ class PostgresWarehouse:
     """One PostgreSQL database as a warehouse; connected only while it is used."""
 
     engine = "postgres"
+    most_columns = 1_600
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self._label = settings, ""

@@ -122,6 +122,7 @@ class SnowflakeWarehouse:
     """One Snowflake database as a warehouse; in session only while it is used."""
 
     engine = "snowflake"
+    most_columns = 2_000
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self._label = settings, ""

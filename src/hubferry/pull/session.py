@@ -1,0 +1,66 @@
+"""One run on a portal's tables, from its row and its lease to how it ended: what pull, verify and purge have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from hubferry.config.model import PullBlock
+from hubferry.errors import HubferryError, InterruptedRunError
+from hubferry.hubspot.account import fetch_account
+from hubferry.hubspot.client import Client
+from hubferry.pull.catalog import Catalog
+from hubferry.pull.pulling import Pulling
+from hubferry.state.store import StateStore
+from hubferry.types import Progress
+from hubferry.warehouse.interface import Warehouse
+
+
+@contextmanager
+def open_session(
+    kind: str,
+    *,
+    client: Client,
+    warehouse: Warehouse,
+    state: StateStore,
+    pull: PullBlock,
+    catalog: Catalog,
+    detail: Mapping[str, Any],
+    progress: Progress,
+    wait_seconds: float = 0,
+    full_refresh: bool = False,
+    allow_deletes: bool = False,
+) -> Iterator[Pulling]:
+    """Start a run, hold the portal for it, and note where it fails; the caller notes how it ends otherwise."""
+    portal_id = fetch_account(client).portal_id
+    state.migrate()
+    run_id = state.start_run(kind, portal_id, detail)
+    try:
+        with state.acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds) as lease:
+            pulling = Pulling(
+                client=client,
+                warehouse=warehouse,
+                state=state,
+                lease=lease,
+                block=catalog.expand(pull),
+                run_id=run_id,
+                portal_id=portal_id,
+                progress=progress,
+                catalog=catalog,
+                full_refresh=full_refresh,
+                allow_deletes=allow_deletes,
+            )
+            with lease.transaction() as tx:
+                state.claim_schema(tx, pull.schema_, portal_id, client.now())
+            with pulling.stop.on_signals(client):
+                yield pulling
+    except BaseException as error:
+        interrupted = isinstance(error, (InterruptedRunError, KeyboardInterrupt))
+        state.finish_run(run_id, "interrupted" if interrupted else "failed", {}, words_of(error))
+        raise
+
+
+def words_of(error: BaseException) -> str:
+    """Say what went wrong; of errors that are not ours only the kind, because their words may hold values."""
+    return str(error) if isinstance(error, HubferryError) else type(error).__name__
