@@ -282,6 +282,8 @@ class PullBlock(Block):
     """The warehouse schema that the tables are in."""
     streams: Mapping[str, StreamBlock | None] = {}
     """The streams to pull, each with its settings or none; `hubferry streams` lists them."""
+    fivetran_schema: str | None = None
+    """A schema in which each pull makes views in the shape of Fivetran's HubSpot tables, for dbt models written for those."""
     lookback_minutes: Annotated[float, Field(ge=0)] = 5
     """How far before its cursor an incremental read begins, because HubSpot's search index lags."""
     schedule: Schedule = None

@@ -26,6 +26,7 @@ from hubferry.hubspot.client import Client
 from hubferry.pull.archived import ArchivedPull
 from hubferry.pull.catalog import Catalog, fetch_catalog, is_custom
 from hubferry.pull.children import ChildrenPull
+from hubferry.pull.fivetran_views import merge_views
 from hubferry.pull.history import HistoryPull
 from hubferry.pull.links import LinkPull, LinkTally
 from hubferry.pull.pages import PagePull
@@ -92,6 +93,8 @@ def run_pull(
     ) as pulling:
         reports = (*_pull_streams(pulling, streams), *_report_unread(catalog, pull, select, exclude))
         links = tuple(_pull_links(pulling, streams, reports))
+        if pull.fivetran_schema is not None:
+            merge_views(pulling, pull.fivetran_schema)
     report = PullReport(
         run_id=pulling.run_id,
         streams=reports,

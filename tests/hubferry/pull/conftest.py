@@ -32,10 +32,16 @@ class World:
     warehouse: DuckDBWarehouse
     state: StateStore
 
-    def pull(self, *streams: str, settings: dict[str, Any] | None = None, **options: Any) -> PullReport:
+    def pull(
+        self,
+        *streams: str,
+        settings: dict[str, Any] | None = None,
+        fivetran_schema: str | None = None,
+        **options: Any,
+    ) -> PullReport:
         """Pull these streams, or all three; `settings` are blocks by stream."""
         blocks = {name: (settings or {}).get(name) for name in streams or ALL_OBJECTS}
-        block = PullBlock(streams=blocks)
+        block = PullBlock(streams=blocks, fivetran_schema=fivetran_schema)
         with self.warehouse.session():  # opened once: the tests are about rows, and the crash tests open it as users do
             return run_pull(client=self.client, warehouse=self.warehouse, state=self.state, pull=block, **options)
 
