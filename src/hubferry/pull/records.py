@@ -265,9 +265,10 @@ class RecordPull:
             swept[RECONCILED] = now
             if calculates:
                 swept[CALCULATED] = now
-        began = {RECONCILED: now, CALCULATED: now, WHOLE: now}
-        with self._pulling.lease.transaction() as tx:  # what was never looked at begins to count now
-            self._save(tx, replace(self.cursor, swept={**began, **swept}))
+        swept = {RECONCILED: now, CALCULATED: now, WHOLE: now, **swept}  # what was never looked at begins to count now
+        if swept != self.cursor.swept:
+            with self._pulling.lease.transaction() as tx:
+                self._save(tx, replace(self.cursor, swept=swept))
 
     def sweep(self, *, calculated: bool = False) -> Sweep:
         """Compare ids and dates of all records with the table, and with `calculated` such values; nothing is written."""
