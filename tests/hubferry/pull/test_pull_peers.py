@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -39,8 +38,8 @@ def test_fifteen_minutes_of_429_are_survived(world: MakeWorld) -> None:
     portal.check("contacts", pairs=False)
 
 
-def test_wide_contacts_are_read_in_less_than_three_seconds_without_limits(world: MakeWorld) -> None:
-    """1,210 properties whose names are too long for a URL: 250 contacts, every value of them."""
+def test_properties_too_long_for_a_url_are_read_whole(world: MakeWorld) -> None:
+    """More than 1,100 properties, 250 contacts; what it costs, `bench/pull.py 250 1210` measures."""
     portal = world(contacts=250, limits=False)
     names = [f"wide_property_number_{number:04}_of_many" for number in range(800)]
     inputs = [
@@ -52,14 +51,11 @@ def test_wide_contacts_are_read_in_less_than_three_seconds_without_limits(world:
     target = ids_of(portal)[0]
     write(portal, {target: {name: f"value of {name}" for name in names}})
 
-    began = time.process_time()
     report = portal.pull("contacts").streams[0]
-    spent = time.process_time() - began
 
     row = portal.rows(f"SELECT * FROM hubspot.contacts WHERE id = '{target}'")[0]
     assert {name: row[name] for name in names} == {name: f"value of {name}" for name in names}
     assert report.state == "done"
-    assert spent < 30, "no figure, a guard against what is quadratic: bench/pull.py measures"
     portal.check("contacts", pairs=False)
 
 
