@@ -46,10 +46,11 @@ def clean_chunk(table: Table, chunk: pa.Table) -> pa.Table:
     In text, NUL and bytes that are not UTF-8 (lone surrogates) become U+FFFD, the replacement character; all else stays.
     Raises ValueError for a column that `table` lacks and for a value that does not fit its type.
     """
-    strangers = set(chunk.column_names) - {column.name for column in table.columns}
+    given = set(chunk.column_names)  # once: Arrow makes the list anew each time it is asked
+    strangers = given - {column.name for column in table.columns}
     if strangers:
         raise ValueError(f"table {table.name!r} has no column {', '.join(map(repr, sorted(strangers)))}")
-    fields = [(column.name, arrow_type(column.type)) for column in table.columns if column.name in chunk.column_names]
+    fields = [(column.name, arrow_type(column.type)) for column in table.columns if column.name in given]
     return pa.table({name: _clean(name, chunk.column(name), wanted) for name, wanted in fields})
 
 
