@@ -45,8 +45,8 @@ def test_several_portals_and_a_fault(hubspot_emulator_factory):
 """
 
 
-def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", PLUGIN, "--strict-markers", "-W", "error", *arguments]
+def run_pytest(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", PLUGIN, "--strict-markers", "-W", "error"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -59,21 +59,10 @@ def test_a_suite_of_another_project_gets_portals(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-def test_a_suite_that_asks_for_no_portal_imports_none(tmp_path: Path) -> None:
-    (tmp_path / "test_theirs.py").write_text(
-        "import sys\ndef test_nothing():\n    assert 'hubspot_emulator.server' not in sys.modules\n"
-    )
+def test_a_suite_that_asks_for_no_portal_imports_none() -> None:
+    code = f"import sys, {PLUGIN}; sys.exit('hubspot_emulator.server' in sys.modules)"
 
-    done = run_pytest(tmp_path)
-
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
-
-
-def test_the_fixtures_are_explained(tmp_path: Path) -> None:
-    done = run_pytest(tmp_path, "--fixtures")
-
-    assert "hubspot_emulator" in done.stdout
-    assert "stands for https://api.hubapi.com" in done.stdout
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 
 
 def test_pytest_finds_the_plugin_by_itself() -> None:

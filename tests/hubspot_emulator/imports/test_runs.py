@@ -265,7 +265,7 @@ def test_what_is_no_form_is_refused(content_type: str, body: bytes, status: int)
 
 
 def test_a_lost_answer_leaves_one_import_that_its_name_finds(imports: Imports, call: Call, control: Call) -> None:
-    rule = {"match": {"method": "POST", "path": PATH}, "phase": "after", "do": {"status": 502}, "times": 1}
+    rule = {"match": {"method": "POST", "path": PATH}, "phase": "after", "do": {"status": 502, "body": ""}, "times": 1}
     control("POST", "/faults", json=[rule])
 
     with pytest.raises(msgspec.DecodeError):  # the answer is empty
