@@ -54,6 +54,7 @@ def read_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 def create_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Create records, all stamped with one millisecond (HS-06)."""
+    parsing.known_parameters(request, ())
     kind = portal.types.resolve(request.params["objectType"])
     started = portal.now_ms()
     _, found = parsing.inputs(request, {"properties", "associations", "objectWriteTraceId"})
@@ -68,6 +69,7 @@ def create_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 def update_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Change records by id, or by a unique property of the portal's own; ids that find none are errors of 207."""
+    parsing.known_parameters(request, ())
     kind = portal.types.resolve(request.params["objectType"])
     started = portal.now_ms()
     _, found = parsing.inputs(request, {"id", "idProperty", "properties", "objectWriteTraceId"})
@@ -93,6 +95,7 @@ def update_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 def upsert_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Change the records that hold a key, create those that nobody holds."""
+    parsing.known_parameters(request, ())
     kind = portal.types.resolve(request.params["objectType"])
     started = portal.now_ms()
     _, found = parsing.inputs(request, {"id", "idProperty", "properties", "objectWriteTraceId"})
@@ -109,6 +112,7 @@ def upsert_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 def archive_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Archive records; unknown ids are passed over, unless a knob says not."""
+    parsing.known_parameters(request, ())
     kind = portal.types.resolve(request.params["objectType"])
     _, found = parsing.inputs(request, {"id"})
     keys = [parsing.text(each.get("id"), where="an input's id") for each in found]

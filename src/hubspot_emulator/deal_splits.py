@@ -21,6 +21,7 @@ OF_DEAL, PERCENTAGE, AMOUNT = "hs_deal_split_deal_id", "hs_deal_split_percentage
 
 def read_splits(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Give the splits of deals; a deal without any, or that is not there, has none."""
+    parsing.known_parameters(request, ())
     _, inputs = parsing.inputs(request, ("id",))
     ids = [parsing.text(each.get("id"), where="an input's id") for each in inputs]
     return _answer(portal, list(dict.fromkeys(ids)))
@@ -28,6 +29,7 @@ def read_splits(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 def upsert_splits(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Replace the splits of deals; the shares of each must sum up to 1."""
+    parsing.known_parameters(request, ())
     _, inputs = parsing.inputs(request, ("id", "splits"))
     wanted: dict[str, list[tuple[str, Decimal]]] = {}
     for each in inputs:

@@ -128,8 +128,11 @@ def attend_silently(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 
 def _take_part(portal: Portal, request: ApiRequest, key: str) -> list[tuple[int, str]]:
-    row = marketing_events.by_id(portal, request.params["objectId"]) if "objectId" in request.params else None
-    row = row or _external(portal, request)
+    if "objectId" in request.params:
+        parsing.known_parameters(request, ())
+        row = marketing_events.by_id(portal, request.params["objectId"])
+    else:
+        row = _external(portal, request)
     kind = _KINDS.get(request.params["subscriberState"])
     if kind is None:
         raise ApiError(400, f"subscriberState must be one of {', '.join(_KINDS)}")

@@ -106,6 +106,7 @@ def archive_record(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 def merge_records(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Merge two records and answer the survivor (HS-15)."""
+    parsing.known_parameters(request, ())
     kind = portal.types.resolve(request.params["objectType"])
     if not kind.mergeable:
         raise ApiError(405, f"{kind.name} cannot be merged", category=None)
@@ -133,6 +134,7 @@ def _identities(portal: Portal, kind: ObjectType, record_id: int) -> int:
 
 def erase_contact(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Erase a contact for good, by id or e-mail."""
+    parsing.known_parameters(request, ())
     kind = portal.types.resolve(request.params["objectType"])
     if kind.name != "contacts":
         raise ApiError(405, f"{kind.name} cannot be erased by gdpr-delete: only contacts can", category=None)

@@ -169,6 +169,7 @@ class Tokens:
         return (Route(method="POST", template=template, handler=self._introspect, version="v2", kind="uncounted"),)
 
     def _introspect(self, portal: Portal, request: ApiRequest) -> ApiResponse:
+        parsing.known_parameters(request, ())
         body = parsing.fields(request.json(), {"tokenKey"})
         token = parsing.text(body.get("tokenKey"), where="tokenKey")
         granted = self.scopes(token)

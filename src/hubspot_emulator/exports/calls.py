@@ -81,6 +81,7 @@ def fetch_export(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 def download(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer the file to whoever has the address, until it expires."""
+    parsing.known_parameters(request, ("expires", "signature"))
     text, expires = request.params["exportId"], parsing.one(request, "expires") or ""
     is_number = text.isdecimal() and expires.isdecimal() and len(text) < 19
     found = tables.file_of(portal.db, int(text)) if is_number else None

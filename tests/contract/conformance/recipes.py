@@ -325,6 +325,7 @@ QUERIES: tuple[tuple[str, Callable[[Values], Values]], ...] = (
         lambda v: {"externalAccountId": v["externalAccountId"]},
     ),
     (r"GET /events/(event-occurrences/[\d-]+|v3/events|[\d-]+)$", lambda v: {"eventType": "e_visited_page"}),
+    (r"GET .*/statuses/|POST .*/statuses/(batch/read|.*unsubscribe-all)", lambda v: {"channel": "EMAIL"}),
     (r"GET /exports/download/", lambda v: {name: v[name] for name in ("expires", "signature")}),
     (r"PUT .*/update-list-name$", lambda v: {"listName": f"Renamed {v['n']}"}),
 )
