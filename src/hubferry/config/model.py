@@ -78,6 +78,13 @@ class DuckDBBlock(Block):
     memory_limit: str = "512MB"
     """How much memory DuckDB may take before it uses the disk."""
 
+    @model_validator(mode="after")
+    def _check_path(self) -> Self:
+        """Refuse what DuckDB would not take for a file: its state would be gone, or a file of that name appear."""
+        if self.path == ":memory:" or self.path.startswith(("md:", "motherduck:")):
+            raise ValueError(f"path is {self.path!r}; only files are supported yet, neither :memory: nor MotherDuck")
+        return self
+
 
 class PostgresBlock(Block):
     """PostgreSQL: a database of a server. What is left out is libpq's to find: PGHOST, PGPASSWORD, .pgpass, a service."""

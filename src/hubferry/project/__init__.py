@@ -46,6 +46,7 @@ from hubferry.push.steps import (
 from hubferry.push.trial import Trial
 from hubferry.push.verify import Finding, VerifyReport
 from hubferry.state.jobs import Job
+from hubferry.state.move import MovedTable
 from hubferry.state.store import Run, StreamRun
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "LinkDraft",
     "LinkStep",
     "Mapper",
+    "MovedTable",
     "Origin",
     "Outcome",
     "Outcomes",

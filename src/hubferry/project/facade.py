@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from hubferry.clock import SystemClock
 from hubferry.config import load, references
+from hubferry.config.model import DuckDBBlock, Sync, WarehouseBlock
 from hubferry.config.model import Project as ProjectFiles
-from hubferry.config.model import Sync
 from hubferry.errors import ConfigError, RunError, UnknownNameError
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
@@ -43,6 +43,7 @@ from hubferry.push.undo import build_undo
 from hubferry.push.verify import VerifyReport, verify_sync
 from hubferry.state import jobs
 from hubferry.state.jobs import Job
+from hubferry.state.move import MovedTable, move_all
 from hubferry.state.store import Run, StateStore, StreamRun
 from hubferry.types import Clock, Progress, Quiet, Secret
 from hubferry.warehouse.interface import Warehouse
@@ -451,6 +452,23 @@ class Project:
         return build_undo(
             run_id, client=self.client, warehouse=self.warehouse, state=self.state, wait_seconds=wait_seconds
         )
+
+    def move(
+        self, *, duckdb: Path | None = None, environment: str = "", progress: Progress = _QUIET
+    ) -> list[MovedTable]:
+        """Copy everything from a DuckDB file, or from the warehouse of another environment, into the project's, and verify it."""
+        if duckdb is not None:
+            if not duckdb.is_file():
+                raise ConfigError(f"there is no DuckDB file {str(duckdb)!r} to move from.")
+            source = open_warehouse(WarehouseBlock(duckdb=DuckDBBlock(path=str(duckdb.resolve()))), self.folder)
+        else:
+            source = type(self).open(self.folder, self._opened[1], environment=environment, clock=self._clock).warehouse
+        schema = self.files.file.pull.schema_
+
+        def tell(table: str, rows: int) -> None:
+            progress.advance(table, done=rows)
+
+        return move_all(source, self.warehouse, schema=schema, clock=self._clock, tell=tell)
 
     def hold(self, sync: str, *, reason: str = "") -> None:
         """Keep a sync from being pushed until it is resumed."""

@@ -210,6 +210,14 @@ class DuckDBWarehouse:
         """Give the columns of a table in order, empty where it does not exist."""
         return self._query_columns(schema, table)
 
+    def query_tables(self, schema: str) -> tuple[str, ...]:
+        """Give the tables of a schema by name."""
+        found = self.query(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = ? AND lower(schema_name) = lower(?) ORDER BY 1",
+            (self._catalog_name(), schema),
+        )
+        return tuple(found["table_name"].to_pylist())
+
     def describe_source(self, sql: str) -> tuple[Column, ...]:
         """Give the columns that a query would return, without running it; raise SourceError when it is wrong."""
         with self._reading() as connection, self.translating(SourceError):

@@ -133,6 +133,10 @@ class Warehouse(Protocol):
         """Give the columns of a table in order, empty where it does not exist; types of other makers as the nearest ColumnType."""
         ...
 
+    def query_tables(self, schema: str) -> tuple[str, ...]:
+        """Give the tables of a schema by name, none where it does not exist; views are not among them."""
+        ...
+
     def describe_source(self, sql: str) -> tuple[Column, ...]:
         """Give the columns that a query would return, without running it; raise SourceError when it is wrong."""
         ...

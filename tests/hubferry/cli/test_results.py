@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import jsonschema
 import pytest
 
@@ -23,6 +24,7 @@ fields: {email: email}
 """
 COMMANDS = (
     "init crm --demo",
+    "move --from old.duckdb",
     "check",
     "streams",
     "pull --dry-run",
@@ -64,6 +66,7 @@ def test_each_result_is_of_the_schema_of_its_command(
         said[words[0]] = json.loads(capsys.readouterr().out)
         if words[0] == "init":
             monkeypatch.chdir("crm")
+            duckdb.connect("old.duckdb").close()
             Path("syncs/people.yml").write_text(SYNC + "schedule: '0 6 * * *'\n")
 
     for name, value in said.items():

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from hubferry.warehouse.postgres.warehouse import PostgresWarehouse
 
 _COLUMNS = (
-    "SELECT a.attname AS name, a.atttypid::bigint AS oid, a.atttypmod AS modifier, t.typcategory::text AS category"
+    "SELECT a.attname AS name, a.atttypid::bigint AS oid, a.atttypmod AS modifier, t.typcategory::text AS category,"
+    " EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS has_key"
     " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
     " JOIN pg_type t ON t.oid = a.atttypid"
     " WHERE n.nspname = ? AND c.relname = ? AND c.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.attnum > 0"
@@ -73,6 +74,8 @@ class Catalog:
         if layout.stored:
             for column in new:
                 tx.execute(f"ALTER TABLE {layout.name} ADD COLUMN IF NOT EXISTS {column}")
+            if table.key and not layout.has_key:
+                tx.execute(f"ALTER TABLE {layout.name} ADD PRIMARY KEY ({', '.join(map(layout.quote, table.key))})")
         else:
             key = [f"PRIMARY KEY ({', '.join(map(layout.quote, table.key))})"] if table.key else []
             tx.execute(f"CREATE TABLE IF NOT EXISTS {layout.name} ({', '.join((*new, *key))})")
@@ -104,7 +107,8 @@ class Catalog:
             if row["name"] != MORE
         )
         more = tuple(Column(row["column_name"], row["type"]) for row in noted if row["stored_as"] == MORE)
-        return Layout(schema, table, stored, more, has_more=any(row["name"] == MORE for row in found))
+        has_more, has_key = any(row["name"] == MORE for row in found), any(row["has_key"] for row in found)
+        return Layout(schema, table, stored, more, has_more=has_more, has_key=has_key)
 
     def _query_notes(self, source: Any, schema: str, table: str) -> list[dict[str, Any]]:
         exists: pa.Table = source.query("SELECT to_regclass(?) IS NOT NULL AS there", (_NAMES.name,))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -50,8 +50,8 @@ class Layout:
     more: tuple[Column, ...] = ()
     """Columns inside MORE."""
     has_more: bool = False
-    noted: frozenset[str] = field(default_factory=frozenset)
-    """Full names that the table of names has already."""
+    has_key: bool = False
+    """Whether the table has a primary key; one that was moved from another engine gets it with its next pull."""
 
     @property
     def name(self) -> str:

@@ -21,11 +21,12 @@ from hubferry.warehouse.interface import MergeCounts
 from hubferry.warehouse.pool import Pool
 from hubferry.warehouse.postgres import binary, merge, types
 from hubferry.warehouse.postgres.catalog import Catalog
-from hubferry.warehouse.postgres.layout import MORE, Layout, shorten
+from hubferry.warehouse.postgres.layout import MORE, NAMES_TABLE, Layout, shorten
 from hubferry.warehouse.postgres.results import build_batch, build_table, describe
 from hubferry.warehouse.postgres.server import Connection, Settings, connect, is_alive, translating
 
 _CURSOR = '"hubferry rows"'
+_NAMES = (NAMES_TABLE.schema, NAMES_TABLE.name)
 
 
 class PostgresTransaction:
@@ -192,7 +193,7 @@ class PostgresWarehouse:
     def ensure_table(self, table: Table) -> None:
         """Create the schema and table where missing and add missing columns; never drop or retype one."""
         layout = self.layout(table, fresh=True)
-        if layout.stored and not layout.place(table)[0] and not layout.place(table)[1]:
+        if layout.stored and not any(layout.place(table)) and (layout.has_key or not table.key):
             return
         with self.transaction() as tx:
             tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('hubferry tables', 0))")
@@ -202,6 +203,11 @@ class PostgresWarehouse:
     def query_columns(self, schema: str, table: str) -> tuple[Column, ...]:
         """Give the columns of a table in order, empty where it does not exist."""
         return self.layout(Table(schema, table, ()), fresh=True).columns
+
+    def query_tables(self, schema: str) -> tuple[str, ...]:
+        """Give the tables of a schema by name, but the one that holds full names."""
+        found = self.query("SELECT tablename FROM pg_tables WHERE schemaname = ? ORDER BY 1", (shorten(schema),))
+        return tuple(name for name in found["tablename"].to_pylist() if (schema, name) != _NAMES)
 
     def describe_source(self, sql: str) -> tuple[Column, ...]:
         """Give the columns that a query would return, without running it; raise SourceError when it is wrong."""

@@ -23,7 +23,7 @@ from hubferry.warehouse.interface import MergeCounts, Row
 from hubferry.warehouse.pool import Pool
 from hubferry.warehouse.snowflake import account, names, texts, types
 from hubferry.warehouse.snowflake.account import Settings, translating
-from hubferry.warehouse.snowflake.session import Session
+from hubferry.warehouse.snowflake.session import STAGING_PREFIX, STAGING_SCHEMA, Session
 
 T = TypeVar("T")
 _ATTEMPTS = 3
@@ -220,6 +220,16 @@ class SnowflakeWarehouse:
         ).to_pylist()
         declared = self._declared.get((schema, table), {})
         return tuple(_column(row, declared) for row in found)
+
+    def query_tables(self, schema: str) -> tuple[str, ...]:
+        """Give the tables of a schema by name, but those of sessions."""
+        tables = names.full_name(self.settings.database, "information_schema", "tables")
+        found = self.query(
+            f"SELECT table_name AS name FROM {tables} WHERE table_schema = ? AND table_type = 'BASE TABLE' ORDER BY 1",
+            (names.fold(schema),),
+        )
+        given = map(names.unfold, found["name"].to_pylist())
+        return tuple(name for name in given if not (schema == STAGING_SCHEMA and name.startswith(STAGING_PREFIX)))
 
     def describe_source(self, sql: str) -> tuple[Column, ...]:
         """Give the columns that a query would return, without running it; raise SourceError when it is wrong."""

@@ -1,0 +1,150 @@
+"""Everything moves from one engine to another, and hubferry goes on there as if it had always been there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines import ENGINES
+from hubferry.clock import SystemClock
+from hubferry.config.model import PullBlock
+from hubferry.errors import PortalBusyError, WarehouseError
+from hubferry.hubspot.client import Client
+from hubferry.pull.run import run_pull
+from hubferry.state.move import MOVED, move_all
+from hubferry.state.store import StateReader, StateStore
+from hubferry.types import Column, Secret, Table
+from hubferry.warehouse.arrow import table_from_rows
+from hubferry.warehouse.duckdb import DuckDBWarehouse
+from hubferry.warehouse.interface import Warehouse
+from hubspot_emulator.clock import VirtualClock
+from hubspot_emulator.server import Emulator
+from truth import assert_equal_to_truth, call_control
+
+VALUES = Table(
+    "hubspot",
+    "values",
+    (
+        Column("id", "string"),
+        Column("n", "double"),
+        Column("tree", "json"),
+        Column("list", "strings"),
+        Column("m", "decimal(12,3)"),
+    ),
+    ("id",),
+)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> DuckDBWarehouse:
+    """Give a warehouse with rows of every kind, a ledger's worth of state, and nobody at work."""
+    warehouse = DuckDBWarehouse(tmp_path / "old.duckdb")
+    warehouse.ensure_table(VALUES)
+    rows = [
+        {"id": "1", "n": 0.1, "tree": '{"b":[1.0,null],"a":"\\u0000"}', "list": ["x", None], "m": "1.500"},
+        {"id": "2'; --", "n": None, "tree": None, "list": None, "m": None},
+    ]
+    with warehouse.transaction() as tx:
+        tx.merge(VALUES, table_from_rows(VALUES, [{**row, "m": None} for row in rows]))
+        tx.execute(f"UPDATE {warehouse.name('hubspot', 'values')} SET m = 1.5 WHERE id = '1'")
+    state = StateStore(warehouse, SystemClock())
+    state.migrate()
+    with state.acquire(42, run_id=state.start_run("pull", 42, {"a": 1})):
+        pass
+    return warehouse
+
+
+@pytest.fixture(params=["duckdb", "postgres", pytest.param("snowflake", marks=pytest.mark.heavy)])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    with ENGINES[request.param](tmp_path) as opened:
+        yield opened
+
+
+def move(source: Warehouse, target: Warehouse) -> dict[str, int]:
+    moved = move_all(source, target, schema="hubspot", clock=SystemClock(), tell=lambda table, rows: None)
+    return {f"{each.schema}.{each.table}": each.rows for each in moved}
+
+
+def test_tables_and_state_are_equal_after_a_move(source: DuckDBWarehouse, target: Warehouse) -> None:
+    rows = move(source, target)
+
+    assert (rows["hubspot.values"], rows["hubferry.runs"]) == (2, 1)
+    assert [run.detail for run in StateReader(target).runs()] == [{"a": 1}]
+    assert StateReader(target).version() == StateReader(source).version()
+    found = target.query(f"SELECT id, n, m FROM {target.name('hubspot', 'values')} ORDER BY id").to_pylist()
+    assert [(row["id"], row["n"], float(row["m"] or 0)) for row in found] == [("1", 0.1, 1.5), ("2'; --", None, 0)]
+    noted = target.query(f"SELECT rows_moved FROM {target.name('hubferry', MOVED.name)} WHERE table_name = 'values'")
+    assert noted["rows_moved"].to_pylist() == [2]
+
+
+def test_a_table_that_others_made_is_never_touched(source: DuckDBWarehouse, target: Warehouse) -> None:
+    others = Table("hubspot", "values", (Column("id", "string"),), ("id",))
+    target.ensure_table(others)
+    with target.transaction() as tx:
+        tx.append(others, table_from_rows(others, [{"id": "theirs"}]))
+
+    with pytest.raises(WarehouseError, match=r"hubspot\.values that no move made"):
+        move(source, target)
+
+    assert target.query(f"SELECT id FROM {target.name('hubspot', 'values')}").to_pylist() == [{"id": "theirs"}]
+
+
+def test_a_target_where_hubferry_ran_is_refused(source: DuckDBWarehouse, tmp_path: Path) -> None:
+    target = DuckDBWarehouse(tmp_path / "new.duckdb")
+    StateStore(target, SystemClock()).migrate()
+
+    with pytest.raises(WarehouseError, match="has run in the target"):
+        move(source, target)
+
+
+def test_an_interrupted_move_is_begun_again_and_ends_equal(source: DuckDBWarehouse, tmp_path: Path) -> None:
+    target = DuckDBWarehouse(tmp_path / "new.duckdb")
+
+    def stop(table: str, rows: int) -> None:
+        if table == "hubferry.runs":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        move_all(source, target, schema="hubspot", clock=SystemClock(), tell=stop)
+
+    assert StateReader(target).version() is None
+    assert move(source, target)["hubspot.values"] == 2
+    assert target.query(f"SELECT count(*) AS n FROM {target.name('hubspot', 'values')}").to_pylist() == [{"n": 2}]
+
+
+def test_nothing_moves_while_a_run_holds_a_portal(source: DuckDBWarehouse, tmp_path: Path) -> None:
+    target = DuckDBWarehouse(tmp_path / "new.duckdb")
+    state = StateStore(source, SystemClock())
+
+    with state.acquire(42, run_id=state.start_run("pull", 42, {})), pytest.raises(PortalBusyError):
+        move(source, target)
+
+    assert StateReader(target).version() is None
+
+
+def test_a_pull_goes_on_after_a_move_to_postgres(tmp_path: Path, portal_factory: Callable[..., Emulator]) -> None:
+    portal = portal_factory(contacts=20, shared_clock=VirtualClock())
+    block = PullBlock.model_validate({"streams": {"contacts": None, "companies": None}})
+    source = DuckDBWarehouse(tmp_path / "old.duckdb")
+
+    with (
+        Client(token=Secret("pat-test"), base_url=portal.base_url, clock=portal.clock) as client,
+        ENGINES["postgres"](tmp_path) as target,
+    ):
+
+        def pull(warehouse: Any) -> Any:
+            return run_pull(client=client, warehouse=warehouse, state=StateStore(warehouse, portal.clock), pull=block)
+
+        pull(source)
+        move(source, target)
+        call_control(portal.control_url, "POST", "/mutate", {"seed": 1, "edits": 4, "creates": 1, "archives": 1})
+        call_control(portal.control_url, "POST", "/clock", {"advance_seconds": 60})
+        report = pull(target)
+
+        assert {each.reader for each in report.streams} <= {"changes", None}
+        assert_equal_to_truth(
+            target, portal.control_url, objects=("contacts", "companies"), pairs=(("contacts", "companies"),)
+        )
