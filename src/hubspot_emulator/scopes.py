@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
 
 _SCHEMA_NAMES = {"goal_targets": "goals", "commerce_payments": "commercepayments"}
+# The OpenAPI file lists the scopes of all objects together; which belongs to which is plain but for activities, whose
+# definitions are assumed to go with the contacts', as their records do.
+_SCHEMA_NAMES |= dict.fromkeys(
+    ("calls", "communications", "emails", "meetings", "notes", "postal_mail", "tasks"), "contacts"
+)
+_ALSO_DEFINES = {"tickets": "tickets", "users": "crm.objects.users.write"} | dict.fromkeys(
+    ("discounts", "fees", "line_items", "products", "taxes"), "e-commerce"
+)
 
 
 def read_object(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:
@@ -33,10 +41,8 @@ def read_schema(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]
 def write_schema(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:
     """Give what changing definitions of the path's type needs."""
     kind = portal.types.resolve(request.params["objectType"])
-    more = (frozenset({"e-commerce"}),) if kind.name in {"products", "line_items"} else ()
-    if kind.name == "tickets":
-        more = (frozenset({"tickets"}),)
-    return (*_schema(kind, "write"), *more)
+    more = _ALSO_DEFINES.get(kind.name)
+    return (*_schema(kind, "write"), *((frozenset({more}),) if more else ()))
 
 
 def _schema(kind: ObjectType, verb: str) -> tuple[frozenset[str], ...]:

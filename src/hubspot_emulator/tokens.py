@@ -60,10 +60,13 @@ ALL_SCOPES = frozenset(
     }
     | {
         f"crm.schemas.{name}.{verb}"
-        for name in ("companies", "contacts", "deals", "tickets")
+        for name in (
+            *("carts", "commercepayments", "companies", "contacts", "deals", "invoices", "projects", "quotes"),
+            *("subscriptions", "tickets"),
+        )
         for verb in ("read", "write")
     }
-    | {f"crm.schemas.{name}.read" for name in ("line_items", "products", "quotes")}
+    | {f"crm.schemas.{name}.read" for name in ("line_items", "products")}
     | {scope for kind in STANDARD for scopes in (*kind.read_scopes, *kind.write_scopes) for scope in scopes}
 )
 
