@@ -11,6 +11,7 @@ from hubferry.cli.output import Output
 from hubferry.cli.progress import show_progress
 from hubferry.cli.push import show_plan, show_push
 from hubferry.cli.session import open_project
+from hubferry.errors import UsageError
 
 SyncName = Annotated[str, typer.Argument(metavar="SYNC", help="A sync by name.")]
 
@@ -133,6 +134,31 @@ def resync(
     out.result({"sync": sync, "rows": rows or [], "skip": None})
 
 
+def resolve(
+    sync: SyncName,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The row's key.")],
+    record: Annotated[str | None, typer.Option("--record", metavar="ID", help="The record that was made.")] = None,
+    resend: Annotated[bool, typer.Option("--resend", help="None was made: let the next push make it.")] = False,
+    wait: Wait = 0,
+    project: Folder = HERE,
+    env: Environment = None,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> None:
+    """Say what became of a create whose answer was lost.
+
+    Only for records that no unique property guards: look in HubSpot whether the record is there.
+    """
+    out = Output("resolve", output, quiet)
+    if (record is None) != resend:
+        raise UsageError("say either which record was made, `--record ID`, or that none was, `--resend`.")
+    with open_project(project, env) as opened:
+        opened.resolve(sync, key, record_id=record, wait_seconds=wait)
+    done = f"is record {record} from now on" if record else "is created by the next push"
+    out.line(f"row {key} of {sync} {done}.")
+    out.result({"sync": sync, "key": key, "record": record})
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command(epilog="Example: hubferry undo 20261123T101112345-ab12cd")(undo)
@@ -141,3 +167,4 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: hubferry resync contacts 1042")(resync)
     app.command(epilog="Example: hubferry hold contacts --reason 'names are wrong'")(hold)
     app.command(epilog="Example: hubferry resume contacts")(resume)
+    app.command(epilog="Example: hubferry resolve notes 17 --record 512001")(resolve)

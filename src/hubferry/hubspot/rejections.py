@@ -13,6 +13,7 @@ from hubferry.errors import RefusedError
 from hubferry.hubspot import refusals
 
 _EXISTING = (re.compile(r"Existing ID:\s*(\d+)"), re.compile(r"(\d+) already has that value"))
+_QUOTED = re.compile(r"(?:Email address |\"message\\?\":\\?\"|^)(\S+) (?:is invalid|was not (?:a valid|one of))")
 _SYSTEMIC = ("Unable to infer object type", "Unable to perform ")
 """Beginnings of refusals that do not depend on the rows: taking the batch apart would only repeat them."""
 
@@ -84,6 +85,23 @@ def parse_existing_id(message: str) -> str | None:
 def is_systemic(error: RefusedError) -> bool:
     """Tell whether every row would be refused alike: the object or the matching property is wrong."""
     return error.text.startswith(_SYSTEMIC) or error.status == 405
+
+
+def find_named(error: RefusedError, keys: Sequence[str], values: Sequence[Sequence[str]]) -> frozenset[int]:
+    """Give the positions of the inputs that a refusal of the whole call names: by id, by unique value, or by a value it quotes.
+
+    Nobody relies on it: whoever is named is sent alone, and the others without them.
+    """
+    named = {text for name in ("ids", "id") for text in error.context.get(name, ())}
+    for text in error.context.get("missingObjectPropertyValueCoordinates", ()):
+        named.add(text.partition(":")[2])
+    found = {position for position, key in enumerate(keys) if key and key in named}
+    if not found:
+        quoted = set(_QUOTED.findall(error.text))
+        found = {
+            position for position, some in enumerate(values) if any(f"value={each}}}" in error.text for each in some)
+        } or {position for position, some in enumerate(values) if quoted.intersection(some)}
+    return frozenset(found)
 
 
 def halves(items: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,6 +15,8 @@ from hubferry.hubspot.records import MappingRecord
 from hubferry.hubspot.rejections import BatchError, Rejection
 
 INPUTS = 100
+MOST_NAMED = 5
+"""Rows that a refusal may name to be believed: a value that many rows have says nothing about one."""
 BatchKind = Literal["create", "update", "upsert", "archive"]
 
 
@@ -115,8 +117,8 @@ def _take_apart(
     if rejections.is_systemic(error) and not outcome.applied:
         raise error
     if len(part) > 1:  # HS-17: nothing of a batch refused with 400 or 409 was written
-        for half in rejections.halves(part):
-            _send_part(client, object_name, kind, half, outcome)
+        for some in _split(part, error):
+            _send_part(client, object_name, kind, some, outcome)
         return
     if kind == "upsert" and error.status == 409:  # two creators raced; now it is an update
         try:
@@ -133,6 +135,19 @@ def _take_apart(
         else:
             return
     outcome.rejected[part[0].trace_id] = rejections.build_rejection(error)
+
+
+def _split(part: Sequence[RecordInput], error: RefusedError) -> Iterator[Sequence[RecordInput]]:
+    """Take the rows that the refusal names out, one by one, and the rest together; halves where it names none, or all."""
+    keys, values = [each.id or "" for each in part], [tuple(each.properties.values()) for each in part]
+    named = rejections.find_named(error, keys, values)
+    if not 0 < len(named) <= MOST_NAMED:
+        yield from rejections.halves(part)
+        return
+    yield from ([part[position]] for position in sorted(named))
+    rest = [each for position, each in enumerate(part) if position not in named]
+    if rest:
+        yield rest
 
 
 def _send_once(client: Client, object_name: str, kind: BatchKind, part: Sequence[RecordInput]) -> BatchOutcome:

@@ -39,6 +39,7 @@ from hubferry.push import holds, orders, planfile, rejected
 from hubferry.push.apply import PushReport, apply_plan, run_push
 from hubferry.push.plan import Plan, PlannedStep, build_plan, query_plan, query_steps
 from hubferry.push.rejected import Rejected
+from hubferry.push.resolve import resolve_unknown
 from hubferry.push.undo import build_undo
 from hubferry.push.verify import VerifyReport, verify_sync
 from hubferry.state import jobs
@@ -477,6 +478,13 @@ class Project:
     def resume(self, sync: str) -> str | None:
         """Let a sync go on; give why it was on hold, None where it was not."""
         return holds.resume_syncs([sync], client=self.client, state=self.state).get(sync)
+
+    def resolve(self, sync: str, row_key: str, *, record_id: str | None = None, wait_seconds: float = 0) -> None:
+        """Say of a create whose answer was lost which record it made; None: none, so that the next push makes it."""
+        name = self._sync(sync).name
+        resolve_unknown(
+            name, row_key, record_id=record_id, client=self.client, state=self.state, wait_seconds=wait_seconds
+        )
 
     def verify(self, sync: str, *, recorded: bool = True, progress: Progress = _QUIET) -> VerifyReport:
         """Read back everything that a sync wrote and compare it; `recorded`: as a run of its own."""

@@ -61,7 +61,7 @@ def test_a_conflict_is_listed_with_who_changed_it_and_the_rest_of_the_row_goes_o
     assert world.contact("a@x.com")["properties"]["firstname"] == "Theirs"
     (entry,) = [each for each in world.rejected() if each.detail == "firstname"]
     assert entry.state == "skipped"
-    assert "INTEGRATION" in entry.message
+    assert "by API, 20" in entry.message
     assert world.push().plan.counts["contacts"].conflicts == 1  # until somebody settles it
     world.change(world.contact("a@x.com")["id"], firstname="Source")
     assert world.push().plan.counts["contacts"].conflicts == 0
@@ -75,7 +75,7 @@ def test_a_plan_says_who_changed_last_what_it_overwrites(world: Any, make_sync: 
     (step,) = [each.step for each in world.steps(world.plan())]
 
     assert [(each.old, each.new) for each in step.changes] == [("Theirs", "Ours")]
-    assert "INTEGRATION" in step.changes[0].by
+    assert step.changes[0].by.startswith("API, 20")
 
 
 @pytest.fixture

@@ -45,8 +45,8 @@ def test_companies_are_matched_by_domain_in_any_spelling_and_twins_are_named(wor
 def test_a_key_of_ours_is_a_step_of_the_plan_and_records_are_adopted_once(world: Any, make_sync: Any) -> None:
     record_id = world.add_company(name="Old", domain="acme.com")
     firms(world, (1, "acme.com", "Acme"), (2, "new.com", "New"))
+    world.syncs = [make_sync("firms", match="hubferry_key", **FIRMS)]
     with pytest.raises(ConfigError, match="adopt_by"):
-        world.syncs = [make_sync("firms", match="hubferry_key", **FIRMS)]
         world.plan()
     world.syncs = [make_sync("firms", match="hubferry_key", adopt_by="domain", **FIRMS)]
 
