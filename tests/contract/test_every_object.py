@@ -105,7 +105,9 @@ def test_rows_of_every_object_arrive_once_and_changes_follow(world: Any, make_sy
     world.push()
     assert assert_delivered(world, kind, "second") == record_id
 
-    world.syncs = [make_sync("things", **block(kind, "mirror", match, guards={"max_archives": 1}, **more))]
+    world.syncs = [
+        make_sync("things", **block(kind, "mirror", match, guards={"max_archives": 1, "empty_source": "allow"}, **more))
+    ]
     world.sql(f"DELETE FROM {TABLE}")
     world.push()
     assert world.truth(kind)[record_id]["state"] == "archived"

@@ -73,6 +73,8 @@ class Draft:
 
     def note(self, rows: PlanRows, placed: Sequence[PlacedRow], adopted: Sequence[LedgerRow]) -> None:
         """Note where rows went, and in the ledger those whose records hold everything already."""
+        if not placed and not adopted:
+            return
         with self.lease.transaction() as tx:
             rows.append(tx, placed)
             ledger.merge_ledger(tx, self.stamp, adopted)

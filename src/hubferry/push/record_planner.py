@@ -85,6 +85,8 @@ class RecordPlanner:
     keyless: int = 0
     """Rows of the source without a key: while there are any, nobody can tell which rows left."""
     _options: dict[str, dict[str, None]] = field(default_factory=dict)
+    _due: list[DesiredRow] = field(default_factory=list)
+    _known: dict[str, LedgerRow] = field(default_factory=dict)
     _ordinal: int = 0
     _history_calls: int = 0
 
@@ -115,6 +117,7 @@ class RecordPlanner:
             self._plan_batch(batch)
             self.draft.lease.renew()
             self.progress.advance(f"plan {self.mapping.name}", done=self.counts.rows, share=self.client.usage.share())
+        self._compare_due()
         spoiled = self._set_rivals_aside()
         self.linked = [each for each in self.linked if each.row.key not in spoiled]
         for index, table in tables.items():
@@ -184,6 +187,16 @@ class RecordPlanner:
             rows = [row for row in rows if row not in fresh]
         looked_at = {row.key for row in due}
         placed += [self._skip(row, known[row.key]) for row in rows if row.key not in looked_at]
+        self.draft.note(self.rows, placed, [])
+        self._due += due
+        self._known |= {row.key: known[row.key] for row in due if row.key in known}
+        if len(self._due) >= source.BATCH_ROWS:
+            self._compare_due()
+
+    def _compare_due(self) -> None:
+        """Read the records of the rows that are due, and compare: rows of several batches together, so that calls are full."""
+        due, self._due = self._due, []
+        known, self._known = self._known, {}
         held = self._query_held(due, known)
         tried = [row for row in due if row.key not in held]
         identities: list[Identity] = [*held.values()]
@@ -192,8 +205,10 @@ class RecordPlanner:
         adopted: list[LedgerRow] = []
         diffs = [diff_row(each, self.mapping) for each in identities]
         authors = self._fetch_authors(identities, diffs)
-        for each, diff in zip(identities, diffs, strict=True):
-            placed.append(self._place(each, _with_authors(each, diff, authors), adopted))
+        placed = [
+            self._place(each, _with_authors(each, diff, authors), adopted)
+            for each, diff in zip(identities, diffs, strict=True)
+        ]
         self.draft.note(self.rows, placed, adopted)
 
     def _query_held(self, due: Sequence[DesiredRow], known: Mapping[str, LedgerRow]) -> dict[str, Held]:

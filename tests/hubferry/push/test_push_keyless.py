@@ -81,7 +81,7 @@ def test_the_first_run_on_a_key_that_no_record_holds_says_what_it_adopts(world: 
 def test_mirror_archives_records_it_was_told_to_own(world: Any, make_sync: Any) -> None:
     theirs = world.add_contact(email="a@x.com")
     for owns, state in (("created", "live"), ("matched", "archived")):
-        world.syncs = [make_sync(owns=owns, mode="mirror", guards={"max_archives": 5})]
+        world.syncs = [make_sync(owns=owns, mode="mirror", guards={"max_archives": 5, "empty_source": "allow"})]
         world.people((1, "a@x.com", "Ann"))
         world.push()
         world.sql("DELETE FROM main.people")
