@@ -25,6 +25,7 @@ from hubferry.push.rejected import Rejected, query_rejected
 from hubferry.state.store import StateStore
 from hubferry.types import Secret
 from hubferry.warehouse.duckdb import DuckDBWarehouse
+from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.server import Emulator
 
 
@@ -268,3 +269,14 @@ def world(portal_factory: Any, tmp_path: Path) -> Iterator[World]:
         made = World(portal, client, path, warehouse, StateStore(warehouse, SystemClock()))
         yield made
         made.client.close()
+
+
+@pytest.fixture
+def timed_world(portal_factory: Any, tmp_path: Path) -> Iterator[World]:
+    """The same, whose time passes where somebody waits and nowhere else."""
+    clock = VirtualClock()
+    portal = portal_factory(contacts=0, shared_clock=clock)
+    path = tmp_path / "warehouse.duckdb"
+    with Client(token=Secret("pat-test"), base_url=portal.base_url, clock=clock) as client:
+        warehouse = DuckDBWarehouse(path)
+        yield World(portal, client, path, warehouse, StateStore(warehouse, clock))

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from push_world import make_sync, world, world_type
+from push_world import make_sync, timed_world, world, world_type
 
-__all__ = ["make_sync", "world", "world_type"]
+__all__ = ["make_sync", "timed_world", "world", "world_type"]

@@ -7,11 +7,7 @@ from typing import Any
 import pytest
 
 from hubferry.errors import ConfigError
-from hubferry.hubspot.client import Client
 from hubferry.push.resolve import resolve_unknown
-from hubferry.state.store import StateStore
-from hubferry.types import Secret
-from hubspot_emulator.clock import VirtualClock
 
 FIRMS = {"source": "main.firms", "object": "companies", "fields": {"domain": "domain", "name": "name"}}
 
@@ -102,23 +98,16 @@ def test_create_never_changes_a_record_that_it_delivered(world: Any, make_sync: 
 
 
 @pytest.fixture
-def notes(world_type: Any, portal_factory: Any, tmp_path: Any, make_sync: Any) -> Any:
+def notes(timed_world: Any, make_sync: Any) -> Any:
     """Notes, which nothing guards, in a portal whose time the client moves by waiting."""
-    from hubferry.warehouse.duckdb import DuckDBWarehouse  # noqa: PLC0415
-
-    clock = VirtualClock()
-    portal = portal_factory(contacts=0, shared_clock=clock)
-    client = Client(token=Secret("pat-test"), base_url=portal.base_url, clock=clock)
-    warehouse = DuckDBWarehouse(tmp_path / "warehouse.duckdb")
-    world = world_type(portal, client, tmp_path / "warehouse.duckdb", warehouse, StateStore(warehouse, clock))
+    world = timed_world
     world.sql(
         "CREATE TABLE main.notes AS SELECT i AS id, 'Said ' || i AS body, '2026-01-02T03:04:05Z' AS at FROM range(3) t(i)"
     )
     fields = {"hs_note_body": "body", "hs_timestamp": "at"}
     settings = {"source": "main.notes", "object": "notes", "match": "hs_object_id", "allow_keyless_create": True}
     world.syncs = [make_sync("notes", fields=fields, **settings)]
-    yield world
-    client.close()
+    return world
 
 
 def bodies(world: Any) -> list[str]:
