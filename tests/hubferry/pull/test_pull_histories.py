@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -48,6 +48,11 @@ PROPERTIES: dict[str, list[str]] = {
 }
 
 
+SHORT = (("contacts",), ("companies",), ("contacts", "deals"))
+LONG = (ALL_OBJECTS, ("contacts", "deals"), ("contacts", "companies"))
+"""What the streams of a history are drawn from, of those in `make test` and of the others."""
+
+
 class Server:
     """The process that forks pulls."""
 
@@ -80,10 +85,18 @@ def server() -> Iterator[Server]:
 class History:
     """One portal, one warehouse, and what happens to them, all drawn from a seed."""
 
-    def __init__(self, seed: int, server: Server, emulator: Emulator, clock: VirtualClock, path: Path) -> None:
+    def __init__(
+        self,
+        seed: int,
+        server: Server,
+        emulator: Emulator,
+        clock: VirtualClock,
+        path: Path,
+        objects: Sequence[tuple[str, ...]],
+    ) -> None:
         self.rng = Random(f"history {seed}")
         self.server, self.emulator, self.clock, self.path = server, emulator, clock, path
-        self.objects = self.rng.choice([ALL_OBJECTS, ("contacts",), ("contacts", "deals"), ("contacts", "companies")])
+        self.objects = self.rng.choice(objects)
         self.pull_block = {"streams": {name: self.draw_settings(name) for name in self.objects}}
 
     def draw_settings(self, name: str) -> dict[str, Any]:
@@ -166,7 +179,9 @@ class History:
         assert_equal_to_truth(DuckDBWarehouse(self.path), self.emulator.control_url, objects=self.objects, pairs=pairs)
 
 
-def live_through(seed: int, server: Server, portal_factory: Callable[..., Emulator], path: Path) -> None:
+def live_through(
+    seed: int, server: Server, portal_factory: Callable[..., Emulator], path: Path, *, short: bool = False
+) -> None:
     """Run one history."""
     rng, clock = Random(f"portal {seed}"), VirtualClock()
     knobs = Knobs(
@@ -188,7 +203,8 @@ def live_through(seed: int, server: Server, portal_factory: Callable[..., Emulat
         shared_clock=clock,
     )
     try:
-        History(seed, server, emulator, clock, path).run(turns=rng.randint(1, 3))
+        objects, most = (SHORT, 2) if short else (LONG, 4)
+        History(seed, server, emulator, clock, path, objects).run(turns=rng.randint(1, most))
     except BaseException:
         sys.stderr.write(f"\nhistory of seed {seed}: HUBFERRY_HISTORY={seed} runs it alone\n")
         raise
@@ -203,7 +219,7 @@ FIRST = int(os.environ.get("HUBFERRY_FIRST_HISTORY", "1000"))
 def test_after_any_history_tables_equal_the_portal(
     seed: int, server: Server, portal_factory: Callable[..., Emulator], tmp_path: Path
 ) -> None:
-    live_through(seed, server, portal_factory, tmp_path / "warehouse.duckdb")
+    live_through(seed, server, portal_factory, tmp_path / "warehouse.duckdb", short=True)
 
 
 @pytest.mark.heavy
