@@ -83,7 +83,7 @@ CASES = (
         replace("hubferry.yml", "companies: {", "companeis: {"),
         ("pull",),
         2,
-        ("unknown stream 'companeis'", "Did you mean 'companies'?"),
+        ("unknown stream 'companeis'", "Did you mean 'companies'"),
         file="hubferry.yml",
     ),
     Case(

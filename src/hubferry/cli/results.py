@@ -77,6 +77,14 @@ class InitResult(TypedDict):
     files: list[str]
 
 
+class ResolveResult(TypedDict):
+    """The row, and the record that it is; None: the next push makes one."""
+
+    sync: str
+    key: str
+    record: str | None
+
+
 class ShowResult(TypedDict):
     """A run and what it did to each stream."""
 
@@ -97,6 +105,7 @@ RESULTS: dict[str, Any] = {
     "purge": PurgeReport,
     "push": WithExitCode(PushReport),
     "rejected": list[Rejected],
+    "resolve": ResolveResult,
     "resume": HoldResult,
     "resync": RowsResult,
     "retry": WithExitCode(PushReport),

@@ -384,16 +384,12 @@ def test_a_batch_refused_for_one_missing_record_says_nothing_of_the_others(
     assert (sorted(result.found), result.missing) == (asked[:3], ("999999999",))
 
 
-class _Owner(msgspec.Struct):
-    id: str
-
-
-def owners(client: Client) -> Iterator[list[_Owner]]:
-    return fetch_pages(client, "/crm/owners/{version}", type=_Owner, params=[("limit", "2")])
+def owners(client: Client) -> Iterator[list[Any]]:
+    return fetch_pages(client, "/crm/owners/{version}", params=[("limit", "2")])
 
 
 def test_pages_are_followed_to_the_end(portal: Emulator, client_of: Clients) -> None:
-    found = [[each.id for each in page] for page in owners(client_of(portal))]
+    found = [[each["id"] for each in page] for page in owners(client_of(portal))]
 
     assert len(found) > 1
     assert len({each for page in found for each in page}) == sum(len(page) for page in found)
