@@ -53,6 +53,8 @@ class Case:
     """What `hubferry rejected contacts` must say."""
     creates: int = 0
     """How many records are made all the same: one bad row does not hold up the others."""
+    reads: bool = False
+    """The command goes on with the streams that it may read."""
 
 
 def use_token(token: str) -> Callable[[ProjectFolder], object]:
@@ -99,6 +101,7 @@ CASES = (
         ("pull", "--quiet"),
         1,
         ("companies", "needs the scope 'crm.objects.companies.read'", "Add it"),
+        reads=True,
     ),
     Case(
         "missing scope to write",
@@ -161,6 +164,8 @@ def project(tmp_path: Path, pulled: Path) -> ProjectFolder:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_bad_input_is_a_sentence_that_says_what_to_do(project: ProjectFolder, portal: Portal, case: Case) -> None:
+    if case.reads:
+        project.succeed("pull")  # what other tests did to the portal is no news to this one
     tables, created = dump(project), len(portal.created_by_requests())
     line = case.spoil(project)
 
