@@ -117,11 +117,6 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.2%}"
 
 
-def exit_code(report: PullReport) -> int:
-    """Give the exit code of what a pull did."""
-    return report.exit_code
-
-
 def _problems(report: PullReport) -> list[HubferryError]:
     errors = [each.error for each in report.streams] + [each.error for each in report.associations]
     return [error for error in errors if error is not None]

@@ -82,12 +82,12 @@ def _tell(out: Output, place: DemoFolder, portal: Portal) -> None:
 
 
 def _pull(out: Output, project: Project) -> PullReport:
-    from hubferry.cli.pull import exit_code, show_pull  # noqa: PLC0415
+    from hubferry.cli.pull import show_pull  # noqa: PLC0415
 
     with show_progress(out) as progress:
         report = project.pull(progress=progress, wait_seconds=10)
     show_pull(out, report)
-    if exit_code(report):
+    if report.exit_code:
         raise DifferenceError("the pull did not read every stream; what is missing stands above")
     return report
 
