@@ -7,8 +7,11 @@ STAMP  := $(VENV)/.synced
 # -n 2: two worker processes; the whole suite is sized for two cores.
 PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 
+# A test starts hundreds of processes; without compiled files each of them would compile everything that it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-heavy test-sweep test-judges test-snowflake test-judges test-snowflake check format lint types docs bench clean
+.PHONY: help setup demo test test-heavy test-sweep test-judges test-snowflake check format lint types docs bench clean
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,7 +25,7 @@ $(UV):
 	$(BIN)/python -m pip install --quiet 'uv>=0.13,<0.14'
 
 $(STAMP): $(UV) pyproject.toml uv.lock
-	UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --frozen --inexact --quiet
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --frozen --inexact --compile-bytecode --quiet
 	@touch $@
 
 demo: setup  ## a HubSpot portal on this machine, pulled into DuckDB and pushed back
