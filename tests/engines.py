@@ -1,6 +1,7 @@
 """The engines that tests run on, each empty: a DuckDB file, a database of a PostgreSQL server, a fakesnow over HTTP.
 
 `HUBFERRY_TEST_POSTGRES` is the address of a PostgreSQL server where we may make databases; without it those tests are skipped.
+What PostgreSQL and Snowflake are sent is parsed as their dialect when the test ends (dialects.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+import dialects
 from hubferry.types import Secret
 from hubferry.warehouse.duckdb import DuckDBWarehouse
 from hubferry.warehouse.interface import Warehouse
@@ -59,8 +61,9 @@ def postgres_engine(folder: Path) -> Iterator[Warehouse]:
         from hubferry.warehouse.postgres.warehouse import PostgresWarehouse  # noqa: PLC0415
 
         warehouse = PostgresWarehouse(Settings(url=Secret(address)))
-        with warehouse.busy():
+        with dialects.recorded_postgres() as sent, warehouse.busy():
             yield warehouse
+        sent.check()
 
 
 _SERVE = """
@@ -112,8 +115,9 @@ def snowflake_engine(folder: Path) -> Iterator[Warehouse]:
     with connect(settings, "hubferry tests") as connection:
         connection.cursor().execute(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
     warehouse = SnowflakeWarehouse(settings)
-    with warehouse.busy():
+    with dialects.recorded_snowflake() as sent, warehouse.busy():
         yield warehouse
+    sent.check()
     if is_real_snowflake():
         with connect(settings, "hubferry tests") as connection:
             connection.cursor().execute(f"DROP DATABASE {settings.database}")

@@ -107,7 +107,7 @@ class PostgresTransaction:
 
     def _copy(self, name: str, rows: pa.Table, *, json_columns: frozenset[str]) -> None:
         columns = ", ".join(map(self._warehouse.quote, rows.column_names))
-        statement = f"COPY {name} ({columns}) FROM STDIN (FORMAT binary)"
+        statement = f"COPY {name} ({columns}) FROM STDIN WITH (FORMAT binary)"
         with translating(), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             for block in binary.encode(rows, json_columns=json_columns):
                 copy.write(block)
