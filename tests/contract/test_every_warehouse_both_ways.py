@@ -222,7 +222,7 @@ def assert_rows_equal_cursor(warehouse: Warehouse) -> None:
     assert sorted(chunks) == sorted(list(range(cursor.scan if cursor else 0)) * 3)
 
 
-SEED = int(os.environ.get("HUBFERRY_TEST_SEED", 0)) or secrets.randbelow(10**6)
+SEED = int(os.environ.get("HUBFERRY_TEST_SEED", "0")) or secrets.randbelow(10**6)
 
 
 def test_a_kill_before_some_statement_leaves_rows_and_cursor_equal_on_every_engine(

@@ -32,10 +32,10 @@ def test_a_statement_of_another_engine_fails_too() -> None:
 
 
 @pytest.mark.parametrize("dialect", dialects.LIMITS)
-def test_each_exception_is_of_something_that_sqlglot_cannot_read(
-    dialect: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert [dialects.problem(dialect, text) for text in BEYOND_SQLGLOT[dialect]] == [None] * len(BEYOND_SQLGLOT[dialect])
+def test_each_exception_is_of_something_that_sqlglot_cannot_read(dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [dialects.problem(dialect, text) for text in BEYOND_SQLGLOT[dialect]] == [None] * len(
+        BEYOND_SQLGLOT[dialect]
+    )
 
     dialects.problem.cache_clear()
     for limit in dialects.LIMITS[dialect]:
