@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-heavy test-sweep test-judges test-snowflake check format lint types docs bench clean
+.PHONY: help setup demo test test-heavy test-sweep test-judges test-integrations test-snowflake check format lint types docs bench clean
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,16 @@ test-judges: setup $(JUDGES:%=.judges/%)  ## three released connectors read the 
 .judges/%: $(UV)
 	$(UV) venv --quiet --clear --python 3.11 .judges/$(firstword $(subst @, ,$*))
 	$(UV) pip install --quiet --python .judges/$(firstword $(subst @, ,$*))/bin/python $(subst @,==,$*)
+	@touch $@
+
+INTEGRATIONS := dagster@1.13.29
+test-integrations: setup $(INTEGRATIONS:%=.integrations/%)  ## hubferry inside released orchestrators, each in an environment of its own
+	for each in $(foreach one,$(INTEGRATIONS),$(firstword $(subst @, ,$(one)))); do \
+	  .integrations/$$each/bin/python -m pytest tests/hubferry/integrations/test_$$each.py || exit 1; done
+
+.integrations/%: $(UV) pyproject.toml
+	$(UV) venv --quiet --clear .integrations/$(firstword $(subst @, ,$*))
+	$(UV) pip install --quiet --python .integrations/$(firstword $(subst @, ,$*))/bin/python -e . $(subst @,==,$*) hypothesis pytest
 	@touch $@
 
 check: format lint types test  ## what CI runs, formatting first

@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serve": {"errors", "types", "project", "config"},
     "cli": {"clock", "errors", "types", "project", "config", "serve"},
     "web": {"errors", "types", "project", "config"},
+    "integrations": {"errors", "types", "project", "config"},
 }
 
 

@@ -24,7 +24,7 @@ from hubspot_emulator.server import Emulator
 
 GUIDES = Path(__file__).parent.parent / "docs" / "guides"
 PAGES = sorted(GUIDES.glob("*.md"))
-ELSEWHERE = ("export ", "pip install ", "make ", "curl ", "pytest", "dbt ", "docker ", "hubferry move ")
+ELSEWHERE = ("export ", "pip install ", "dagster ", "make ", "curl ", "pytest", "dbt ", "docker ", "hubferry move ")
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
 

@@ -202,6 +202,10 @@ class GuardError(PlanError):
 
     exit_code = 3
 
+    def __init__(self, message: str, *, plan_id: str | None = None) -> None:
+        self.plan_id = plan_id  # the plan that is kept; None: a guard of pull, where there is none
+        super().__init__(message)
+
 
 class HeldError(PlanError):
     """A sync is on hold, by a person or by an undo; nothing was written."""
@@ -213,6 +217,10 @@ class ReviewError(PlanError):
     """A sync wants a person to look at its plan before it is applied; nothing was written."""
 
     exit_code = 3
+
+    def __init__(self, message: str, *, plan_id: str | None = None) -> None:
+        self.plan_id = plan_id
+        super().__init__(message)
 
 
 class RunError(HubferryError):

@@ -287,7 +287,8 @@ class _Applier:
         if bad:
             raise GuardError(
                 f"{bad} of the first {len(first)} records were not taken by HubSpot, so the rest of plan {self.plan.id} was not"
-                f" sent. See why: hubferry rejected {self.plan.syncs[0]}. To go on all the same: hubferry apply {self.plan.id}"
+                f" sent. See why: hubferry rejected {self.plan.syncs[0]}. To go on all the same: hubferry apply {self.plan.id}",
+                plan_id=self.plan.id,
             )
 
     def _send_records(self, sync: str, reader: PlanReader, observed_at: float) -> None:

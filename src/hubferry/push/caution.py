@@ -19,7 +19,8 @@ def check_guards(plan: Plan) -> None:
         )
         raise GuardError(
             f"plan {plan.id} is over its guards, nothing was written: {said}. Look at it with `hubferry plan`;"
-            " raise the guard in the sync if this is meant, and plan again."
+            " raise the guard in the sync if this is meant, and plan again.",
+            plan_id=plan.id,
         )
 
 
@@ -30,7 +31,8 @@ def check_reviewed(plan: Plan, syncs: Iterable[Sync]) -> None:
         said = ", ".join(f"{sync.name} (review: {sync.block.review})" for sync in waiting)
         raise ReviewError(
             f"plan {plan.id} waits for a review, nothing was written: {said}. Look at its steps with"
-            f" `hubferry plan {' '.join(plan.syncs)}`; to apply exactly this plan: hubferry apply {plan.id}"
+            f" `hubferry plan {' '.join(plan.syncs)}`; to apply exactly this plan: hubferry apply {plan.id}",
+            plan_id=plan.id,
         )
 
 
