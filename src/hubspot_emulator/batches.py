@@ -48,6 +48,8 @@ def read_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
             missing.append(key)
         else:
             rows[row.id] = row
+    if missing and not rows and portal.knobs.read_of_nothing_fails:
+        raise _none_found(kind, missing)
     results = reading.records(portal, kind, rows.values(), shown)
     return _answer(portal, started, results, [_not_found(kind, missing)] if missing else [])
 
@@ -119,8 +121,7 @@ def archive_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     targets = [(key, writing.find_target(portal, kind, key, None)) for key in dict.fromkeys(keys)]
     unknown = [key for key, record_id in targets if record_id is None]
     if unknown and portal.knobs.archived_unknown_ids_fail:
-        error = _not_found(kind, unknown)
-        raise ApiError(404, error["message"], category="OBJECT_NOT_FOUND", context=error["context"])
+        raise _none_found(kind, unknown)
     for _, record_id in targets:
         if record_id is not None:
             portal.archive_record(kind.type_id, record_id, request=request.correlation_id)
@@ -134,7 +135,7 @@ class _Batch:
         self._portal, self._kind, self._found = portal, kind, found
         traces = [each.get("objectWriteTraceId") for each in found]
         given = [parsing.text(trace, where="objectWriteTraceId") for trace in traces if trace is not None]
-        if len(set(given)) < len(given):
+        if len(set(given)) < len(given) and not portal.knobs.trace_ids_may_repeat:
             raise ApiError(400, "Duplicate objectWriteTraceId found in batch input. Each must be unique")
         self._partial = partial and len(given) == len(found)
         self.errors: list[dict[str, Any]] = []
@@ -163,6 +164,8 @@ def _upsert_one(portal: Portal, kind: ObjectType, each: Input, request: ApiReque
     key, name = each["id"], each["idProperty"]
     record_id = writing.find_target(portal, kind, key, name)
     given = each.get("properties") or {}
+    if record_id is not None and name == "email" and not portal.knobs.upsert_finds_secondary_emails:
+        record_id = record_id if _is_primary(portal, kind, record_id, key) else None
     if record_id is None:
         body = {"properties": {name: key} | given}
         record = writing.created(portal, kind, writing.create(portal, kind, body, request, at_ms=at_ms))
@@ -171,6 +174,10 @@ def _upsert_one(portal: Portal, kind: ObjectType, each: Input, request: ApiReque
         record = writing.updated(portal, kind, current, {name: key} | given)
     record.new = record_id is None
     return record
+
+
+def _is_primary(portal: Portal, kind: ObjectType, record_id: int, email: str) -> bool:
+    return portal.values_of(kind.type_id, record_id).get("email", "").lower() == email.lower()
 
 
 def _read_keys(kind: ObjectType) -> tuple[str, ...]:
@@ -213,6 +220,11 @@ def _not_found(kind: ObjectType, keys: Sequence[str]) -> dict[str, Any]:
         " Check that ids are valid.",
         "context": {"ids": list(keys)},
     }
+
+
+def _none_found(kind: ObjectType, keys: Sequence[str]) -> ApiError:
+    error = _not_found(kind, keys)
+    return ApiError(404, error["message"], category="OBJECT_NOT_FOUND", context=error["context"])
 
 
 def _joined(errors: Sequence[ApiError]) -> ApiError:

@@ -40,7 +40,7 @@ def one_campaign(portal: Portal, request: ApiRequest) -> ApiResponse:
 
 def _page(portal: Portal, request: ApiRequest, entries: list[dict[str, Any]], moment: str | None) -> ApiResponse:
     parsing.known_parameters(request, ("limit", "offset"))
-    size = feeds.limit(request, default=100, most=500)
+    size = feeds.limit(request, default=100, most=portal.knobs.email_campaign_page_most)
     position = feeds.read_offset(portal, request)
     key = _position_by_moment if moment else _position_by_remainder
     rest = [each for each in entries if key(each) < position]

@@ -64,7 +64,7 @@ def list_events(portal: Portal, request: ApiRequest) -> ApiResponse:
     known = ("appId", "campaignId", "endTimestamp", "eventType", "excludeFilteredEvents", "limit", "offset")
     parsing.known_parameters(request, (*known, "recipient", "startTimestamp"))
     size = feeds.limit(request, default=10, most=1000)
-    conditions, values = _conditions(request)
+    conditions, values = _conditions(portal, request)
     position = feeds.read_offset(portal, request)
     rows = portal.db.execute(
         f"SELECT created_ms, id, body FROM email_events WHERE (created_ms, id) < (?, ?) {conditions}"
@@ -85,13 +85,13 @@ def one_event(portal: Portal, request: ApiRequest) -> ApiResponse:
     number = int(created) if created.isdecimal() and len(created) < 19 else -1
     sql = "SELECT body FROM email_events WHERE created_ms = ? AND id = ?"
     found = portal.db.execute(sql, (number, event_id)).fetchone()
-    if found is None:
+    if found is None or number < feeds.oldest(portal, portal.knobs.email_event_days):
         raise ApiError(404, f"resource not found: event {event_id} of {created}", category="OBJECT_NOT_FOUND")
     return ApiResponse(body=found[0])
 
 
-def _conditions(request: ApiRequest) -> tuple[str, list[object]]:
-    start = feeds.moment(request, "startTimestamp", 0)
+def _conditions(portal: Portal, request: ApiRequest) -> tuple[str, list[object]]:
+    start = max(feeds.moment(request, "startTimestamp", 0), feeds.oldest(portal, portal.knobs.email_event_days))
     found, values = ["created_ms BETWEEN ? AND ?"], [start, feeds.moment(request, "endTimestamp", LAST_MOMENT)]
     wanted: list[object] = [*values]
     for name, column in (("campaignId", "campaign_id"), ("appId", "app_id")):
@@ -137,9 +137,10 @@ def latest(portal: Portal) -> dict[int, int]:
 
 
 def truth(portal: Portal) -> Iterator[dict[str, Any]]:
-    """Give every event, the earliest first."""
-    for (body,) in portal.db.execute("SELECT body FROM email_events ORDER BY created_ms, id"):
-        yield msgspec.json.decode(body) | {"state": "live"}
+    """Give every event, the earliest first; what is no longer kept is gone."""
+    first = feeds.oldest(portal, portal.knobs.email_event_days)
+    for created_ms, body in portal.db.execute("SELECT created_ms, body FROM email_events ORDER BY created_ms, id"):
+        yield msgspec.json.decode(body) | {"state": "live" if created_ms >= first else "gone"}
 
 
 ROUTES: tuple[Route, ...] = tuple(

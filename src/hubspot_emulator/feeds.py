@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hubspot_emulator import parsing
 from hubspot_emulator.http import ApiError, ApiRequest
+from hubspot_emulator.samples import DAY_MS
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
@@ -43,6 +44,11 @@ def read_offset(portal: Portal, request: ApiRequest) -> tuple[int, str]:
     if portal.knobs.feed_offset_seconds and age > portal.knobs.feed_offset_seconds * 1000:
         raise ApiError(400, f"The offset {given!r} has expired: start the scan again")
     return position
+
+
+def oldest(portal: Portal, days: int) -> int:
+    """Give the moment before which a feed that keeps so many days (0: all) holds nothing any more."""
+    return portal.now_ms() - days * DAY_MS if days else 0
 
 
 def moment(request: ApiRequest, name: str, default: int) -> int:

@@ -24,7 +24,7 @@ def list_forms(portal: Portal, request: ApiRequest) -> ApiResponse:
     parsing.known_parameters(
         request, ("after", "archived", "formTypes", "limit", "properties")
     )  # HS-73: the last is passed over
-    limit = parsing.limit(request, default=portal.knobs.form_page, most=500)
+    limit = parsing.limit(request, default=portal.knobs.form_page, most=portal.knobs.form_page_most)
     found = _of_types(portal, parsing.names(request, "formTypes"), archived=parsing.flag(request, "archived"))
     start = paging.number_token(request) or 0
     answer: dict[str, Any] = {"results": [render(each) for each in found[start : start + limit]]}

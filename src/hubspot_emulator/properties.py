@@ -270,11 +270,12 @@ def _check_unique(portal: Portal, kind: ObjectType, raw: dict[str, Any]) -> None
     if not raw.get("hasUniqueValue"):
         return
     own = [each for each in portal.properties(kind.type_id).values() if each.unique and not _is_built_in(each.raw)]
-    if kind.name in NO_UNIQUE or len(own) >= UNIQUE_LIMIT:
+    refused = kind.name in NO_UNIQUE or (kind.name == "notes" and not portal.knobs.notes_take_unique_properties)
+    if refused or len(own) >= UNIQUE_LIMIT:
         raise ApiError(
             400,
             f"{kind.name} cannot have another unique property: it has {len(own)}"
-            f" and may have {0 if kind.name in NO_UNIQUE else UNIQUE_LIMIT}",
+            f" and may have {0 if refused else UNIQUE_LIMIT}",
         )
 
 

@@ -40,10 +40,11 @@ def records(portal: Portal, kind: ObjectType, rows: Iterable[Row], shown: Shown)
         for row, each in zip(rows, found, strict=True):
             named = [name for name in shown.history if name not in hidden]
             each.properties_with_history = rendering.history(portal, kind, row, named)
-    if shown.association_types and any(row.state == State.LIVE for row in rows):
+    linked = [row.id for row in rows if row.state == State.LIVE or portal.knobs.archived_lists_show_associations]
+    if shown.association_types and linked:
         named = [name for name in shown.association_types if name.lower() not in UNREAD_TYPES]
         types = [portal.types.resolve(name).type_id for name in named]
-        inline = associations.inline(portal, kind.type_id, [row.id for row in rows], types)
+        inline = associations.inline(portal, kind.type_id, linked, types)
         for row, each in zip(rows, found, strict=True):
             if inline.get(row.id):
                 each.associations = inline[row.id]

@@ -117,6 +117,8 @@ def history(portal: Portal, kind: ObjectType, row: Row, names: Iterable[str] | N
     current = portal.values_of(kind.type_id, row.id)
     created = timestamps.render_ms(row.created_ms)
     found: dict[str, list[dict[str, Any]]] = {}
+    knobs = portal.knobs
+    kept = knobs.history_versions_contacts if kind.name == "contacts" else knobs.history_versions
     written = portal.db.execute(
         "SELECT changes, before, at_ms, source FROM history WHERE type_id = ? AND record_id = ? ORDER BY seq DESC",
         (kind.type_id, row.id),
@@ -138,5 +140,5 @@ def history(portal: Portal, kind: ObjectType, row: Row, names: Iterable[str] | N
         )
         if first is not None:
             versions.append({"value": first, "timestamp": created, "sourceType": maker} | _SOURCES.get(maker, {}))
-        found[name] = versions
+        found[name] = versions[:kept] if kept else versions
     return found

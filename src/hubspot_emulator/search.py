@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT = 200
 RESULT_LIMIT = 10_000
-GROUPS, FILTERS_A_GROUP, FILTERS = 5, 6, 18
+GROUPS = 5
 QUERY_LIMIT = 3_000
 
 _decode = msgspec.json.Decoder(dict[str, str]).decode
@@ -81,7 +81,8 @@ def _parse(portal: Portal, kind: ObjectType, request: ApiRequest) -> Query:
     limit, offset = _number(body, "limit", 10), _number(body, "after", 0)
     if not 1 <= limit <= PAGE_LIMIT:
         raise ApiError(400, f"limit must be a whole number from 1 to {PAGE_LIMIT}, not {limit}")
-    if offset + limit > RESULT_LIMIT:
+    last = offset + limit if portal.knobs.search_end_counts_limit else offset + 1
+    if last > RESULT_LIMIT:
         raise ApiError(400, "Cannot fetch more than 10000 total records for this endpoint", category=None)
     words = str(body.get("query") or "")
     if len(words) > QUERY_LIMIT:
@@ -108,10 +109,11 @@ def _groups(portal: Portal, kind: ObjectType, body: Mapping[str, Any]) -> Iterat
         listed.append(parsing.items(body["filters"], where="filters"))
     most = max((len(filters) for filters in listed), default=0)
     count = sum(len(filters) for filters in listed)
-    if len(listed) > GROUPS or most > FILTERS_A_GROUP or count > FILTERS:
+    of_group, in_all = portal.knobs.search_filters_a_group, portal.knobs.search_filters
+    if len(listed) > GROUPS or most > of_group or count > in_all:
         raise ApiError(
             400,
-            f"A search may have {GROUPS} filter groups of {FILTERS_A_GROUP} filters, {FILTERS} in all;"
+            f"A search may have {GROUPS} filter groups of {of_group} filters, {in_all} in all;"
             f" this one has {len(listed)} groups of up to {most}, {count} in all",
         )
     for filters in listed or [[]]:

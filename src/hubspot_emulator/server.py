@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -16,7 +17,8 @@ from hubspot_emulator.clock import Clock, VirtualClock
 from hubspot_emulator.control import Control
 from hubspot_emulator.fault_actions import FaultRuleError
 from hubspot_emulator.faults import Faults
-from hubspot_emulator.limits import Limits
+from hubspot_emulator.knobs import Knobs
+from hubspot_emulator.limits import TIERS, Limits, Tier
 from hubspot_emulator.portal import Portal
 from hubspot_emulator.request_log import RequestLog
 from hubspot_emulator.settings import Settings, SettingsError
@@ -38,7 +40,7 @@ class Emulator:
         self.clock = clock or self.settings.build_clock()
         self.log = RequestLog(self.clock)
         self.faults = Faults(self.clock)
-        self.limits = Limits(self.clock, self.settings.tier, self.settings.limits)
+        self.limits = Limits(self.clock, _tier(self.settings), self.settings.limits)
         self._portal: Portal | None = None
         self._servers: list[_ServerThread] = []
 
@@ -189,6 +191,12 @@ class _Server(uvicorn.Server):
         """Start, and say so."""
         await super().startup(sockets)
         self.listens.set()
+
+
+def _tier(settings: Settings) -> Tier:
+    """Give what the account's plan may call; how much Professional may is a knob."""
+    tier, knobs = TIERS[settings.tier], settings.knobs or Knobs()
+    return replace(tier, daily=knobs.daily_calls_professional) if settings.tier == "professional" else tier
 
 
 def _listen(*ports: int) -> list[socket.socket]:

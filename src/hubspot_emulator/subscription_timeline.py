@@ -31,7 +31,7 @@ def list_timeline(portal: Portal, request: ApiRequest) -> ApiResponse:
     if kind is not None and kind not in CHANGE_TYPES:
         raise ApiError(400, f"changeType must be one of {', '.join(CHANGE_TYPES)}, not {kind}")
     snapshots = parsing.flag(request, "includeSnapshots")
-    size = feeds.limit(request, default=10, most=1000)
+    size = feeds.limit(request, default=portal.knobs.timeline_page, most=1000)
     rows = _rows(portal, request, kind, size + 1)
     page = rows[:size]
     entries = [_render(body, kind, snapshots=snapshots) for _, _, body in page]
@@ -49,7 +49,7 @@ def _rows(portal: Portal, request: ApiRequest, kind: str | None, size: int) -> l
         " ORDER BY at_ms DESC, id DESC LIMIT ?",
         (
             *feeds.read_offset(portal, request),
-            feeds.moment(request, "startTimestamp", 0),
+            max(feeds.moment(request, "startTimestamp", 0), feeds.oldest(portal, portal.knobs.timeline_days)),
             feeds.moment(request, "endTimestamp", LAST_MOMENT),
             recipient,
             None if recipient is None else recipient.lower(),
@@ -70,9 +70,10 @@ def _render(body: bytes, kind: str | None, *, snapshots: bool) -> dict[str, Any]
 
 
 def truth(portal: Portal) -> Iterator[dict[str, Any]]:
-    """Give every entry, the earliest first, without snapshots."""
-    for (body,) in portal.db.execute("SELECT body FROM subscription_timeline ORDER BY at_ms, id"):
-        yield _render(body, None, snapshots=False) | {"state": "live"}
+    """Give every entry, the earliest first, without snapshots; what is no longer kept is gone."""
+    first = feeds.oldest(portal, portal.knobs.timeline_days)
+    for at_ms, body in portal.db.execute("SELECT at_ms, body FROM subscription_timeline ORDER BY at_ms, id"):
+        yield _render(body, None, snapshots=False) | {"state": "live" if at_ms >= first else "gone"}
 
 
 ROUTES: tuple[Route, ...] = (

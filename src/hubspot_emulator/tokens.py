@@ -177,7 +177,9 @@ class Tokens:
         token = parsing.text(body.get("tokenKey"), where="tokenKey")
         granted = self.scopes(token)
         if granted is None:
-            raise ApiError(404, "resource not found: no app of this portal has that token", category="OBJECT_NOT_FOUND")
+            status = portal.knobs.unknown_token_info_status
+            category = "OBJECT_NOT_FOUND" if status == 404 else "INVALID_AUTHENTICATION"
+            raise ApiError(status, "resource not found: no app of this portal has that token", category=category)
         return json_response({"userId": 293199, "hubId": portal.portal_id, "appId": 111111, "scopes": sorted(granted)})
 
 

@@ -86,7 +86,7 @@ def _workflow(portal: Portal, workflow_id: int, flow: Flow) -> dict[str, Any]:
 def list_flows(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Answer summaries of flows, by id."""
     parsing.known_parameters(request, ("after", "limit"))
-    limit = parsing.limit(request, default=100, most=100)
+    limit = parsing.limit(request, default=100, most=portal.knobs.flow_page_most)
     after = parsing.one(request, "after") or "0"
     if not after.isdecimal():
         raise ApiError(400, f"Invalid paging token {after!r}: pass `after` on as the last page gave it")

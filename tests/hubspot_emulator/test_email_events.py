@@ -113,6 +113,48 @@ def test_an_offset_ages(
     assert call("GET", following).status == status
 
 
+@pytest.mark.parametrize(
+    ("path", "key", "knob"), [(EVENTS, "events", "email_event_days"), (TIMELINE, "timeline", "timeline_days")]
+)
+@pytest.mark.parametrize("days", [0, 100])
+def test_how_long_a_feed_is_kept_is_a_knob(
+    portal_factory: Callable[..., Emulator],
+    connect: Callable[[str], Call],
+    path: str,
+    key: str,
+    knob: str,
+    days: int,
+) -> None:
+    emulator = portal_factory(contacts=100, limits=False, knobs=Knobs(**{knob: days}))
+    name = "email_events" if key == "events" else "subscription_changes"
+    truth = connect(emulator.control_url)("GET", f"/truth/{name}").lines()
+
+    found = scan(connect(emulator.base_url), path, key, "limit=1000")
+
+    assert len(found) == sum(each["state"] == "live" for each in truth)
+    assert (len(found) < len(truth)) is (days > 0)
+
+
+@pytest.mark.parametrize("knobs", [{}, {"timeline_page": 3}])
+def test_the_page_of_the_timeline_without_a_limit_is_a_knob(
+    portal_factory: Callable[..., Emulator], caller_of: Callable[[Emulator], Call], knobs: dict[str, int]
+) -> None:
+    call = caller_of(portal_factory(contacts=100, limits=False, knobs=Knobs(**knobs)))
+
+    assert len(call("GET", TIMELINE).json()["timeline"]) == (3 if knobs else 10)
+
+
+@pytest.mark.parametrize("knobs", [{}, {"email_campaign_page_most": 2}])
+def test_the_largest_page_of_campaigns_is_a_knob(
+    portal_factory: Callable[..., Emulator], caller_of: Callable[[Emulator], Call], knobs: dict[str, int]
+) -> None:
+    call = caller_of(portal_factory(contacts=100, limits=False, knobs=Knobs(**knobs)))
+
+    page = call("GET", f"{CAMPAIGNS}?limit=400").json()
+
+    assert (len(page["campaigns"]), page["hasMore"]) == ((2, True) if knobs else (len(page["campaigns"]), False))
+
+
 @FEEDS
 @pytest.mark.parametrize("query", ["offset=abc", "limit=0", "startTimestamp=now", "endTimestamp=-1", "page=2"])
 def test_a_parameter_that_makes_no_sense_is_named(call: Call, path: str, key: str, query: str) -> None:

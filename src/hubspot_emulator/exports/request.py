@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from hubspot_emulator import lists, parsing, search_filters
 from hubspot_emulator.http import ApiError
+from hubspot_emulator.object_types import ACTIVITIES
 from hubspot_emulator.search_filters import Filter
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
 
 ASSOCIATED_TYPES = 4
-GROUPS, FILTERS_A_GROUP, FILTERS = 5, 6, 18
+GROUPS = 5
 LANGUAGES = frozenset(
     [
         "AF_ZA",
@@ -114,6 +115,8 @@ def parse_ask(portal: Portal, raw: object) -> Ask:
         raise ApiError(400, "The emulator writes no XLS files: ask for XLSX or CSV")
     _one_of(str(body["language"]).upper(), sorted(LANGUAGES), "language")
     object_type = portal.types.resolve(parsing.text(body["objectType"], where="objectType"))
+    if object_type.type_id in ACTIVITIES and not portal.knobs.exports_take_activities:
+        raise ApiError(400, f"{object_type.name} cannot be exported")
     options = parsing.texts(body.get("exportInternalValuesOptions"), where="exportInternalValuesOptions")
     for option in options:
         _one_of(option, ("NAMES", "VALUES"), "exportInternalValuesOptions")
@@ -134,7 +137,7 @@ def parse_ask(portal: Portal, raw: object) -> Ask:
         displayed=_flag(body, "includePrimaryDisplayPropertyForAssociatedObjects"),
         unlimited=_flag(body, "overrideAssociatedObjectsPerDefinitionPerRowLimit"),
         list_id=None if body.get("listId") is None else parsing.text(body["listId"], where="listId"),
-        groups=_groups(search),
+        groups=_groups(portal, search),
         words=tuple(str(search.get("query") or "").lower().split()),
         sort=sort,
         descending=descending,
@@ -169,7 +172,7 @@ def _associated(portal: Portal, raw: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(portal.types.resolve(name).type_id for name in names))
 
 
-def _groups(search: Mapping[str, Any]) -> tuple[tuple[Filter, ...], ...]:
+def _groups(portal: Portal, search: Mapping[str, Any]) -> tuple[tuple[Filter, ...], ...]:
     raw = parsing.items(search.get("filterGroups"), where="filterGroups")
     listed = [
         parsing.items(parsing.fields(each, {"filters"}, where="a filter group").get("filters"), where="filters")
@@ -178,8 +181,9 @@ def _groups(search: Mapping[str, Any]) -> tuple[tuple[Filter, ...], ...]:
     if search.get("filters"):
         listed.append(parsing.items(search["filters"], where="filters"))
     count, most = sum(map(len, listed)), max(map(len, listed), default=0)
-    if len(listed) > GROUPS or most > FILTERS_A_GROUP or count > FILTERS:
-        raise ApiError(400, f"An export may have {GROUPS} filter groups of {FILTERS_A_GROUP} filters, {FILTERS} in all")
+    of_group, in_all = portal.knobs.search_filters_a_group, portal.knobs.search_filters
+    if len(listed) > GROUPS or most > of_group or count > in_all:
+        raise ApiError(400, f"An export may have {GROUPS} filter groups of {of_group} filters, {in_all} in all")
     return tuple(tuple(_filter(each) for each in filters) for filters in listed)
 
 
