@@ -158,7 +158,9 @@ def test_a_batch_read_that_finds_one_of_its_keys(call: Call, expected: int) -> N
 
 @both("search_end_counts_limit", [200, 400, 400], [200, 200, 400], value=False)
 def test_a_search_page_across_the_10_000th_hit(call: Call, expected: list[int]) -> None:
-    answers = [call("POST", f"{CONTACTS}/search", json={"after": after, "limit": 100}) for after in (9900, 9950, 10_000)]
+    answers = [
+        call("POST", f"{CONTACTS}/search", json={"after": after, "limit": 100}) for after in (9900, 9950, 10_000)
+    ]
 
     assert [answer.status for answer in answers] == expected
     assert answers[-1].json()["message"] == "Cannot fetch more than 10000 total records for this endpoint"
