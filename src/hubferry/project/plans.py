@@ -15,6 +15,7 @@ from hubferry.state.plans import PlanReader, StoredPlan
 from hubferry.state.store import Run, StateReader
 
 PAGE_STEPS = 50
+LOOKED_AT_FIRST = ("rejected", "unknown")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +91,6 @@ class Plans:
         """Count the steps of a plan, by sync and kind."""
         return self._reader.count_kinds(plan_id)
 
-    def count_states(self, plan_id: str) -> dict[str, int]:
-        """Count what became of a plan's steps."""
-        counts: dict[str, int] = {}
-        for state, _, number in self._reader.count_reasons(plan_id):
-            counts[state] = counts.get(state, 0) + number
-        return counts
-
     def page(
         self,
         plan_id: str,
@@ -114,12 +108,13 @@ class Plans:
         steps = tuple(PlannedStep(each.number, each.sync, load_step(each)) for each in found[:limit])
         return StepPage(steps=steps, next=steps[-1].number if len(found) > limit else None)
 
-    def outcomes(self, plan_id: str, state: str, *, after: int = 0, limit: int = PAGE_STEPS) -> Outcomes:
-        """Give what became of a plan's steps, a page of those that came to one state."""
+    def outcomes(self, plan_id: str, state: str = "", *, after: int = 0, limit: int = PAGE_STEPS) -> Outcomes:
+        """Give what became of a plan's steps, a page of those that came to one state; without one: what needs a look first."""
         reasons = self._reader.count_reasons(plan_id)
         counts: dict[str, int] = {}
         for each, _, number in reasons:
             counts[each] = counts.get(each, 0) + number
+        state = state or next((each for each in LOOKED_AT_FIRST if counts.get(each)), "applied")
         found = self._reader.query_results(plan_id, state, after=after, limit=limit + 1)
         results = tuple(
             StepResult(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -45,7 +46,7 @@ def build_app(site: Site) -> Guard:
         routes=[
             Route("/open/{ticket}", open_session, methods=["GET"]),
             Route("/live/{run}/events", events, methods=["GET"]),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/static", GZipMiddleware(StaticFiles(directory=STATIC))),  # pages go plain: each holds a token
             *routes.found,
         ],
         exception_handlers={404: nothing},

@@ -36,7 +36,6 @@ class RunPage:
     streams: Sequence[StreamRun]
     plan: PlanInfo | None = None
     outcomes: Outcomes | None = None
-    tab: str = "applied"
     section: str = "runs"
 
     @property
@@ -74,18 +73,14 @@ def show(visit: Visit) -> Answer:
     with project.session():
         run, streams = project.show(visit.path["run"])
         plan = project.plans.of_run(run)
-        tab = visit.query.get("tab", "")
-        after = visit.query.get("after") or "0"
+        tab = visit.query.get("tab")
+        after = visit.query.get("after")
         outcomes = None
         if plan is not None and run.kind in {"apply", "push"}:
-            counts = project.plans.count_states(plan.id)
-            tab = (
-                tab
-                if tab in STATES
-                else next((name for name in ("rejected", "unknown") if counts.get(name)), "applied")
+            outcomes = project.plans.outcomes(
+                plan.id, tab if tab in STATES else "", after=int(after) if after.isdecimal() else 0
             )
-            outcomes = project.plans.outcomes(plan.id, tab, after=int(after) if after.isdecimal() else 0)
-    return Page("run.html", RunPage(run=run, streams=streams, plan=plan, outcomes=outcomes, tab=tab or "applied"))
+    return Page("run.html", RunPage(run=run, streams=streams, plan=plan, outcomes=outcomes))
 
 
 def undo(visit: Visit) -> Answer:
