@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -58,7 +59,8 @@ class PageServer:
     def run(self) -> None:
         """Serve until SIGINT or SIGTERM."""
         try:
-            self._server.run(sockets=[self._socket])
+            with suppress(KeyboardInterrupt):  # uvicorn raises it again once it has ended in order
+                self._server.run(sockets=[self._socket])
         finally:
             self.site.close()
 
