@@ -27,6 +27,14 @@ def plan(
     changed_only: Annotated[
         bool, typer.Option("--changed-only", help="Compare only rows that changed since the last push.")
     ] = False,
+    row: Annotated[
+        list[str] | None,
+        typer.Option("--row", metavar="KEY", help="Only the row of this key, to try one; may be repeated."),
+    ] = None,
+    retry: Annotated[
+        bool,
+        typer.Option("--retry", help="Only the rows that could not be done; `hubferry retry` writes them at once."),
+    ] = False,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 10 where there are changes.")
     ] = False,
@@ -43,7 +51,9 @@ def plan(
     out = Output("plan", output, quiet)
     with open_project(project, env) as opened:
         with show_progress(out) as progress:
-            made = opened.plan(sync, full=not changed_only, wait_seconds=wait, progress=progress)
+            made = opened.plan(
+                sync, full=not changed_only, rows=row or (), retry=retry, wait_seconds=wait, progress=progress
+            )
         if out_file is not None:
             opened.export_plan(made.id, out_file)
         show_plan(out, opened, made, limit=limit)

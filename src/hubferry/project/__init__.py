@@ -6,7 +6,7 @@ from hubferry.project.activity import StreamActivity, SyncActivity
 from hubferry.project.calls import Calls
 from hubferry.project.facade import Project
 from hubferry.project.mapper import Mapper, PropertyInfo, SourceInfo, fit
-from hubferry.project.plans import Cause, Outcomes, PlanInfo, StepPage, StepResult
+from hubferry.project.plans import Cause, Outcomes, PlanInfo, RowAnswer, StepPage, StepResult
 from hubferry.project.records import RecordStory
 from hubferry.project.sync_draft import GUARDS, FieldDraft, LinkDraft, Origin, SyncDraft
 from hubferry.project.tables import RowPage, StreamTable, TableColumn
@@ -92,6 +92,7 @@ __all__ = [
     "Rejected",
     "RemoveLabels",
     "RemoveLinks",
+    "RowAnswer",
     "RowPage",
     "Run",
     "SetLinks",

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from hubferry.config import load
 from hubferry.config.model import DuckDBBlock, Sync, WarehouseBlock
-from hubferry.errors import ConfigError, RunError, UnknownNameError
+from hubferry.errors import ConfigError, RunError, UnknownNameError, UsageError
 from hubferry.hubspot.account import fetch_account
 from hubferry.project import checks, diagnosis, traces
 from hubferry.project.calls import Calls, build_calls
@@ -212,11 +212,26 @@ class Project(OpenProject):
         )
 
     def plan(
-        self, syncs: Sequence[str], *, full: bool = True, wait_seconds: float = 0, progress: Progress = _QUIET
+        self,
+        syncs: Sequence[str],
+        *,
+        full: bool = True,
+        rows: Sequence[str] = (),
+        retry: bool = False,
+        wait_seconds: float = 0,
+        progress: Progress = _QUIET,
     ) -> Plan:
-        """Store what a push of these syncs would do; nothing is written to HubSpot."""
+        """Store what a push of these syncs would do; nothing is written to HubSpot.
+
+        `rows`: of these keys alone, of one sync, the others left as they are; `retry`: of the rows that could not be done.
+        """
+        chosen = [self._sync(name) for name in syncs]
+        if rows and len(chosen) != 1:
+            raise UsageError("rows are named by their keys, and keys are of one sync: plan one sync.")
         return build_plan(
-            syncs=[self._sync(name) for name in syncs],
+            syncs=chosen,
+            only={chosen[0].name: rows} if rows else None,
+            retry=retry,
             client=self.client,
             warehouse=self.warehouse,
             state=self.state,

@@ -11,6 +11,8 @@ import msgspec
 from hubferry.push.advice import render_advice
 from hubferry.push.draft import load_step
 from hubferry.push.plan import Plan, PlannedStep
+from hubferry.push.rejected import Rejected, query_rejected
+from hubferry.state.ledger import LedgerReader, LedgerRow
 from hubferry.state.plans import PlanReader, StoredPlan
 from hubferry.state.store import Run, StateReader
 
@@ -70,6 +72,20 @@ class Outcomes:
     causes: tuple[Cause, ...]
     results: tuple[StepResult, ...]
     next: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowAnswer:
+    """What HubSpot made of one row."""
+
+    sync: str
+    row_key: str
+    object: str = ""
+    record_id: str | None = None
+    """None: it has no record."""
+    values: tuple[tuple[str, str, str | None], ...] = ()
+    """Property, the text that was sent, and what HubSpot stored (None: nothing)."""
+    refusals: tuple[Rejected, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,9 +154,36 @@ class Plans:
             next=results[-1].planned.number if len(found) > limit else None,
         )
 
+    def answers(self, plan: Plan) -> tuple[RowAnswer, ...]:
+        """Give what HubSpot made of the rows that a plan was asked for by their keys; none for a plan of all rows."""
+        if not plan.only:
+            return ()
+        ledger = LedgerReader(self.state.warehouse, plan.portal_id)
+        return tuple(
+            _answer(sync, key, known.get(key), [each for each in refused if each.row_key == key])
+            for sync, keys in plan.only.items()
+            for known in [ledger.query_rows(sync, keys)]
+            for refused in [query_rejected(self.state, sync, portal_id=plan.portal_id, keys=keys)]
+            for key in keys
+        )
+
     @property
     def _reader(self) -> PlanReader:
         return PlanReader(self.state.warehouse)
+
+
+def _answer(sync: str, key: str, known: LedgerRow | None, refused: Sequence[Rejected]) -> RowAnswer:
+    if known is None:
+        return RowAnswer(sync=sync, row_key=key, refusals=tuple(refused))
+    values = tuple((name, sent, known.stored.get(name)) for name, sent in sorted(known.sent.items()))
+    return RowAnswer(
+        sync=sync,
+        row_key=key,
+        object=known.object,
+        record_id=known.record_id,
+        values=values,
+        refusals=tuple(refused),
+    )
 
 
 def _plan_info(stored: StoredPlan) -> PlanInfo:

@@ -23,7 +23,7 @@ from hubferry.push.caution import check_guards, check_reviewed
 from hubferry.push.draft import GUARDED_KINDS, LABEL_KINDS, LINK_KINDS, SETUP_KINDS, UNGUARDED_KINDS, load_step
 from hubferry.push.plan import Plan, build_fingerprint, build_mappings, build_plan, end_state, query_plan
 from hubferry.push.portal import Portal
-from hubferry.push.rejected import query_rejected_keys, start_rejected
+from hubferry.push.rejected import start_rejected
 from hubferry.push.results import Result, SentStep, record_results
 from hubferry.push.send_labels import LabelSender
 from hubferry.push.send_links import LinkSender
@@ -126,7 +126,7 @@ def run_push(
             warehouse=warehouse,
             state=state,
             full=full,
-            only={sync.name: query_rejected_keys(state, sync.name, portal_id) for sync in syncs} if retry else None,
+            retry=retry,
             lease=lease,
             progress=told,
         )
@@ -229,7 +229,7 @@ class _Applier:
                 reason = f"run {self.plan.undoes} was undone by {self.lease.run_id}"
                 merge_holds(tx, self.plan.portal_id, self.plan.syncs, reason, stamp.at)
             elif stored is None or stored.state != "applying":
-                start_rejected(tx, stamp, self.plan.syncs, invalid)
+                start_rejected(tx, stamp, self.plan.syncs, invalid, only=self.plan.only)
             for each in older:
                 if set(self.plan.syncs) & set(msgspec.json.decode(each.header, type=Plan).syncs):
                     plans.set_plan_state(tx, each.plan_id, "superseded")

@@ -33,6 +33,7 @@ from hubferry.push.link_planner import plan_links
 from hubferry.push.mapping import SyncMapping, build_mapping
 from hubferry.push.portal import Portal
 from hubferry.push.record_planner import RecordPlanner
+from hubferry.push.rejected import query_rejected_keys
 from hubferry.push.source import query_source_columns
 from hubferry.push.steps import End, Step
 from hubferry.state.leases import Lease
@@ -64,6 +65,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0
     """Of the lease it was made under: another run in between may have written what this plan looked at."""
     state: str = "ready"
+    only: dict[str, tuple[str, ...]] | None = None
+    """Keys of the rows it was asked for, by sync; None: all rows that were due."""
     undoes: str | None = None
     """The run whose writes this plan takes back; None: it makes HubSpot equal to the sources."""
 
@@ -95,11 +98,14 @@ def build_plan(
     state: StateStore,
     full: bool = True,
     only: Mapping[str, Collection[str]] | None = None,
+    retry: bool = False,
     lease: Lease | None = None,
     wait_seconds: float = 0,
     progress: Progress | None = None,
 ) -> Plan:
     """Compare the syncs' rows with HubSpot and store what differs as one plan; nothing is written to HubSpot.
+
+    `only`: the rows of these keys, by sync; `retry`: the rows that could not be done. Rows of neither kind are not looked at.
 
     Takes the portal's lease unless one is given. Raises ConfigError for a sync that names what the portal does not have.
     """
@@ -112,8 +118,9 @@ def build_plan(
     try:
         with held as owned:
             assert owned is not None
+            refused = {sync.name: query_rejected_keys(state, sync.name, portal_id) for sync in syncs} if retry else None
             planner = _Planner(
-                client, warehouse, owned, mappings, portal, full, progress or Quiet(), lease is None, only
+                client, warehouse, owned, mappings, portal, full, progress or Quiet(), lease is None, only, refused
             )
             plan = planner.plan()
     except BaseException as error:
@@ -153,9 +160,16 @@ class _Planner:
     full: bool
     progress: Progress
     explain: bool
-    only: Mapping[str, Collection[str]] | None = None
-    """Keys of the rows to look at, by sync; None: all that are due."""
+    named: Mapping[str, Collection[str]] | None = None
+    """Keys of the rows that were asked for, by sync; None: all that are due."""
+    refused: Mapping[str, Collection[str]] | None = None
+    """Keys of the rows that could not be done, where it is of those alone."""
     new_ends: dict[object, End] = field(default_factory=dict)
+
+    @property
+    def only(self) -> Mapping[str, Collection[str]] | None:
+        """Give the keys of the rows to look at, by sync; None: all that are due."""
+        return self.named if self.refused is None else self.refused
 
     def plan(self) -> Plan:
         """What an earlier run left open is looked up first: it decides which rows have a record."""
@@ -231,6 +245,7 @@ class _Planner:
             observed_at=observed_at.timestamp(),
             version=hubferry.__version__,
             epoch=self.lease.epoch,
+            only=None if self.named is None else {name: tuple(self.named.get(name, ())) for name in counts},
         )
 
     def _cost(self, before: int, applying: int) -> Cost:

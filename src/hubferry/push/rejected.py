@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from hubferry.push.draft import load_step
@@ -41,10 +41,11 @@ def query_rejected(
     limit: int = 1000,
     only: str | None = None,
     after: tuple[str, str] | None = None,
+    keys: Collection[str] | None = None,
 ) -> list[Rejected]:
     """List what of a sync could not be done at its last run; portal None: of any portal.
 
-    `only` names one state; `after` a row key and detail, which the list goes on after.
+    `only` names one state; `after` a row key and detail, which the list goes on after; `keys` the rows, a few.
     """
     if state.version() is None:
         return []
@@ -56,6 +57,9 @@ def query_rejected(
     if only is not None:
         where.append("state = ?")
         params.append(only)
+    if keys is not None:
+        where.append(f"row_key IN ({', '.join('?' * len(keys)) or 'NULL'})")
+        params += keys
     if after is not None:
         where.append("(row_key > ? OR (row_key = ? AND detail > ?))")
         params += [after[0], *after]
@@ -73,11 +77,18 @@ def query_rejected_keys(state: StateReader, sync: str, portal_id: int) -> frozen
     return frozenset(state.warehouse.query(sql, [portal_id, sync])["row_key"].to_pylist())
 
 
-def start_rejected(tx: Transaction, stamp: Stamp, syncs: Sequence[str], invalid: Iterable[StoredStep]) -> None:
-    """Begin the list anew for these syncs: every row that was on it has been looked at by the plan."""
+def start_rejected(
+    tx: Transaction,
+    stamp: Stamp,
+    syncs: Sequence[str],
+    invalid: Iterable[StoredStep],
+    *,
+    only: Mapping[str, Collection[str]] | None = None,
+) -> None:
+    """Begin the list anew for these syncs: every row that was on it has been looked at by the plan, or those of `only`."""
     rows = [rejected_row(stamp, _listed(stored)) for stored in invalid]
     for sync in syncs:
-        plans.delete_rejected(tx, stamp.portal_id, sync)
+        plans.delete_rejected(tx, stamp.portal_id, sync, None if only is None else only.get(sync, ()))
     plans.merge_rejected(tx, rows)
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from hubferry.cli.app import main
+from hubferry.project.plans import Plans
 from hubferry.push.apply import PushReport, run_push
 from hubferry.push.orders import resync_rows, skip_rows
+from hubferry.push.plan import build_plan
 
 BAD = "a@x.invalid-tld-of-nobody"
 
@@ -70,6 +72,45 @@ def test_retry_pushes_just_what_could_not_be_done_and_now(refused: Any) -> None:
     refused.push()
     assert refused.contact("b@x.com")["properties"]["firstname"] == "B"
     assert refused.contact("c@x.com")
+
+
+def test_a_plan_of_one_row_writes_that_row_alone_and_leaves_the_list_of_the_others(world: Any) -> None:
+    world.people((1, BAD, "Ann"), (2, "b@x.com", "Bob"), (3, "c@x.com", "Cid"))
+    world.push()
+    world.sql("UPDATE main.people SET firstname = 'New'")
+
+    plan = build_plan(
+        syncs=world.syncs,
+        client=world.client,
+        warehouse=world.warehouse,
+        state=world.state,
+        only={"contacts": ["3"]},
+    )
+    report = world.apply(plan)
+
+    assert plan.only == {"contacts": ("3",)}
+    assert report.rows["contacts"].applied == 1
+    assert [world.contact(f"{each}@x.com")["properties"]["firstname"] for each in "bc"] == ["Bob", "New"]
+    assert [each.row_key for each in world.rejected()] == ["1"]
+    (answer,) = Plans(world.state).answers(plan)
+    assert (answer.record_id, answer.refusals) == (world.contact("c@x.com")["id"], ())
+    assert ("firstname", "New", "New") in answer.values
+
+
+def test_a_plan_of_one_row_that_is_refused_says_so_and_a_plan_of_what_could_not_be_done_clears_it(refused: Any) -> None:
+    made = {"syncs": refused.syncs, "client": refused.client, "warehouse": refused.warehouse, "state": refused.state}
+    one = build_plan(**made, only={"contacts": ["1"]})
+    refused.apply(one)
+    (answer,) = Plans(refused.state).answers(one)
+    refused.sql("UPDATE main.people SET email = 'a@x.com' WHERE id = 1")
+    again = build_plan(**made, retry=True)
+    refused.apply(again)
+
+    assert (answer.record_id, [each.state for each in answer.refusals]) == (None, ["rejected"])
+    assert "Property values were not valid" in answer.refusals[0].message
+    assert (one.counts["contacts"].rows, again.counts["contacts"].rows, again.only) == (1, 1, None)
+    assert [each["properties"]["email"] for each in refused.truth().values()] == ["a@x.com"]
+    assert refused.rejected() == []
 
 
 def test_a_row_skipped_once_is_written_when_it_changes_and_one_skipped_always_is_not(world: Any) -> None:

@@ -219,6 +219,16 @@ def test_the_request_that_is_shown_is_the_request_that_is_sent(world: World, mon
     assert {**body["inputs"][0], "objectWriteTraceId": ""} == {**ours, "objectWriteTraceId": ""}
 
 
+def test_only_what_is_saved_can_be_sent_as_one_row(world: World) -> None:
+    sent = fields_of(world.visitor.get("/syncs/contacts/edit").text)
+    saved = world.visitor.post("/editor/try", with_values(sent, try_key="D-0000001")).text
+    changed = world.visitor.post("/editor/try", with_values(sent, try_key="D-0000001", where="1 = 1")).text
+
+    assert "Save the sync first" not in saved
+    assert "Save the sync first" in changed
+    assert "Plan this one row" not in changed
+
+
 def test_a_stream_is_added_set_and_taken_out_with_the_rest_of_the_file_as_it_was(world: World) -> None:
     before = (world.folder / "hubferry.yml").read_text(encoding="utf-8")
 

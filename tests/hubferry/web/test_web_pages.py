@@ -187,6 +187,37 @@ def test_pull_plan_and_apply_run_from_the_page(tmp_path: Path) -> None:
         assert world.project.plans.outcomes(plan_id).counts["applied"] > 0
 
 
+def test_the_cost_of_a_pull_is_told_before_the_first_one(tmp_path: Path) -> None:
+    with running_world(tmp_path, contacts=20, pulled=False) as world:
+        page = world.visitor.get("/streams").text
+        cost = world.visitor.get("/streams/cost?stream=contacts", HX_Request="true")
+
+        assert 'hx-get="/streams/cost" hx-trigger="load"' in page
+        assert (cost.status, "hubferry pull --select contacts --estimate" in cost.text) == (200, True)
+        assert re.search(r"<h3>\d+ calls, at least", cost.text)
+        assert re.search(r"\d\d records<", cost.text)
+        assert world.visitor.get("/runs").text.count("<tr>") <= 1  # nothing ran
+
+
+def test_what_could_not_be_done_is_planned_again_and_one_row_alone(tmp_path: Path) -> None:
+    with running_world(tmp_path, contacts=20) as world:
+        visitor, project = world.visitor, world.project
+        again = visitor.follow(visitor.post("/syncs/contacts/retry"))
+        retried = project.plans.latest(1)[0].plan.counts["contacts"]
+        one = visitor.follow(visitor.post("/plans", [("sync", "contacts"), ("row", "D-0000002")]))
+        plan = project.plans.latest(1)[0].plan
+        listed = {each.row_key for each in project.rejected("contacts")}
+        visitor.follow(visitor.post(f"/plans/{plan.id}/apply", [("approved", "yes")]))
+        run = visitor.get(f"/runs/{world.latest('apply')}").text
+
+        assert "D-0000003" in again.text
+        assert (retried.invalid, retried.creates) == (len(listed), 0)
+        assert "of row D-0000002 alone" in one.text
+        assert plan.only == {"contacts": ("D-0000002",)}
+        assert "What HubSpot made of row D-0000002" in run
+        assert {each.row_key for each in project.rejected("contacts")} == listed
+
+
 def test_a_sync_is_verified_held_and_resumed_from_its_page(tmp_path: Path) -> None:
     with running_world(tmp_path, contacts=20) as world:
         visitor = world.visitor

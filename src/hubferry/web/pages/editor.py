@@ -133,6 +133,8 @@ class TrialPart:
 
     trial: Trial | None
     error: str = ""
+    saved: str = ""
+    """The sync whose file says just this; empty: there is none, and what is not saved is not sent."""
     title: str = "Try it with this row"
     section: str = "syncs"
     command: str = ""
@@ -195,9 +197,10 @@ def try_row(visit: Visit) -> Answer:
     try:
         named = draft if draft.name else replace(draft, name="new")
         trial = project.mapper.try_row(project.sync_files.build(named), visit.form.get("try_key").strip() or None)
+        is_saved = draft.name in project.sync_names and not project.sync_files.change(draft).lines
     except HubferryError as error:
         return Page("trial.html", TrialPart(trial=None, error=str(error)))
-    return Page("trial.html", TrialPart(trial=trial))
+    return Page("trial.html", TrialPart(trial=trial, saved=draft.name if is_saved else ""))
 
 
 def _page(project: Project, draft: SyncDraft, *, is_new: bool) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +44,11 @@ class PlanPage:
     def can_apply(self) -> bool:
         """Say whether it may be applied: ready, within its guards, and not empty."""
         return self.plan.state in {"ready", "applying"} and self.plan.passed and self.plan.changes > 0
+
+    @property
+    def rows_named(self) -> list[str]:
+        """Give the keys of the rows that it was asked for; empty: it is of all rows."""
+        return [key for keys in (self.plan.only or {}).values() for key in keys]
 
     @property
     def broken(self) -> list[GuardVerdict]:
@@ -88,15 +94,12 @@ def show(visit: Visit) -> Answer:
 
 def make(visit: Visit) -> Answer:
     """Begin to plan some syncs; nothing is written to HubSpot."""
-    names, changed_only = visit.form.all("sync"), "changed_only" in visit.form
+    names, rows, changed_only = visit.form.all("sync"), visit.form.all("row"), "changed_only" in visit.form
     command = f"hubferry plan {' '.join(names)}" + (" --changed-only" if changed_only else "")
-    run = LiveRun(
-        "plan",
-        f"Plan of {', '.join(names)}",
-        command,
-        visit.project,
-        partial(_plan, names=names, full=not changed_only),
-    )
+    command += "".join(f" --row {shlex.quote(key)}" for key in rows)
+    title = f"Plan of {', '.join(names)}" + (f", row {', '.join(rows)}" if rows else "")
+    work = partial(_plan, names=names, rows=rows, full=not changed_only)
+    run = LiveRun("plan", title, command, visit.project, work)
     visit.site.runs.start(run)
     return Redirect(f"/live/{run.id}")
 
@@ -113,8 +116,28 @@ def apply(visit: Visit) -> Answer:
     return Redirect(f"/live/{run.id}")
 
 
-def _plan(project: Project, progress: Progress, *, names: Sequence[str], full: bool) -> str:
-    return f"/plans/{project.plan(names, full=full, wait_seconds=5, progress=progress).id}"
+def retry(visit: Visit) -> Answer:
+    """Begin to plan the rows of a sync that could not be done; nothing is written to HubSpot."""
+    name = visit.path["sync"]
+    work = partial(_plan, names=[name], retry=True)
+    run = LiveRun(
+        "plan", f"Plan of what could not be done of {name}", f"hubferry plan {name} --retry", visit.project, work
+    )
+    visit.site.runs.start(run)
+    return Redirect(f"/live/{run.id}")
+
+
+def _plan(
+    project: Project,
+    progress: Progress,
+    *,
+    names: Sequence[str],
+    rows: Sequence[str] = (),
+    full: bool = True,
+    retry: bool = False,
+) -> str:
+    plan = project.plan(names, rows=rows, full=full, retry=retry, wait_seconds=5, progress=progress)
+    return f"/plans/{plan.id}"
 
 
 def _apply(project: Project, progress: Progress, *, plan_id: str) -> str:
@@ -125,4 +148,5 @@ def register(routes: Routes) -> None:
     """Add this page."""
     routes.get("/plans/{plan}", show)
     routes.post("/plans", make)
+    routes.post("/syncs/{sync}/retry", retry)
     routes.post("/plans/{plan}/apply", apply)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from hubferry.project import Outcomes, PlanInfo, Project, Run, StreamRun
+from hubferry.project import Outcomes, PlanInfo, Project, RowAnswer, Run, StreamRun
 from hubferry.types import Progress
 from hubferry.web.live import LiveRun
 from hubferry.web.routing import Routes
@@ -36,6 +36,8 @@ class RunPage:
     streams: Sequence[StreamRun]
     plan: PlanInfo | None = None
     outcomes: Outcomes | None = None
+    answers: Sequence[RowAnswer] = ()
+    """What HubSpot made of the rows, where they were asked for by their keys."""
     section: str = "runs"
 
     @property
@@ -75,12 +77,13 @@ def show(visit: Visit) -> Answer:
         plan = project.plans.of_run(run)
         tab = visit.query.get("tab")
         after = visit.query.get("after")
-        outcomes = None
+        outcomes, answers = None, tuple[RowAnswer, ...]()
         if plan is not None and run.kind in {"apply", "push"}:
             outcomes = project.plans.outcomes(
                 plan.id, tab if tab in STATES else "", after=int(after) if after.isdecimal() else 0
             )
-    return Page("run.html", RunPage(run=run, streams=streams, plan=plan, outcomes=outcomes))
+            answers = project.plans.answers(plan.plan)
+    return Page("run.html", RunPage(run=run, streams=streams, plan=plan, outcomes=outcomes, answers=answers))
 
 
 def undo(visit: Visit) -> Answer:
