@@ -88,6 +88,7 @@ class RecordPlanner:
     _due: list[DesiredRow] = field(default_factory=list)
     _known: dict[str, LedgerRow] = field(default_factory=dict)
     _ordinal: int = 0
+    _read_at: float = 0.0
     _history_calls: int = 0
 
     @property
@@ -197,6 +198,7 @@ class RecordPlanner:
         """Read the records of the rows that are due, and compare: rows of several batches together, so that calls are full."""
         due, self._due = self._due, []
         known, self._known = self._known, {}
+        self._read_at = self.client.now().timestamp()
         held = self._query_held(due, known)
         tried = [row for row in due if row.key not in held]
         identities: list[Identity] = [*held.values()]
@@ -251,7 +253,7 @@ class RecordPlanner:
         self._list_conflicts(each, diff)
         settled = None
         if diff.step is not None:
-            placed.number = self.draft.add(self.mapping.name, self._due_for_links(diff.step, row))
+            placed.number = self.draft.add(self.mapping.name, self._with_origin(diff.step, row))
             self._collect_options(row, diff.step)
         elif isinstance(each, Found):
             settled = _settled(each, diff, self.mapping)
@@ -316,11 +318,15 @@ class RecordPlanner:
         owner = (self.mapping.object, self.mapping.match.name, text) if self.mapping.match and text else (name, key)
         return self.new_ends.setdefault(owner, new)
 
-    def _due_for_links(self, step: RecordStep, row: DesiredRow) -> RecordStep:
-        """A row with links is not done with its record: without a hash the next push looks at it again."""
+    def _with_origin(self, step: RecordStep, row: DesiredRow) -> RecordStep:
+        """Say which row a step is of and when its record was read.
+
+        A row with links is not done with its record: without a hash the next push looks at it again.
+        """
         if not isinstance(step, CreateRecord | UpdateRecord):
             return step
-        return msgspec.structs.replace(step, row_hash="" if self.mapping.links else step.row_hash, content=row.hash)
+        row_hash = "" if self.mapping.links else step.row_hash
+        return msgspec.structs.replace(step, row_hash=row_hash, content=row.hash, read_at=self._read_at)
 
     def _set_rivals_aside(self) -> set[str]:
         """Rows that are one record, or have one match value, are all invalid: none is sent. Give their keys."""

@@ -38,6 +38,8 @@ class SentStep:
     step: Step
     intended_at: datetime | None = None
     """HubSpot's time when its intent was committed: a record older than that was not made by it."""
+    as_create: bool = False
+    """An upsert that is sent as a plain create, so that HubSpot refuses it where its record appeared after the plan."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import msgspec
+
 from hubferry.errors import HubferryError
 from hubferry.hubspot.client import Client
+from hubferry.hubspot.rejections import Rejection
 from hubferry.hubspot.writers import Applied, BatchKind, BatchOutcome, RecordInput, send_batch
 from hubferry.push import keyless, reconcile
 from hubferry.push.observed import Observed, fetch_observed_by_name, parse_moment
@@ -93,11 +96,16 @@ class RecordSender:
                 for each in chunk
                 if isinstance(each.step, HoldRow)
             ]
-            moved = self._fetch_moved(chunk)
+            old = {each.number for each in chunk if self._is_old(each.step)}
+            moved = self._fetch_moved([each for each in chunk if each.number in old])
             self._answered += moved
             settled = {each.number for each in moved}
             yield from _batches(
-                [each for each in chunk if each.number not in settled and not isinstance(each.step, HoldRow)]
+                [
+                    _guarded(each) if each.number in old else each
+                    for each in chunk
+                    if each.number not in settled and not isinstance(each.step, HoldRow)
+                ]
             )
 
     def _flush(self) -> None:
@@ -158,22 +166,22 @@ class RecordSender:
             return results, error
         return [*results, *done.values(), *(unknown(each) for each in lost if each.number not in done)], None
 
+    def _is_old(self, step: Step) -> bool:
+        """Tell whether what a step was compared with was read a while ago, or before another run (`observed_at` is 0)."""
+        read_at = getattr(step, "read_at", 0.0) if self.observed_at else 0.0
+        return self.client.now().timestamp() - max(read_at, self.observed_at) > FRESH_SECONDS
+
     def _fetch_moved(self, chunk: Sequence[SentStep]) -> list[Result]:
-        """Look again at what was observed a while ago; give a result for each step whose record moved since."""
-        if self.client.now().timestamp() - self.observed_at <= FRESH_SECONDS:
-            return []
-        groups: dict[tuple[str, str], list[SentStep]] = defaultdict(list)
+        """Look again at records that were read a while ago; give a result for each step whose record moved since."""
+        groups: dict[str, list[SentStep]] = defaultdict(list)
         for each in chunk:
-            match each.step:
-                case UpdateRecord() | ArchiveRecord():
-                    groups[each.step.object, ""].append(each)
-                case CreateRecord() if not each.step.searched:
-                    groups[each.step.object, each.step.match].append(each)
+            if isinstance(each.step, UpdateRecord | ArchiveRecord):
+                groups[each.step.object].append(each)
         results: list[Result] = []
-        for (object_name, match), steps in groups.items():
+        for object_name, steps in groups.items():
             asked = {reconcile.asked_key(each.step) for each in steps}
             names = {name for each in steps for name in reconcile.written_names(each.step)}
-            found = fetch_observed_by_name(self.client, object_name, asked, names, id_property=match or None)
+            found = fetch_observed_by_name(self.client, object_name, asked, names)
             for each in steps:
                 reason = _moved(each.step, found.get(reconcile.asked_key(each.step)))
                 if reason:
@@ -181,9 +189,27 @@ class RecordSender:
         return results
 
 
+def _guarded(each: SentStep) -> SentStep:
+    """Have HubSpot itself refuse a create whose record appeared since the plan looked.
+
+    An upsert would write over it; a plain create of a unique value that is taken is refused. So creates are not read again.
+    """
+    if isinstance(each.step, CreateRecord) and each.step.upsert:
+        return replace(each, step=msgspec.structs.replace(each.step, upsert=False), as_create=True)
+    return each
+
+
+def _appeared(each: SentStep, rejection: Rejection) -> bool:
+    """Tell whether HubSpot refused a create since a record has its match value by now."""
+    step = each.step
+    if not each.as_create or not isinstance(step, CreateRecord):
+        return False
+    if step.match == "email":
+        return rejection.category in {"CONFLICT", "OBJECT_ALREADY_EXISTS"} or "already exists" in rejection.message
+    return f"propertyName={step.match}," in rejection.message and "already has that value" in rejection.message
+
+
 def _moved(step: object, record: Observed | None) -> str | None:
-    if isinstance(step, CreateRecord):
-        return f"record {record.record_id} with this {step.match} appeared after the plan" if record else None
     if not isinstance(step, UpdateRecord | ArchiveRecord):
         return None
     if record is None:
@@ -235,10 +261,18 @@ def _read_outcome(outcome: BatchOutcome, steps: Sequence[SentStep]) -> tuple[lis
         if trace_id in outcome.applied:
             results.append(_applied(each, outcome.applied[trace_id]))
         elif trace_id in outcome.rejected:
-            results.append(rejected(each, outcome.rejected[trace_id]))
+            results.append(_refused(each, outcome.rejected[trace_id]))
         else:
             lost.append(each)
     return results, lost
+
+
+def _refused(each: SentStep, rejection: Rejection) -> Result:
+    if not _appeared(each, rejection):
+        return rejected(each, rejection)
+    match = each.step.match if isinstance(each.step, CreateRecord) else ""
+    record = f"record {rejection.existing_id}" if rejection.existing_id else "a record"
+    return skipped(each, f"{record} with this {match} appeared after the plan", MOVED_ADVICE)
 
 
 def _applied(each: SentStep, applied: Applied) -> Result:

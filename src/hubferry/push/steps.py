@@ -44,6 +44,8 @@ class CreateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="create"):
     row_hash: str = ""
     content: str = ""
     """Hash of the row as planned: unlike `row_hash`, it does not say that nothing is left to do."""
+    read_at: float = 0.0
+    """HubSpot's time just before its record was looked for, in seconds since the epoch; 0: when the plan began."""
 
 
 class UpdateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
@@ -60,6 +62,8 @@ class UpdateRecord(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
     row_hash: str = ""
     content: str = ""
     """Hash of the row as planned: unlike `row_hash`, it does not say that nothing is left to do."""
+    read_at: float = 0.0
+    """HubSpot's time just before its record was looked for, in seconds since the epoch; 0: when the plan began."""
 
 
 class ArchiveRecord(msgspec.Struct, frozen=True, kw_only=True, tag="archive"):
