@@ -23,7 +23,7 @@ class Outcome:
 
 
 def build_outcomes(
-    plan: Plan, counted: Mapping[tuple[str, str, str, str], int]
+    plan: Plan, counted: Mapping[tuple[str, str, str], int]
 ) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
     """Count the steps of records and of links, by sync; raise AssertionError where the sum is not what was planned."""
     rows, links = (_add_up(plan, counted, kinds) for kinds in (RECORD_KINDS, (*LABEL_KINDS, *LINK_KINDS)))
@@ -36,9 +36,9 @@ def build_outcomes(
     return rows, links
 
 
-def _add_up(plan: Plan, counted: Mapping[tuple[str, str, str, str], int], kinds: tuple[str, ...]) -> dict[str, Outcome]:
+def _add_up(plan: Plan, counted: Mapping[tuple[str, str, str], int], kinds: tuple[str, ...]) -> dict[str, Outcome]:
     states: dict[str, Counter[str]] = defaultdict(Counter)
-    for (sync, kind, _, state), number in counted.items():
+    for (sync, kind, state), number in counted.items():
         if kind in kinds:
             states[sync][state] += number
     for sync, found in states.items():

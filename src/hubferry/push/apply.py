@@ -283,7 +283,7 @@ class _Applier:
         RecordSender(self.client, self.warehouse, self.lease, observed_at, journal).send(pages)
         journal.check()
         counted = reader.query_outcomes(self.plan.id)
-        bad = sum(n for (_, kind, _, state), n in counted.items() if kind in CANARY_KINDS and state in _BAD)
+        bad = sum(n for (_, kind, state), n in counted.items() if kind in CANARY_KINDS and state in _BAD)
         if bad:
             raise GuardError(
                 f"{bad} of the first {len(first)} records were not taken by HubSpot, so the rest of plan {self.plan.id} was not"

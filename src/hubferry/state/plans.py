@@ -116,8 +116,10 @@ class PlanReader:
             params.append(sync)
         if pending:
             where.append(
-                f"NOT EXISTS (SELECT 1 FROM {self._journal} j WHERE j.plan_id = s.plan_id AND j.number = s.number)"
+                f"NOT EXISTS (SELECT 1 FROM {self._journal} j"
+                " WHERE j.plan_id = ? AND j.number > ? AND j.plan_id = s.plan_id AND j.number = s.number)"
             )
+            params += [plan_id, after]
         sql = f"SELECT s.* FROM {self._steps} s WHERE {' AND '.join(where)} ORDER BY s.number LIMIT {PAGE}"
         return [_stored_step(row) for row in self.warehouse.query(sql, params).to_pylist()]
 
@@ -247,18 +249,15 @@ class PlanReader:
             )
             yield from map(_stored_step, self.warehouse.query(sql, [portal_id, sync, *chunk]).to_pylist())
 
-    def query_outcomes(self, plan_id: str) -> Counter[tuple[str, str, str, str]]:
-        """Count the steps of a plan by sync, kind, row and state (`pending` where the journal has none)."""
+    def query_outcomes(self, plan_id: str) -> Counter[tuple[str, str, str]]:
+        """Count the steps of a plan by sync, kind and state (`pending` where the journal has none)."""
         sql = (
-            "SELECT s.sync, s.kind, s.row_key, coalesce(j.state, 'pending') AS state, count(*) AS n"
+            "SELECT s.sync, s.kind, coalesce(j.state, 'pending') AS state, count(*) AS n"
             f" FROM {self._steps} s LEFT JOIN {self._journal} j ON j.plan_id = s.plan_id AND j.number = s.number"
-            " WHERE s.plan_id = ? GROUP BY s.sync, s.kind, s.row_key, coalesce(j.state, 'pending')"
+            " WHERE s.plan_id = ? GROUP BY s.sync, s.kind, coalesce(j.state, 'pending')"
         )
-        counted: Counter[tuple[str, str, str, str]] = Counter()
-        for batch in self.warehouse.query_batches(sql, [plan_id]):
-            for row in batch.to_pylist():
-                counted[row["sync"], row["kind"], row["row_key"], row["state"]] += row["n"]
-        return counted
+        found = self.warehouse.query(sql, [plan_id]).to_pylist()
+        return Counter({(row["sync"], row["kind"], row["state"]): row["n"] for row in found})
 
 
 def _stored_plan(row: Row) -> StoredPlan:
