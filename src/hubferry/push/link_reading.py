@@ -27,10 +27,16 @@ def fetch_current(
 
     1,000 records a call.
     """
-    asked = {one for one, _ in pairs}
     kept = {*pairs, *(_turned(pairs) if from_object == to_object else ())}
+    return fetch_types(client, (from_object, to_object), {one for one, _ in pairs}, kept)
+
+
+def fetch_types(
+    client: Client, objects: tuple[str, str], ids: Collection[str], kept: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Types]:
+    """Read all links of these records to another object, 1,000 records a call; give the types of the pairs in `kept`."""
     current: dict[tuple[str, str], Types] = {}
-    for links in fetch_links(client, from_object, to_object, sorted(asked)):
+    for links in fetch_links(client, *objects, sorted(ids)):
         for link in links:
             pair = (link.from_id, link.to_id)
             if pair in kept:

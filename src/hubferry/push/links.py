@@ -231,7 +231,7 @@ class _View:
         return each if forward else self._back.inverse(each)
 
     def _forward(self, ask: Ask) -> bool:
-        return ask.from_ == self.pair.from_ or _ident(ask.from_) == _ident(self.pair.from_)
+        return ask.from_ == self.pair.from_ or ident(ask.from_) == ident(self.pair.from_)
 
     def _wanted(self) -> Iterator[TypeRef]:
         wanted = {each for ask in self.pair.asks if self._forward(ask) for each in ask.types}
@@ -311,7 +311,8 @@ class _View:
         return tuple(each for each in turned if each is not None)
 
 
-def _ident(end: End) -> tuple[str, str]:
+def ident(end: End) -> tuple[str, str]:
+    """Name a record by object and id; one that is still to be made by the row it is of."""
     return end.object, end.record_id if end.record_id is not None else f"+{end.sync}\0{end.row_key}"
 
 
@@ -321,7 +322,7 @@ PairKey = tuple[tuple[str, str], tuple[str, str]]
 
 def pair_key(one: End, other: End) -> PairKey:
     """Give the same key for a pair from either end."""
-    first, second = sorted((_ident(one), _ident(other)))
+    first, second = sorted((ident(one), ident(other)))
     return first, second
 
 

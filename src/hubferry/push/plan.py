@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -30,6 +31,7 @@ from hubferry.push.counts import (
 )
 from hubferry.push.draft import Draft, load_step
 from hubferry.push.link_planner import plan_links
+from hubferry.push.link_store import LinkStore
 from hubferry.push.mapping import SyncMapping, build_mapping
 from hubferry.push.portal import Portal
 from hubferry.push.record_planner import RecordPlanner
@@ -180,29 +182,37 @@ class _Planner:
         ledger = LedgerReader(self.warehouse, self.lease.portal_id)
         draft = Draft(self.lease, stamp, f"plan-{self.lease.run_id}")
         unresolved = reconcile.settle_unknown_creates(self.client, self.warehouse, self.lease, stamp)
-        planners = [self._plan_records(mapping, ledger, draft, unresolved) for mapping in self.mappings]
-        for planner in planners if self.only is None else ():
-            others = [each for each in planners if each is not planner]
-            planner.plan_left([each for each in others if each.mapping.object == planner.mapping.object])
-        plan_links(self.portal, ledger, draft, planners)
+        with closing(LinkStore()) as store:
+            planners = [self._plan_records(mapping, ledger, draft, store, unresolved) for mapping in self.mappings]
+            for planner in planners if self.only is None else ():
+                others = [each for each in planners if each is not planner]
+                planner.plan_left([each for each in others if each.mapping.object == planner.mapping.object])
+            plan_links(self.portal, ledger, draft, planners, store)
         plan = self._seal(draft, planners, ledger, observed_at, calls)
         draft.finish(msgspec.json.encode(plan).decode())
         return plan
 
     def _plan_records(
-        self, mapping: SyncMapping, ledger: LedgerReader, draft: Draft, unresolved: Mapping[str, Collection[str]]
+        self,
+        mapping: SyncMapping,
+        ledger: LedgerReader,
+        draft: Draft,
+        store: LinkStore,
+        unresolved: Mapping[str, Collection[str]],
     ) -> RecordPlanner:
+        objects = Counter(each.object for each in self.mappings)
         planner = RecordPlanner(
             self.portal,
             self.warehouse,
             ledger,
             draft,
+            store,
             mapping,
             full=self.full,
             progress=self.progress,
             keyed=self._keyed(mapping.object),
             explain=self.explain,
-            new_ends=self.new_ends,
+            new_ends=self.new_ends if objects[mapping.object] > 1 else None,
             unresolved=unresolved.get(mapping.name, ()),
             only=None if self.only is None else self.only.get(mapping.name, ()),
         )

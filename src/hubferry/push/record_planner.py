@@ -21,6 +21,7 @@ from hubferry.push.draft import Draft
 from hubferry.push.encode import canonical
 from hubferry.push.identity import Found, Held, Identity, NotFound, Resolver
 from hubferry.push.left_planner import LeftPlanner
+from hubferry.push.link_store import LinkStore
 from hubferry.push.mapping import LinkField, SyncMapping
 from hubferry.push.portal import Portal
 from hubferry.push.rows import KEY, DesiredRow, InvalidRow, Problem, build_row, link_detail, row_key
@@ -50,15 +51,6 @@ NAMED_OPTIONS = 1_000
 """New options of one property that a plan adds; a column with more is hardly one of options."""
 
 
-@dataclass(frozen=True)
-class LinkedRow:
-    """A row whose record is known or being made: its links can be planned. `settled`: nothing but links is left to do."""
-
-    row: DesiredRow
-    end: End
-    settled: LedgerRow | None
-
-
 @dataclass
 class RecordPlanner:
     """One sync of one plan."""
@@ -67,6 +59,7 @@ class RecordPlanner:
     warehouse: Warehouse
     ledger: LedgerReader
     draft: Draft
+    store: LinkStore
     mapping: SyncMapping
     full: bool
     progress: Progress
@@ -74,14 +67,13 @@ class RecordPlanner:
     """Ask HubSpot who changed last what the plan overwrites."""
     keyed: frozenset[str] = frozenset()
     """Unique properties of the object whose values are keys of links in this run."""
-    new_ends: dict[object, End] = field(default_factory=dict)
-    """Records to be made by this run, shared by its syncs: two syncs may make the same one."""
+    new_ends: dict[object, End] | None = None
+    """Records to be made by this run, shared by those of its syncs that may make the same one."""
     unresolved: Collection[str] = ()
     """Keys of rows whose record may have been made: the answer was lost, and the record was not found."""
     only: Collection[str] | None = None
     """Keys of the rows to look at; None: all that are due."""
     counts: SyncCounts = field(default_factory=SyncCounts)
-    linked: list[LinkedRow] = field(default_factory=list)
     keyless: int = 0
     """Rows of the source without a key: while there are any, nobody can tell which rows left."""
     _options: dict[str, dict[str, None]] = field(default_factory=dict)
@@ -102,11 +94,6 @@ class RecordPlanner:
         return PlanRows(self.warehouse, self.draft.plan_id, self.mapping.name)
 
     @cached_property
-    def seen(self) -> frozenset[str]:
-        """Give the keys of the source."""
-        return frozenset(self.rows.query_keys())
-
-    @cached_property
     def _resolver(self) -> Resolver:
         return Resolver(self.portal, self.mapping)
 
@@ -119,8 +106,7 @@ class RecordPlanner:
             self.draft.lease.renew()
             self.progress.advance(f"plan {self.mapping.name}", done=self.counts.rows, share=self.client.usage.share())
         self._compare_due()
-        spoiled = self._set_rivals_aside()
-        self.linked = [each for each in self.linked if each.row.key not in spoiled]
+        self.store.drop_rows(self.mapping.name, self._set_rivals_aside())
         for index, table in tables.items():
             for key, other in table.left():
                 self._set_link_aside(self.mapping.links[index], key, other)
@@ -262,8 +248,18 @@ class RecordPlanner:
                 placed.noted = True
             settled = settled if self.mapping.links else None
         if (self.mapping.links or self.keyed) and not isinstance(diff.step, HoldRow):
-            self.linked.append(LinkedRow(row, self._end(each), settled))
+            self._add_linked(row, self._end(each), settled)
         return placed
+
+    def _add_linked(self, row: DesiredRow, end: End, settled: LedgerRow | None) -> None:
+        """Note what a row links to, and the values by which others may name it; `settled`: its record is as it should be."""
+        name, links = self.mapping.name, self.mapping.links
+        wishes = ((each, links[each.field].to, by.name if (by := links[each.field].by) else "") for each in row.wishes)
+        number = self.store.add_row(name, row, end, settled, wishes)
+        for prop in self.keyed:
+            value = canonical(row.values.get(prop), self.mapping.properties[prop])
+            if value is not None:
+                self.store.add_keyed(number, prop, str(value))
 
     def _list_conflicts(self, each: Identity, diff: RowDiff) -> None:
         if not isinstance(each, Found):
@@ -316,7 +312,7 @@ class RecordPlanner:
         new = End(self.mapping.object, None, name, key)
         text = match_text(each.row, self.mapping)
         owner = (self.mapping.object, self.mapping.match.name, text) if self.mapping.match and text else (name, key)
-        return self.new_ends.setdefault(owner, new)
+        return new if self.new_ends is None else self.new_ends.setdefault(owner, new)
 
     def _with_origin(self, step: RecordStep, row: DesiredRow) -> RecordStep:
         """Say which row a step is of and when its record was read.

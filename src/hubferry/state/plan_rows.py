@@ -57,12 +57,6 @@ class PlanRows:
                 groups.setdefault(row[column], []).append(_placed(row))
             yield from groups.values()
 
-    def query_keys(self) -> Iterator[str]:
-        """Give the keys of every row of the source."""
-        sql = f"SELECT row_key FROM {self._name} WHERE plan_id = ? AND sync = ?"
-        for batch in self.warehouse.query_batches(sql, [self.plan_id, self.sync]):
-            yield from batch["row_key"].to_pylist()
-
     def query_record_ids(self, record_ids: Collection[str]) -> set[str]:
         """Give those of these records that rows of the source are."""
         return self._query_among("record_id", record_ids)
