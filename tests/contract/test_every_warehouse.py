@@ -417,14 +417,15 @@ def test_hostile_names_are_only_names(people: Warehouse) -> None:
     assert stored(people) == []
 
 
-def test_ensure_table_adds_columns_and_keeps_rows(people: Warehouse) -> None:
+def test_tables_that_are_ensured_gain_columns_and_keep_rows(people: Warehouse) -> None:
     merge(people, chunk(person(1)))
     wider = Table("crm", "people", (*PEOPLE.columns, Column("age", "double")), ("id",))
 
-    people.ensure_table(wider)
+    people.ensure_tables((wider, Table("other", "people", PEOPLE.columns, ("id",)), PEOPLE))
     people.ensure_table(PEOPLE)
 
     assert people.query_columns("crm", "people") == wider.columns
+    assert people.query_columns("other", "people") == PEOPLE.columns
     assert stored(people, wider) == [{**person(1), "age": None}]
 
 

@@ -66,8 +66,9 @@ class RecordPull:
 
     def _make_tables(self, properties: Sequence[Property]) -> None:
         pulling, warehouse = self._pulling, self._warehouse
-        for table in (definitions.properties_table(pulling.schema), definitions.options_table(pulling.schema)):
-            warehouse.ensure_table(table)
+        warehouse.ensure_tables(
+            (definitions.properties_table(pulling.schema), definitions.options_table(pulling.schema))
+        )
         known = definitions.query_known_columns(warehouse, pulling.schema, self._object)
         stored = pulling.storage_of(self._stream).current.columns
         filled = self._find_filled(properties, {name for name, column in known.items() if column is not None})

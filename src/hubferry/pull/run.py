@@ -78,33 +78,34 @@ def run_pull(
     calls, searches = client.usage.counted + client.usage.searches, client.usage.searches
     catalog = fetch_catalog(client, pull)
     streams = choose_streams(pull, select, exclude, catalog)
-    with open_session(
-        "pull",
-        client=client,
-        warehouse=warehouse,
-        state=state,
-        pull=pull,
-        catalog=catalog,
-        detail={"streams": [each.name for each in streams], "full": full_refresh},
-        progress=progress,
-        wait_seconds=wait_seconds,
-        full_refresh=full_refresh,
-        allow_deletes=allow_deletes,
-    ) as pulling:
-        reports = (*_pull_streams(pulling, streams), *_report_unread(catalog, pull, select, exclude))
-        links = tuple(_pull_links(pulling, streams, reports))
-        if pull.fivetran_schema is not None:
-            merge_views(pulling, pull.fivetran_schema)
-    report = PullReport(
-        run_id=pulling.run_id,
-        streams=reports,
-        associations=links,
-        calls=client.usage.counted + client.usage.searches - calls,
-        searches=client.usage.searches - searches,
-        seconds=monotonic() - started,
-        share_of_day=_share_of_day(client, client.usage.counted - (calls - searches)),
-    )
-    _finish(state, report)
+    with warehouse.busy():  # until the run has said how it ended
+        with open_session(
+            "pull",
+            client=client,
+            warehouse=warehouse,
+            state=state,
+            pull=pull,
+            catalog=catalog,
+            detail={"streams": [each.name for each in streams], "full": full_refresh},
+            progress=progress,
+            wait_seconds=wait_seconds,
+            full_refresh=full_refresh,
+            allow_deletes=allow_deletes,
+        ) as pulling:
+            reports = (*_pull_streams(pulling, streams), *_report_unread(catalog, pull, select, exclude))
+            links = tuple(_pull_links(pulling, streams, reports))
+            if pull.fivetran_schema is not None:
+                merge_views(pulling, pull.fivetran_schema)
+        report = PullReport(
+            run_id=pulling.run_id,
+            streams=reports,
+            associations=links,
+            calls=client.usage.counted + client.usage.searches - calls,
+            searches=client.usage.searches - searches,
+            seconds=monotonic() - started,
+            share_of_day=_share_of_day(client, client.usage.counted - (calls - searches)),
+        )
+        _finish(state, report)
     return report
 
 

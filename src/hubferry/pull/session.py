@@ -33,32 +33,33 @@ def open_session(
     allow_deletes: bool = False,
 ) -> Iterator[Pulling]:
     """Start a run, hold the portal for it, and note where it fails; the caller notes how it ends otherwise."""
-    portal_id = fetch_account(client).portal_id
-    state.migrate()
-    run_id = state.start_run(kind, portal_id, detail)
-    try:
-        with state.acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds) as lease:
-            pulling = Pulling(
-                client=client,
-                warehouse=warehouse,
-                state=state,
-                lease=lease,
-                block=catalog.expand(pull),
-                run_id=run_id,
-                portal_id=portal_id,
-                progress=progress,
-                catalog=catalog,
-                full_refresh=full_refresh,
-                allow_deletes=allow_deletes,
-            )
-            with lease.transaction() as tx:
-                state.claim_schema(tx, pull.schema_, portal_id, client.now())
-            with pulling.stop.on_signals(client):
-                yield pulling
-    except BaseException as error:
-        interrupted = isinstance(error, (InterruptedRunError, KeyboardInterrupt))
-        state.finish_run(run_id, "interrupted" if interrupted else "failed", {}, words_of(error))
-        raise
+    portal_id, run_id = fetch_account(client).portal_id, state.new_run_id()
+    with warehouse.busy(f"run {run_id}"):  # a run is many calls in a row
+        state.migrate()
+        state.start_run(kind, portal_id, detail, run_id=run_id)
+        try:
+            with state.acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds) as lease:
+                pulling = Pulling(
+                    client=client,
+                    warehouse=warehouse,
+                    state=state,
+                    lease=lease,
+                    block=catalog.expand(pull),
+                    run_id=run_id,
+                    portal_id=portal_id,
+                    progress=progress,
+                    catalog=catalog,
+                    full_refresh=full_refresh,
+                    allow_deletes=allow_deletes,
+                )
+                with lease.transaction() as tx:
+                    state.claim_schema(tx, pull.schema_, portal_id, client.now())
+                with pulling.stop.on_signals(client):
+                    yield pulling
+        except BaseException as error:
+            interrupted = isinstance(error, (InterruptedRunError, KeyboardInterrupt))
+            state.finish_run(run_id, "interrupted" if interrupted else "failed", {}, words_of(error))
+            raise
 
 
 def words_of(error: BaseException) -> str:

@@ -42,8 +42,7 @@ class Storage:
         """
         if self.versions is None:
             self._refuse_versions()
-        for table in self.tables:
-            self._warehouse.ensure_table(table)
+        self._warehouse.ensure_tables(self.tables)
         if self.versions is not None and not self._has_rows(self.current) and self._has_rows(self.versions):
             with self._lease.transaction() as tx:
                 self._copy(tx, self.versions, self.current)

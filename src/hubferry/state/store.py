@@ -168,14 +168,15 @@ class StateReader:
 
     def counts(self) -> dict[str, int]:
         """Give how many rows each of hubferry's own tables has."""
-        there = [table for table in ALL_TABLES if self.warehouse.query_columns(SCHEMA, table.name)]
+        names = set(self.warehouse.query_tables(SCHEMA))
+        there = [table for table in ALL_TABLES if table.name in names]
         sums = (f"SELECT count(*) AS n FROM {self.warehouse.name(SCHEMA, table.name)}" for table in there)
         return {table.name: self.warehouse.query(sql)["n"][0].as_py() for table, sql in zip(there, sums, strict=True)}
 
     def _has(self, table: StateTable) -> bool:
         """Say whether a table is there: before the first run of this version it need not be."""
-        if table.name not in self._found and self.warehouse.query_columns(SCHEMA, table.name):
-            self._found.add(table.name)
+        if table.name not in self._found:
+            self._found |= set(self.warehouse.query_tables(SCHEMA))
         return table.name in self._found
 
     def _query(self, table: StateTable, rest: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
@@ -202,10 +203,15 @@ class StateStore(StateReader):
         with self.warehouse.session():
             self._migrate()
 
-    def start_run(self, kind: str, portal_id: int, detail: Mapping[str, Any]) -> str:
-        """Record that a run started and give its id, e.g. 20261123T101112345-ab12cd."""
+    def new_run_id(self) -> str:
+        """Give the id of a run that starts now, e.g. 20261123T101112345-ab12cd; ids sort by time."""
+        now = self._now()
+        return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}-{secrets.token_hex(3)}"
+
+    def start_run(self, kind: str, portal_id: int, detail: Mapping[str, Any], *, run_id: str | None = None) -> str:
+        """Record that a run started and give its id: a new one unless `run_id` is."""
         now, owner = self._now(), Process.current()
-        run_id = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}-{secrets.token_hex(3)}"
+        run_id = run_id or self.new_run_id()
         row = {
             "run_id": run_id,
             "kind": kind,
@@ -266,8 +272,7 @@ class StateStore(StateReader):
         shape = hashlib.sha256(repr(ALL_TABLES).encode()).hexdigest()
         if stored == VERSION and self._query(META, "WHERE shape = ?", (shape,)):
             return
-        for table in ALL_TABLES:
-            self.warehouse.ensure_table(table.table)
+        self.warehouse.ensure_tables(table.table for table in ALL_TABLES)
         row = {"name": "state", "version": VERSION, "shape": shape, "updated_at": self._now()}
         with self.warehouse.transaction() as tx:
             tx.merge(META.table, table_from_rows(META.table, [row]))

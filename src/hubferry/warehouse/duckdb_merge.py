@@ -7,8 +7,12 @@ moved are changed for certain, rows without a stored twin are new.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from hubferry.types import Table
 from hubferry.warehouse import sql
@@ -16,9 +20,13 @@ from hubferry.warehouse.interface import MergeCounts, Transaction
 
 POSITION = "hubferry position"
 """The column that numbers the rows of a chunk."""
-_AT = sql.quote(POSITION)
-_ROW = sql.quote("hubferry row")
-_MATCHED, _CHANGED, _KEPT = ('"hubferry matched"', '"hubferry changed"', '"hubferry kept"')
+_ROW, _VERDICT = "hubferry row", "hubferry verdict"
+_AT, _STORED = sql.quote(POSITION), sql.quote(_ROW)
+_KEPT = '"hubferry kept"'
+_OLDER, _CHANGED, _COMPARE = 0, 1, 2
+"""Verdicts on a row with a stored twin; a new one has none."""
+_FEW = 20
+"""So few numbers are written into a statement: to make them readable as rows costs as much as the statement."""
 
 
 @dataclass(frozen=True)
@@ -38,72 +46,89 @@ class Merge:
 
     def run(self) -> MergeCounts:
         """Write what is new or changed, and count."""
-        total, matches = self._match()
-        if not matches:
+        found = self._match()
+        total, new = found.num_rows, found[_ROW].null_count
+        if new == total:
             columns = sql.column_list(self.given)
             self.tx.execute(f"INSERT INTO {self.name} ({columns}) SELECT {columns} FROM {self.rows}")
             return MergeCounts(inserted=total)
-        self._decide()
-        self._keep()
-        updated = self.tx.execute(f"DELETE FROM {self.name} WHERE rowid IN (SELECT {_ROW} FROM {_CHANGED})")
-        written = self._insert()
-        return MergeCounts(written - updated, updated, total - written)
+        changed = self._changed(found)
+        if changed.num_rows:
+            self._delete(changed)
+        if new or changed.num_rows:
+            fresh = found.filter(pc.is_null(found[_ROW])).select([POSITION, _ROW])
+            self._insert(pa.concat_tables([fresh, changed]), total)
+        return MergeCounts(new, changed.num_rows, total - new - changed.num_rows)
 
-    def _match(self) -> tuple[int, int]:
+    def _match(self) -> pa.Table:
         """Find the stored row of each key, and say what is known of it without reading wide columns."""
-        verdict = "'compare'"
+        verdict = str(_COMPARE)
         if self.newest:
             newest = sql.quote(self.newest)
-            moved = "'compare'" if self.newest in self.volatile else "'changed'"
+            moved = _COMPARE if self.newest in self.volatile else _CHANGED
             verdict = (
-                f"CASE WHEN stored.{newest} > fresh.{newest} THEN 'older'"
-                f" WHEN stored.{newest} IS DISTINCT FROM fresh.{newest} THEN {moved} ELSE 'compare' END"
+                f"CASE WHEN stored.{newest} > fresh.{newest} THEN {_OLDER}"
+                f" WHEN stored.{newest} IS DISTINCT FROM fresh.{newest} THEN {moved} ELSE {_COMPARE} END"
             )
-        self.tx.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_MATCHED} AS SELECT fresh.{_AT}, stored.rowid AS {_ROW},"
-            f" CASE WHEN stored.rowid IS NULL THEN 'new' ELSE {verdict} END AS verdict"
+        return self.tx.query(
+            f"SELECT fresh.{_AT}, stored.rowid AS {_STORED}, {verdict} AS {sql.quote(_VERDICT)}"
             f" FROM {self.rows} AS fresh LEFT JOIN {self.name} AS stored ON {sql.equal_on(self.table.key, 'fresh', 'stored')}"
         )
-        counts = self.tx.query(f"SELECT count(*) AS total, count({_ROW}) AS matches FROM temp.{_MATCHED}").to_pylist()[
-            0
-        ]
-        return counts["total"], counts["matches"]
 
-    def _decide(self) -> None:
-        """List the rows to write: new, moved, and of the others those that differ."""
+    def _changed(self, found: pa.Table) -> pa.Table:
+        """Give position and stored row of those that are to be replaced: moved, and of the others those that differ."""
+        twins = found.filter(pc.is_valid(found[_ROW]))
+        moved = twins.filter(pc.equal(twins[_VERDICT], _CHANGED)).select([POSITION, _ROW])
+        doubtful = twins.filter(pc.equal(twins[_VERDICT], _COMPARE)).select([POSITION, _ROW])
         content = [name for name in self.given if name not in (*self.table.key, *self.volatile)]
-        compare = f"SELECT {_ROW} FROM temp.{_MATCHED} WHERE verdict = 'compare'"
+        if not doubtful.num_rows or not content:
+            return moved
         columns = sql.column_list(content)
-        self.tx.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_CHANGED} AS"
-            f" SELECT {_AT}, {_ROW} FROM temp.{_MATCHED} WHERE verdict IN ('new', 'changed')"
-            f" UNION ALL SELECT matched.{_AT}, matched.{_ROW} FROM temp.{_MATCHED} AS matched"
-            f" JOIN {self.rows} AS fresh ON fresh.{_AT} = matched.{_AT}"
-            f" JOIN (SELECT rowid AS {_ROW}{', ' if content else ''}{columns} FROM {self.name} WHERE rowid IN ({compare})) AS stored"
-            f" ON stored.{_ROW} = matched.{_ROW}"
-            f" WHERE {sql.differ_in(content, 'fresh', 'stored')}"
-        )
+        with self._numbers(doubtful) as pairs:
+            differing = self.tx.query(
+                f"SELECT pairs.{_AT}, pairs.{_STORED} FROM {pairs} AS pairs"
+                f" JOIN {self.rows} AS fresh ON fresh.{_AT} = pairs.{_AT}"
+                f" JOIN (SELECT rowid AS {_STORED}, {columns} FROM {self.name} WHERE rowid IN (SELECT {_STORED} FROM {pairs} AS wanted))"
+                f" AS stored ON stored.{_STORED} = pairs.{_STORED}"
+                f" WHERE {sql.differ_in(content, 'fresh', 'stored')}"
+            )
+        return pa.concat_tables([moved, differing.cast(moved.schema)])
 
-    def _keep(self) -> None:
-        """Set aside the stored values of columns that the chunk lacks."""
-        self.tx.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_KEPT} AS SELECT rowid AS {_ROW}"
-            + "".join(f", {sql.quote(name)}" for name in self._lacking())
-            + f" FROM {self.name} WHERE {'TRUE' if self._lacking() else 'FALSE'}"
-            f" AND rowid IN (SELECT {_ROW} FROM temp.{_CHANGED})"
-        )
+    def _delete(self, changed: pa.Table) -> None:
+        """Delete stored rows, having set aside the values of columns that the chunk lacks."""
+        with self._numbers(changed) as pairs:
+            among = f"rowid IN (SELECT {_STORED} FROM {pairs} AS changed)"
+            if lacking := self._lacking():
+                self.tx.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {_KEPT} AS SELECT rowid AS {_STORED}, {sql.column_list(lacking)}"
+                    f" FROM {self.name} WHERE {among}"
+                )
+            self.tx.execute(f"DELETE FROM {self.name} WHERE {among}")
 
-    def _insert(self) -> int:
-        lacking = self._lacking()
+    def _insert(self, written: pa.Table, total: int) -> None:
+        lacking = self._lacking() if written[_ROW].null_count < written.num_rows else []
         columns = sql.column_list((*self.given, *lacking))
         values = ", ".join(
             [f"fresh.{sql.quote(name)}" for name in self.given] + [f"kept.{sql.quote(name)}" for name in lacking]
         )
-        return self.tx.execute(
-            f"INSERT INTO {self.name} ({columns}) SELECT {values} FROM {self.rows} AS fresh"
-            f" JOIN temp.{_CHANGED} AS changed ON changed.{_AT} = fresh.{_AT}"
-            f" LEFT JOIN temp.{_KEPT} AS kept ON kept.{_ROW} = changed.{_ROW}"
-        )
+        statement = f"INSERT INTO {self.name} ({columns}) SELECT {values} FROM {self.rows} AS fresh"
+        if written.num_rows == total and not lacking:
+            self.tx.execute(statement)
+            return
+        kept = f" LEFT JOIN temp.{_KEPT} AS kept ON kept.{_STORED} = written.{_STORED}" if lacking else ""
+        with self._numbers(written) as pairs:
+            self.tx.execute(f"{statement} JOIN {pairs} AS written ON written.{_AT} = fresh.{_AT}{kept}")
+
+    @contextmanager
+    def _numbers(self, pairs: pa.Table) -> Iterator[str]:
+        """Make pairs of position and stored row readable in SQL."""
+        if pairs.num_rows <= _FEW:
+            rows = zip(pairs[POSITION].to_pylist(), pairs[_ROW].to_pylist(), strict=True)
+            listed = ", ".join(f"({at}, {'NULL' if row is None else row})" for at, row in rows)
+            yield f"(SELECT * FROM (VALUES {listed}) AS listed({_AT}, {_STORED}))"
+            return
+        with self.tx.register("numbers", pairs) as rows_name:
+            yield rows_name
 
     def _lacking(self) -> list[str]:
         return [column.name for column in self.table.columns if column.name not in self.given]

@@ -20,7 +20,7 @@ keeps it open for a block, `busy` says that many calls follow: an engine with a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -125,8 +125,15 @@ class Warehouse(Protocol):
         """Open a read-write transaction; it commits when the block ends, and rolls back when it raises."""
         ...
 
+    def ensure_tables(self, tables: Iterable[Table]) -> None:
+        """Create schemas and tables where missing and add missing columns; never drop or retype one.
+
+        Many at once are looked at in one query, where the engine can.
+        """
+        ...
+
     def ensure_table(self, table: Table) -> None:
-        """Create the schema and table where missing and add missing columns; never drop or retype one."""
+        """Do so for one table."""
         ...
 
     def query_columns(self, schema: str, table: str) -> tuple[Column, ...]:

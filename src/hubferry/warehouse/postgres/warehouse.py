@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 import psycopg
@@ -190,15 +190,26 @@ class PostgresWarehouse:
                     connection.execute("ROLLBACK")
                 raise
 
+    def ensure_tables(self, tables: Iterable[Table]) -> None:
+        """Create schemas and tables where missing and add missing columns; never drop or retype one."""
+        with self.session():
+            lacking = [table for table in tables if self._lacks(table)]
+            if not lacking:
+                return
+            with self.transaction() as tx:
+                tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('hubferry tables', 0))")
+                for table in lacking:
+                    self._catalog.ensure(tx, table)
+        for table in lacking:
+            self._catalog.forget(table.schema, table.name)
+
     def ensure_table(self, table: Table) -> None:
-        """Create the schema and table where missing and add missing columns; never drop or retype one."""
+        """Do so for one table."""
+        self.ensure_tables((table,))
+
+    def _lacks(self, table: Table) -> bool:
         layout = self.layout(table, fresh=True)
-        if layout.stored and not any(layout.place(table)) and (layout.has_key or not table.key):
-            return
-        with self.transaction() as tx:
-            tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('hubferry tables', 0))")
-            self._catalog.ensure(tx, table)
-        self._catalog.forget(table.schema, table.name)
+        return not layout.stored or any(layout.place(table)) or bool(table.key and not layout.has_key)
 
     def query_columns(self, schema: str, table: str) -> tuple[Column, ...]:
         """Give the columns of a table in order, empty where it does not exist."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TypeVar
 
@@ -191,12 +191,25 @@ class SnowflakeWarehouse:
                     session.run("ROLLBACK")
                 raise
 
+    def ensure_tables(self, tables: Iterable[Table]) -> None:
+        """Create schemas and tables where missing and add missing columns; never drop or retype one."""
+        wanted = list(tables)
+        for table in wanted:
+            _refuse_twins(table)
+            self._declared[table.schema, table.name] = {column.name: column.type for column in table.columns}
+            self._width = max(self._width, len(table.columns))
+        with self.session():
+            stored = self._query_columns([(table.schema, table.name) for table in wanted])
+            schemas = set[str]()
+            for table, there in zip(wanted, stored, strict=True):
+                self._ensure(table, {names.fold(column.name) for column in there}, schemas)
+
     def ensure_table(self, table: Table) -> None:
-        """Create the schema and table where missing and add missing columns; never drop or retype one."""
-        _refuse_twins(table)
-        self._declared[table.schema, table.name] = {column.name: column.type for column in table.columns}
-        self._width = max(self._width, len(table.columns))
-        existing = {names.fold(column.name) for column in self.query_columns(table.schema, table.name)}
+        """Do so for one table."""
+        self.ensure_tables((table,))
+
+    def _ensure(self, table: Table, existing: set[str], schemas: set[str]) -> None:
+        """Make what is missing of one table; `schemas` are those that were made already."""
         missing = [column for column in table.columns if names.fold(column.name) not in existing]
         if existing and not missing:
             return
@@ -207,19 +220,34 @@ class SnowflakeWarehouse:
                 for column in rendered:
                     session.run(f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {column}")
                 return
-            session.run(f"CREATE SCHEMA IF NOT EXISTS {names.full_name(self.settings.database, table.schema)}")
+            if table.schema not in schemas:
+                schemas.add(table.schema)
+                session.run(f"CREATE SCHEMA IF NOT EXISTS {names.full_name(self.settings.database, table.schema)}")
             session.run(f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(rendered)})")
 
     def query_columns(self, schema: str, table: str) -> tuple[Column, ...]:
         """Give the columns of a table in order, empty where it does not exist."""
+        return self._query_columns([(schema, table)])[0]
+
+    def _query_columns(self, places: Sequence[tuple[str, str]]) -> list[tuple[Column, ...]]:
+        """Give the columns of each table, all asked for in one statement."""
+        wanted = " OR ".join("table_schema = ? AND table_name = ?" for _ in places)
         found = self.query(
-            "SELECT column_name, data_type, numeric_precision, numeric_scale"
+            "SELECT table_schema, table_name, column_name, data_type, numeric_precision, numeric_scale"
             f" FROM {names.full_name(self.settings.database, 'information_schema', 'columns')}"
-            " WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
-            (names.fold(schema), names.fold(table)),
+            f" WHERE {wanted} ORDER BY ordinal_position",
+            tuple(names.fold(name) for place in places for name in place),
         ).to_pylist()
-        declared = self._declared.get((schema, table), {})
-        return tuple(_column(row, declared) for row in found)
+        rows: dict[tuple[str, str], list[Row]] = {}
+        for row in found:
+            rows.setdefault((row["table_schema"], row["table_name"]), []).append(row)
+        return [
+            tuple(
+                _column(row, self._declared.get((schema, table), {}))
+                for row in rows.get((names.fold(schema), names.fold(table)), [])
+            )
+            for schema, table in places
+        ]
 
     def query_tables(self, schema: str) -> tuple[str, ...]:
         """Give the tables of a schema by name, but those of sessions."""
