@@ -280,9 +280,7 @@ class DuckDBWarehouse:
         for each in tables:
             stored = spelled.get((each.schema.lower(), each.name.lower()))
             if stored not in (None, each.name):
-                raise WarehouseError(
-                    f"table {each.name!r}: DuckDB cannot tell it from {stored!r}; rename one of them"
-                )
+                raise WarehouseError(f"table {each.name!r}: DuckDB cannot tell it from {stored!r}; rename one of them")
             if stored is not None:
                 self._spelled.add(_place(each))
         return [tuple(columns.get((each.schema.lower(), each.name.lower()), ())) for each in tables]
