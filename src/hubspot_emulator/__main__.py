@@ -32,7 +32,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, help="the same seed gives the same portal (default 1)")
     add("--db", help="SQLite file that keeps the portal; one that holds a portal is opened as it is (default: memory)")
     add("--latency-ms", type=float, default=0.0, help="time every answer takes at least (default 0)")
-    add("--tier", choices=sorted(TIERS), default="professional", help="whose limits hold (default professional)")
+    add(
+        "--tier",
+        choices=sorted(TIERS),
+        default="enterprise",
+        help="the account's plan: its limits and products (default enterprise)",
+    )
     add("--no-limits", action="store_true", help="refuse no call, send no limit headers")
     add("--index-lag-seconds", type=float, default=0.0, help="how long search does not see a write (default 0)")
     add(

@@ -41,11 +41,11 @@ def truth(portal: Portal) -> Iterator[dict[str, Any]]:
     yield {"state": "live", **_describe(portal)}
 
 
-def usage_of(portal: Portal, limits: Limits) -> dict[str, Any]:
-    """Give how much of the day's calls is used, as the account API tells it."""
+def usage_of(portal: Portal, limits: Limits, name: str = "private-apps-api-calls-daily") -> dict[str, Any]:
+    """Give how much of the day's calls is used, as the account API tells it; v3 has an older name for all of them."""
     found = limits.usage()
     return {
-        "name": "private-apps-api-calls-daily",
+        "name": name,
         "usageLimit": found.limit,
         "currentUsage": found.used,
         "collectedAt": render_ms(portal.now_ms()),
@@ -89,8 +89,13 @@ def routes(limits: Limits) -> tuple[Route, ...]:
         parsing.known_parameters(request, ())
         return json_response({"results": [usage_of(portal, limits)]})
 
+    def all_usage(portal: Portal, request: ApiRequest) -> ApiResponse:
+        parsing.known_parameters(request, ())
+        return json_response({"results": [usage_of(portal, limits, "api-calls-daily")]})
+
     calls = (("details", _details), ("api-usage/daily/private-apps", usage))
     prefixes = (("/account-info/{version}", None), ("/account-info/v3", "v3"))
+    older = Route(method="GET", template="/account-info/v3/api-usage/daily", handler=all_usage, version="v3")
     old = (("me", _me), ("limit/daily", old_usage))
     return (
         *(
@@ -98,6 +103,7 @@ def routes(limits: Limits) -> tuple[Route, ...]:
             for path, handler in calls
             for prefix, version in prefixes
         ),
+        older,
         *(
             Route(method="GET", template=f"/integrations/v1/{path}", handler=handler, version="v1")
             for path, handler in old

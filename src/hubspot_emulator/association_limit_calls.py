@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import association_limits, parsing
+from hubspot_emulator import association_limits, parsing, user_store
 from hubspot_emulator.association_calls import Ends, Outcome, Problem, answer, ends_of, problem, read_inputs
 from hubspot_emulator.association_routes import read_both, write_both
 from hubspot_emulator.association_types import LinkType
@@ -95,6 +95,17 @@ def purge_limits(portal: Portal, request: ApiRequest) -> ApiResponse:
     return ApiResponse(status=204)
 
 
+def request_report(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Promise a user the report of records near their limits; the emulator sends no mail."""
+    parsing.known_parameters(request, ())
+    given = request.params["userId"]
+    user = user_store.find(portal, "id", int(given)) if given.isdecimal() and len(given) < 19 else None
+    if user is None:
+        raise ApiError(404, f"resource not found: user {given}", category="OBJECT_NOT_FOUND")
+    moment = {"value": portal.now_ms(), "dateOnly": False, "timeZoneShift": 0}
+    return json_response({"userId": int(given), "userEmail": user["email"], "enqueueTime": moment})
+
+
 def _type(ends: Ends, given: dict[str, Any]) -> LinkType | Problem:
     category, type_id = given.get("category"), given.get("typeId")
     if not isinstance(type_id, int | str) or not str(type_id).isdecimal():
@@ -132,4 +143,16 @@ def _routes() -> Iterable[Route]:
             yield Route(method=method, template=template, handler=handler, version=version, scopes=scopes)
 
 
-FAMILY = Family(routes=tuple(_routes()))
+_REPORT = (("/crm/associations/{version}", None), ("/crm/v4/associations", "v4"))
+_REPORTS = tuple(
+    Route(
+        method="POST",
+        template=f"{prefix}/usage/high-usage-report/{{userId}}",
+        handler=request_report,
+        version=version,
+        scopes=read_scopes,
+    )
+    for prefix, version in _REPORT
+)
+
+FAMILY = Family(routes=(*_routes(), *_REPORTS))

@@ -37,6 +37,8 @@ _DESCRIPTIONS = {"contacts": "Any person who interacts with a HubSpot user\u2019
 """Of HubSpot's own objects: what is recorded."""
 _NAMING = ("requiredProperties", "searchableProperties", "secondaryDisplayProperties")
 SCOPES_PAGE = "https://developers.hubspot.com/scopes"
+_PRODUCT = "enterprise"
+"""The plan that an account needs to have objects of its own (HS-55)."""
 _READ = ("crm.schemas.custom.read", "crm.objects.custom.read")
 
 
@@ -296,15 +298,22 @@ def _render_association(found: LinkType, *, short: bool = False) -> dict[str, An
 def _read_scopes(portal: Portal, request: ApiRequest) -> Sequence[frozenset[str]]:
     """Reading a schema of HubSpot's own needs its object's scope, the others one of custom objects."""
     name = request.params.get("objectType", "")
-    if not name and not request.granted & set(_READ):  # recorded: these calls say it in words of their own
-        context = {"requiredGranularScopes": ["custom-object-read"], "links": [SCOPES_PAGE]}
-        message = "One or more of the following scopes are required."
-        raise ApiError(403, message, category="MISSING_SCOPES", context=context)
+    if not name and (portal.tier != _PRODUCT or not request.granted & set(_READ)):
+        raise _refused("custom-object-read")
     standard = portal.types.resolve(name).read_scopes if portal.types.knows(name) else ()
     return (*(frozenset({scope}) for scope in _READ), *standard)
 
 
-def _write_scopes(_portal: Portal, _request: ApiRequest) -> Sequence[frozenset[str]]:
+def _refused(scope: str) -> ApiError:
+    """Recorded: these calls say in words of their own what a token lacks, or an account that has no custom objects."""
+    context = {"requiredGranularScopes": [scope], "links": [SCOPES_PAGE]}
+    message = "One or more of the following scopes are required."
+    return ApiError(403, message, category="MISSING_SCOPES", context=context)
+
+
+def _write_scopes(portal: Portal, _request: ApiRequest) -> Sequence[frozenset[str]]:
+    if portal.tier != _PRODUCT:
+        raise _refused("custom-object-write")
     return (frozenset({"crm.schemas.custom.write"}),)
 
 
@@ -337,7 +346,8 @@ ROUTES: tuple[Route, ...] = tuple(
 
 
 def _fill(portal: Portal, seed: int) -> None:
-    custom_object_samples.fill(portal, seed, create)
+    if portal.tier == _PRODUCT:
+        custom_object_samples.fill(portal, seed, create)
 
 
 def truth(portal: Portal) -> Iterator[Schema]:

@@ -6,7 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import associations, form_submissions, list_members, lists, rendering, sensitivity, timestamps
+from hubspot_emulator import (
+    associations,
+    form_submissions,
+    legacy_merges,
+    list_members,
+    lists,
+    rendering,
+    sensitivity,
+    timestamps,
+)
 from hubspot_emulator.object_types import ObjectType
 from hubspot_emulator.portal import decode_properties
 from hubspot_emulator.storage import Row
@@ -16,7 +25,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-USER_ID = 12_282_590
 LISTS_END_MS = 1_777_507_200_000
 """30 April 2026: the lists of v1 answer no more, and contacts do not say which lists they are in."""
 CONTACT_OPTIONS = ("formSubmissionMode", "property", "propertyMode", "showListMemberships")
@@ -44,17 +52,18 @@ def contact(portal: Portal, row: Row, wanted: Wanted, *, added_ms: int | None = 
     values = decode_properties(row.properties)
     names = (*_CONTACT_DEFAULTS, *wanted.names) if wanted.names is not None else None
     shown = _properties(portal, kind, row, names, wanted)
+    moved = legacy_merges.versions(portal, row, values, sorted(shown)) if wanted.history else {}
     body: Json = {
         "vid": row.id,
         "canonical-vid": row.id,
         "merged-vids": [int(part) for part in values.get("hs_merged_object_ids", "").split(";") if part],
         "portal-id": portal.portal_id,
         "is-contact": True,
-        "properties": {name: _contact_property(found, wanted) for name, found in shown.items()},
+        "properties": {name: _contact_property(found, wanted, moved.get(name, ())) for name, found in shown.items()},
         "form-submissions": _submissions(portal, values, wanted),
         **({"list-memberships": _memberships(portal, row)} if wanted.memberships else {}),
-        "identity-profiles": [_identities(row, values), *_merged_identities(portal, row, values)],
-        "merge-audits": _merge_audits(portal, row, values),
+        "identity-profiles": [_identities(row, values), *legacy_merges.identities(portal, row, values)],
+        "merge-audits": legacy_merges.audits(portal, row, values),
     }
     return body | ({} if added_ms is None else {"addedAt": added_ms})
 
@@ -153,7 +162,7 @@ def _property(name: str, value_type: str, value: str, row: Row, history: Sequenc
     versions = [
         {
             "name": name,
-            "value": old_value(value_type, each["value"]),
+            "value": legacy_merges.old_value(value_type, each["value"]),
             "timestamp": timestamps.parse_ms(each["timestamp"]),
             "source": each["sourceType"],
             "sourceId": "",
@@ -162,37 +171,20 @@ def _property(name: str, value_type: str, value: str, row: Row, history: Sequenc
         for each in history
     ]
     latest = {key: versions[0][key] for key in ("timestamp", "source", "sourceId")}
-    return {"value": old_value(value_type, value), **latest, "versions": versions}
+    return {"value": legacy_merges.old_value(value_type, value), **latest, "versions": versions}
 
 
-def _contact_property(found: Json, wanted: Wanted) -> Json:
+def _contact_property(found: Json, wanted: Wanted, moved: Sequence[Json]) -> Json:
     """Contacts write the same with hyphens, and the source only in versions, which lists leave away."""
     if not wanted.history:
         return {"value": found["value"]}
-    versions = [_contact_version(each["value"], each["timestamp"], each["source"]) for each in found["versions"]]
+    own = [
+        legacy_merges.contact_version(each["value"], each["timestamp"], each["source"]) for each in found["versions"]
+    ]
+    # The value that counts stands first, whoever brought it; the others go back in time.
+    first, *rest = sorted((*own, *moved), key=lambda each: (each["value"] != found["value"], -each["timestamp"]))
+    versions = [first, *sorted(rest, key=lambda each: -each["timestamp"])]
     return {"value": found["value"], "versions": versions}
-
-
-def _contact_version(value: str, at_ms: int, source: str) -> Json:
-    return {
-        "value": value,
-        "source-type": source,
-        "source-id": None,
-        "source-label": None,
-        "updated-by-user-id": None,
-        "timestamp": at_ms,
-        "selected": False,
-    }
-
-
-def old_value(value_type: str, value: str) -> str:
-    """Write a value as the older versions did: dates and moments as epoch milliseconds."""
-    if value_type not in {"date", "datetime"} or not value:
-        return value
-    try:
-        return str(timestamps.parse_ms(value))
-    except ValueError:
-        return value  # what is no moment is shown as it is
 
 
 def _identities(row: Row, values: dict[str, str]) -> Json:
@@ -203,42 +195,6 @@ def _identities(row: Row, values: dict[str, str]) -> Json:
         | ({"is-primary": True} if email in emails else {"is-secondary": True})
         for email in (*emails, *more)
     ]
-    identities.append(_lead_guid(row.id, row.created_ms))
+    identities.append(legacy_merges.lead_guid(row.id, row.created_ms))
     profile = {"vid": row.id, "saved-at-timestamp": row.updated_ms, "deleted-changed-timestamp": 0}
     return profile | {"identities": identities}
-
-
-def _lead_guid(vid: int, at_ms: int) -> Json:
-    return {"type": "LEAD_GUID", "value": f"{vid:08x}-0000-4000-8000-{at_ms:012x}", "timestamp": at_ms}
-
-
-def _merged(row: Row, values: dict[str, str]) -> list[tuple[int, int]]:
-    """Give the contacts that became part of this one, and when."""
-    pairs = (part.partition(":") for part in values.get("hs_calculated_merged_vids", "").split(";"))
-    found = [(int(vid), int(moment or 0)) for vid, _, moment in pairs if vid.isdigit()]
-    return [(vid, moment) for vid, moment in found if vid != row.id]
-
-
-def _merged_identities(portal: Portal, row: Row, values: dict[str, str]) -> list[Json]:
-    profiles = []
-    for vid, moment in _merged(row, values):
-        gone = portal.table("0-1").row(vid)
-        profile = {"vid": vid, "saved-at-timestamp": moment, "deleted-changed-timestamp": 0}
-        profiles.append(profile | {"identities": [_lead_guid(vid, gone.created_ms if gone else moment)]})
-    return profiles
-
-
-def _merge_audits(portal: Portal, row: Row, values: dict[str, str]) -> list[Json]:
-    audits = []
-    for vid, moment in _merged(row, values):
-        gone = portal.table("0-1").row(vid)
-        before = decode_properties(gone.properties) if gone else {}
-        audit: Json = {"canonical-vid": row.id, "vid-to-merge": vid, "timestamp": moment, "entity-id": ""}
-        audit |= {"user-id": USER_ID, "num-properties-moved": 0}
-        if before.get("email"):
-            audit["merged_from_email"] = _contact_version(before["email"], gone.created_ms if gone else moment, "API")
-        if values.get("email"):
-            audit["merged_to_email"] = _contact_version(values["email"], row.created_ms, "API")
-        names = {"first-name": values.get("firstname"), "last-name": values.get("lastname")}
-        audits.append(audit | {key: value for key, value in names.items() if value})
-    return audits

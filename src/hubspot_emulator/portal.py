@@ -91,8 +91,8 @@ class Portal:
         self._next_purge_ms: int | None = None
         self.chores: list[Callable[[Portal], None]] = []
         """What families do by themselves as time passes; `settle` runs them."""
-        self.tier = "professional"
-        """The account's plan: what it may import follows from it."""
+        self.tier = "enterprise"
+        """The account's plan: what it may import and define follows from it."""
         self.source = "API"
         """Who sets values now, as histories name it."""
         self.shapes: dict[object, Any] = {}

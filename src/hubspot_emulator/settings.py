@@ -44,7 +44,8 @@ class Settings:
     db: str | None = None
     """A file that keeps the portal; None: memory, gone with the process. A file that holds a portal is opened as it is."""
     latency_ms: float = 0.0
-    tier: str = "professional"
+    tier: str = "enterprise"
+    """The account's plan: its limits, and what it has; objects of its own with `enterprise` alone."""
     limits: bool = True
     index_lag_seconds: float = 0.0
     clock: Literal["real", "virtual"] = "virtual"

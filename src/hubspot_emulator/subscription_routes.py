@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from hubspot_emulator import parsing, subscription_v3, subscriptions
-from hubspot_emulator.documents import Document
 from hubspot_emulator.feeds import content_scopes
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Handler, Route, json_response
 from hubspot_emulator.routing import Scopes
-from hubspot_emulator.subscription_shapes import build_cause, find_definition, parse_address, parse_change, render
+from hubspot_emulator.subscription_shapes import (
+    build_cause,
+    find_definition,
+    parse_address,
+    parse_change,
+    render,
+    render_status,
+    render_statuses,
+    render_wide,
+)
 from hubspot_emulator.subscriptions import (
     EVERYTHING,
     NOT_SPECIFIED,
@@ -39,7 +49,7 @@ def definitions(portal: Portal, request: ApiRequest) -> ApiResponse:
 def statuses(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Give a person's statuses."""
     _channel_parameter(request)
-    return _action(portal, _statuses(portal, request.params["subscriber"]))
+    return _action(portal, render_statuses(portal, request.params["subscriber"]))
 
 
 def change_status(portal: Portal, request: ApiRequest) -> ApiResponse:
@@ -52,11 +62,8 @@ def change_status(portal: Portal, request: ApiRequest) -> ApiResponse:
 def read_statuses(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Give the statuses of several people."""
     _channel_parameter(request)
-    inputs = parsing.texts(parsing.fields(request.json(), ("inputs",)).get("inputs"), where="inputs")
-    parsing.limit_inputs(inputs, parsing.BATCH_LIMIT, "a batch request")
-    return _action(
-        portal, [{"subscriberIdString": each, "statuses": _statuses(portal, each)} for each in dict.fromkeys(inputs)]
-    )
+    people = _people(request)
+    return _action(portal, [{"subscriberIdString": each, "statuses": render_statuses(portal, each)} for each in people])
 
 
 def write_statuses(portal: Portal, request: ApiRequest) -> ApiResponse:
@@ -73,55 +80,70 @@ def write_statuses(portal: Portal, request: ApiRequest) -> ApiResponse:
 def wide_status(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Tell whether a person unsubscribed from everything; nothing where not."""
     _channel_parameter(request, "verbose")
-    subscriber = request.params["subscriber"]
-    found = subscriptions.statuses(portal, subscriber).get(EVERYTHING)
-    if found is None or found.status != UNSUBSCRIBED:
-        return _action(portal, [])
-    shown = {
-        "subscriberIdString": subscriber,
-        "channel": "EMAIL",
-        "status": UNSUBSCRIBED,
-        "wideStatusType": "PORTAL_WIDE",
-        "timestamp": render_ms(found.at_ms),
-    }
-    return _action(portal, [shown])
+    return _action(portal, render_wide(portal, request.params["subscriber"]))
+
+
+def read_wide_statuses(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Tell of several people whether they unsubscribed from everything."""
+    _channel_parameter(request)
+    people = _people(request)
+    return _action(portal, [{"subscriberIdString": each, "wideStatuses": render_wide(portal, each)} for each in people])
 
 
 def unsubscribe_all(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Unsubscribe a person from everything; the statuses come back where `verbose` asks for them."""
     _channel_parameter(request, "verbose")
     subscriber = request.params["subscriber"]
+    _refuse_everything(portal, request, subscriber)
+    return _action(portal, render_statuses(portal, subscriber) if parsing.flag(request, "verbose") else [])
+
+
+def unsubscribe_all_of(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Unsubscribe several people from everything; their statuses come back where `verbose` asks for them."""
+    _channel_parameter(request, "verbose")
+    people = [parse_address(each, "an input") for each in _people(request)]
+    for each in people:
+        _refuse_everything(portal, request, each)
+    verbose = parsing.flag(request, "verbose")
+    return _action(
+        portal,
+        [
+            {"subscriberIdString": each} | ({"statuses": render_statuses(portal, each)} if verbose else {})
+            for each in people
+        ],
+    )
+
+
+def generate_links(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Give the addresses at which a person may change what they get; that of one kind where the body names it."""
+    _channel_parameter(request)
+    body = parsing.fields(request.json(), ("language", "subscriberIdString", "subscriptionId"))
+    subscriber = parse_address(body.get("subscriberIdString"), "subscriberIdString")
+    language = parsing.text(body.get("language") or "en", where="language")
+    token = hashlib.sha256(f"{portal.portal_id} {subscriber.lower()}".encode()).hexdigest()[:40]
+    base = f"https://hs-{portal.portal_id}.s.hubspotemail.net/hs"
+    answer = {
+        "subscriberIdString": subscriber,
+        "managePreferencesUrl": f"{base}/preferences-center/{quote(language)}/page?data={token}",
+        "unsubscribeAllUrl": f"{base}/preferences-center/{quote(language)}/unsubscribe-all?data={token}",
+    }
+    if body.get("subscriptionId") is not None:
+        definition = find_definition(portal, parsing.text(body["subscriptionId"], where="subscriptionId"))
+        single = f"{base}/preferences-center/{quote(language)}/unsubscribe?data={token}&subscription={definition.id}"
+        answer["unsubscribeSingleUrl"] = single
+    return json_response(answer)
+
+
+def _people(request: ApiRequest) -> list[str]:
+    """Read a batch of addresses; one that is there twice counts once."""
+    found = parsing.texts(parsing.fields(request.json(), ("inputs",)).get("inputs"), where="inputs")
+    parsing.limit_inputs(found, parsing.BATCH_LIMIT, "a batch request")
+    return list(dict.fromkeys(found))
+
+
+def _refuse_everything(portal: Portal, request: ApiRequest, subscriber: str) -> None:
     subscriptions.change(portal, subscriber, [Change(EVERYTHING, UNSUBSCRIBED)], build_cause(portal))
     portal.log_event("update", "subscriptions", subscriber, request.correlation_id)
-    return _action(portal, _statuses(portal, subscriber) if parsing.flag(request, "verbose") else [])
-
-
-def _statuses(portal: Portal, subscriber: str) -> list[dict[str, Any]]:
-    known = subscriptions.statuses(portal, subscriber)
-    wide = known.get(EVERYTHING)
-    shown = []
-    for definition in subscriptions.definitions(portal):
-        number = int(definition.id)
-        found = known.get(number) or Status(number, NOT_SPECIFIED, definition.created_ms, "", None, None)
-        if wide is not None and wide.status == UNSUBSCRIBED:
-            found = wide
-        shown.append(_render_status(subscriber, definition, found))
-    return shown
-
-
-def _render_status(subscriber: str, definition: Document, found: Status) -> dict[str, Any]:
-    shown = {
-        "subscriberIdString": subscriber,
-        "channel": "EMAIL",
-        "subscriptionId": int(definition.id),
-        "subscriptionName": definition.body["name"],
-        "status": found.status,
-        "source": found.source,
-        "timestamp": render_ms(found.at_ms),
-        "legalBasis": found.legal_basis,
-        "legalBasisExplanation": found.explanation,
-    }
-    return {name: value for name, value in shown.items() if value is not None}
 
 
 def _apply(portal: Portal, request: ApiRequest, subscriber: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +158,7 @@ def _apply(portal: Portal, request: ApiRequest, subscriber: str, body: dict[str,
     subscriptions.change(portal, subscriber, [change], build_cause(portal))
     portal.log_event("update", "subscriptions", subscriber, request.correlation_id)
     after = subscriptions.statuses(portal, subscriber)[change.subscription_id]
-    shown = _render_status(subscriber, find_definition(portal, str(change.subscription_id)), after)
+    shown = render_status(subscriber, find_definition(portal, str(change.subscription_id)), after)
     return shown | {"setStatusSuccessReason": _reason(before, status)}
 
 
@@ -159,7 +181,8 @@ def _action(portal: Portal, results: Sequence[dict[str, Any]]) -> ApiResponse:
 
 
 def _needs(*names: str) -> Scopes:
-    alternatives = tuple(frozenset({f"communication_preferences.{name}"}) for name in names)
+    """Let one of these suffice; a text of several words stands for scopes that are needed together."""
+    alternatives = tuple(frozenset(f"communication_preferences.{part}" for part in name.split()) for name in names)
     return lambda portal, request: alternatives  # noqa: ARG005
 
 
@@ -178,11 +201,15 @@ _V4: tuple[tuple[str, str, Handler, Scopes], ...] = (
     ("POST", "/statuses/batch/write", write_statuses, _needs("statuses.batch.write")),
     ("GET", "/statuses/{subscriber}/unsubscribe-all", wide_status, _READ),
     ("POST", "/statuses/{subscriber}/unsubscribe-all", unsubscribe_all, _WRITE),
+    ("POST", "/statuses/batch/unsubscribe-all", unsubscribe_all_of, _needs("statuses.batch.write")),
+    ("POST", "/statuses/batch/unsubscribe-all/read", read_wide_statuses, _needs("statuses.batch.read")),
+    ("POST", "/links/generate", generate_links, _needs("read_write", "read write")),
 )
+_DATED: tuple[tuple[str, str, Handler, Scopes], ...] = (("POST", "/resubscribe", subscription_v3.resubscribe, _WRITE),)
 _CALLS: tuple[tuple[str, str | None, tuple[tuple[str, str, Handler, Scopes], ...]], ...] = (
     ("v3", "v3", (("GET", "/definitions", subscription_v3.definitions_v3, _READ), *_V3)),
     ("v4", "v4", _V4),
-    ("{version}", None, (*_V3, *_V4)),
+    ("{version}", None, (*_V3, *_V4, *_DATED)),
 )
 ROUTES: tuple[Route, ...] = (
     *(

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_OID, uuid5
 from hubspot_emulator import parsing, subscriptions
 from hubspot_emulator.documents import Document
 from hubspot_emulator.http import ApiError
-from hubspot_emulator.subscriptions import LEGAL_BASES, Cause, Change
+from hubspot_emulator.subscriptions import EVERYTHING, LEGAL_BASES, NOT_SPECIFIED, UNSUBSCRIBED, Cause, Change, Status
 from hubspot_emulator.timestamps import render_ms
 
 if TYPE_CHECKING:
@@ -32,6 +32,45 @@ def render(definition: Document) -> dict[str, Any]:
         "updatedAt": render_ms(definition.updated_ms),
         "businessUnitId": 0,
     }
+
+
+def render_statuses(portal: Portal, subscriber: str) -> list[dict[str, Any]]:
+    """Render what a person gets, kind by kind, as v4 does."""
+    known = subscriptions.statuses(portal, subscriber)
+    wide = known.get(EVERYTHING)
+    shown = []
+    for definition in subscriptions.definitions(portal):
+        number = int(definition.id)
+        found = known.get(number) or Status(number, NOT_SPECIFIED, definition.created_ms, "", None, None)
+        if wide is not None and wide.status == UNSUBSCRIBED:
+            found = wide
+        shown.append(render_status(subscriber, definition, found))
+    return shown
+
+
+def render_status(subscriber: str, definition: Document, found: Status) -> dict[str, Any]:
+    """Render one status as v4 does."""
+    shown = {
+        "subscriberIdString": subscriber,
+        "channel": "EMAIL",
+        "subscriptionId": int(definition.id),
+        "subscriptionName": definition.body["name"],
+        "status": found.status,
+        "source": found.source,
+        "timestamp": render_ms(found.at_ms),
+        "legalBasis": found.legal_basis,
+        "legalBasisExplanation": found.explanation,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def render_wide(portal: Portal, subscriber: str) -> list[dict[str, Any]]:
+    """Render that a person unsubscribed from everything; nothing where not."""
+    found = subscriptions.statuses(portal, subscriber).get(EVERYTHING)
+    if found is None or found.status != UNSUBSCRIBED:
+        return []
+    shown = {"subscriberIdString": subscriber, "channel": "EMAIL", "status": UNSUBSCRIBED}
+    return [shown | {"wideStatusType": "PORTAL_WIDE", "timestamp": render_ms(found.at_ms)}]
 
 
 def find_definition(portal: Portal, definition_id: str) -> Document:

@@ -46,6 +46,12 @@ def subscribe_v3(portal: Portal, request: ApiRequest) -> ApiResponse:
     return _apply_v3(portal, request, recipient, change)
 
 
+def resubscribe(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Subscribe a person, also one who had unsubscribed from this kind; who refused everything stays without."""
+    recipient, change = _change_v3(portal, request, SUBSCRIBED)
+    return _apply_v3(portal, request, recipient, change)
+
+
 def unsubscribe_v3(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Unsubscribe a person."""
     recipient, change = _change_v3(portal, request, UNSUBSCRIBED)

@@ -192,6 +192,13 @@ def list_campaigns(portal: Portal, request: ApiRequest) -> ApiResponse:
     return json_response({"results": []})
 
 
+def flow_performance(portal: Portal, request: ApiRequest) -> ApiResponse:
+    """Answer how often a flow was enrolled in: the emulator runs none, so never."""
+    parsing.known_parameters(request, ("bucketType", "end", "firstDay", "start"))
+    _existing(portal, request)
+    return json_response({"results": []})
+
+
 def truth(portal: Portal) -> Iterator[dict[str, Any]]:
     """Give every flow as the control server shows it, with its workflow id."""
     known = {flow["id"]: workflow_id for workflow_id, flow in flow_store.workflows(portal)}
@@ -282,6 +289,13 @@ FAMILY = Family(
             )
             for version in ("v4", *_BETAS)
             for method, path, handler in _CALLS
+        ),
+        Route(
+            method="GET",
+            template="/automation/v4/flows/performance/{flowId}",
+            handler=flow_performance,
+            version="v4",
+            scopes=_scopes,
         ),
         *(
             Route(

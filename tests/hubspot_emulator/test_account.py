@@ -105,11 +105,16 @@ def test_usage_counts_the_days_calls_and_starts_anew_at_midnight(
         return request(pool, emulator, "GET", path, headers=bearer("pat-test"))[1]["results"][0]
 
     first, second = usage(), usage()
+    older = request(pool, emulator, "GET", "/account-info/v3/api-usage/daily", headers=bearer("pat-test"))[1]
     emulator.clock.sleep(86_400)
     tomorrow = usage()
 
     assert (first["name"], first["usageLimit"]) == ("private-apps-api-calls-daily", 250_000)
     assert second["currentUsage"] == first["currentUsage"] + 1
+    assert (older["results"][0]["name"], older["results"][0]["currentUsage"]) == (
+        "api-calls-daily",
+        second["currentUsage"] + 1,
+    )
     assert tomorrow["currentUsage"] == first["currentUsage"]
     assert first["resetsAt"] == "2026-11-24T05:00:00Z"
     assert tomorrow["resetsAt"] == "2026-11-25T05:00:00Z"

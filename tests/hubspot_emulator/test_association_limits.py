@@ -131,3 +131,13 @@ def test_near_and_full_records_are_told(call: Call) -> None:
     } in found["nearLimitFromRecordSamples"]
     assert (kinds["0-2"]["hasRecordsAtLimit"], kinds["0-2"]["hasRecordsNearLimit"]) == (True, True)
     assert others == ["0-1"]
+
+
+@pytest.mark.parametrize("path", ["/crm/associations/2026-09", "/crm/v4/associations"])
+def test_a_report_is_promised_to_a_user_of_the_portal(call: Call, path: str) -> None:
+    user = call("POST", "/settings/users/2026-03", json={"email": "ada@example.com"}).json()["id"]
+
+    answer = call("POST", f"{path}/usage/high-usage-report/{user}").json()
+
+    assert (answer["userId"], answer["userEmail"]) == (int(user), "ada@example.com")
+    assert call("POST", f"{path}/usage/high-usage-report/7").status == 404

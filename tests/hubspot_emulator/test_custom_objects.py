@@ -202,3 +202,18 @@ def test_scopes_of_custom_objects(portal_factory: Callable[..., Emulator], conne
     assert call("POST", SCHEMAS, token="pat-records", json=BOATS).status == 403
     assert call("POST", SCHEMAS, token="pat-schemas", json=BOATS).status == 201
     assert call("GET", "/crm/properties/2026-09/cars", token="pat-records").status == 200
+
+
+@pytest.mark.parametrize("tier", ["free", "starter", "professional"])
+def test_below_enterprise_there_are_no_custom_objects(
+    portal_factory: Callable[..., Emulator], connect: Callable[[str], Call], tier: str
+) -> None:
+    call = connect(portal_factory(contacts=10, limits=False, tier=tier).base_url)
+
+    listed, made = call("GET", "/crm/v3/schemas"), call("POST", "/crm-object-schemas/2026-09/schemas", json={})
+
+    assert (listed.status, made.status) == (403, 403)
+    assert listed.json()["category"] == made.json()["category"] == "MISSING_SCOPES"
+    assert listed.json()["context"]["requiredGranularScopes"] == ["custom-object-read"]
+    assert call("GET", "/crm/objects/2026-09/cars").status == 400
+    assert call("GET", "/crm-object-schemas/2026-09/schemas/contacts").status == 200

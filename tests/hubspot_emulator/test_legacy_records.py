@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from hubspot_emulator.knobs import Knobs
+
 RECORDED = Path(__file__).parents[3] / "shared/hubspot/recorded"
 CONTACTS = "/contacts/v1/lists/all/contacts/all"
 START_MS = 1_795_420_800_000
@@ -97,6 +99,36 @@ def test_a_profile_and_a_batch_follow_merges(call: Call) -> None:
     assert {audit["vid-to-merge"] for audit in profile["merge-audits"]} == {int(first), int(second)}
     assert {vid: contact["vid"] for vid, contact in batch.items()} == {first: survivor, str(survivor): survivor}
     assert "versions" in profile["properties"]["email"]
+
+
+def test_versions_name_the_contact_that_they_came_from(portal_factory: Any, caller_of: Any) -> None:
+    """As recorded in 2018: one that was merged away brings what was set of it, under its own id."""
+    emulator = portal_factory(contacts=0, limits=False, knobs=Knobs(merge_keeps_primary=True))
+    call = caller_of(emulator)
+
+    def create(**properties: str) -> str:
+        emulator.clock.advance(1)
+        found = call("POST", "/crm/objects/2026-09/contacts", json={"properties": properties}).json()
+        return str(found["id"])
+
+    kept = create(email="a@example.com", firstname="Ann", lastname="Able")
+    gone = create(email="b@example.com", firstname="Bea")
+    body = {"primaryObjectId": kept, "objectIdToMerge": gone}
+    call("POST", "/crm/objects/2026-09/contacts/merge", json=body)
+
+    profile = call("GET", f"/contacts/v1/contact/vid/{kept}/profile").json()
+
+    versions = {name: found["versions"] for name, found in profile["properties"].items()}
+    assert [(each["value"], each.get("source-vids")) for each in versions["firstname"]] == [
+        ("Ann", None),
+        ("Bea", [int(gone)]),
+    ]
+    assert [each["source-type"] for each in versions["email"]] == ["MERGE_CONTACTS", "API", "API"]
+    assert [each.get("source-vids") for each in versions["email"]] == [None, [int(gone)], None]
+    assert all("source-vids" not in each for each in versions["lastname"])
+    (audit,) = profile["merge-audits"]
+    assert (audit["first-name"], audit["num-properties-moved"]) == ("Bea", 3)
+    assert "last-name" not in audit
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,46 @@ def test_refusing_everything_covers_every_kind(call: Call) -> None:
     assert {(each["status"], each["sourceOfStatus"]) for each in v3} == {("NOT_SUBSCRIBED", "PORTAL_WIDE_STATUS")}
 
 
+def test_several_people_refuse_everything_at_once(call: Call) -> None:
+    path = f"{BASE}/2026-09/statuses/batch/unsubscribe-all"
+    people = {"inputs": [ADA, "bob@example.com"]}
+
+    before = call("POST", f"{path}/read?channel=EMAIL", json=people).json()["results"]
+    quiet = call("POST", f"{path}?channel=EMAIL", json={"inputs": [ADA, ADA]}).json()["results"]
+    verbose = call("POST", f"{path}?channel=EMAIL&verbose=true", json={"inputs": [ADA]}).json()["results"]
+    after = call("POST", f"{path}/read?channel=EMAIL", json=people).json()["results"]
+
+    assert before == [{"subscriberIdString": each, "wideStatuses": []} for each in people["inputs"]]
+    assert quiet == [{"subscriberIdString": ADA}]
+    assert {each["status"] for each in verbose[0]["statuses"]} == set(read(call).values()) == {"UNSUBSCRIBED"}
+    assert [[each["status"] for each in person["wideStatuses"]] for person in after] == [["UNSUBSCRIBED"], []]
+
+
+def test_links_name_a_person_and_one_kind_where_asked(call: Call) -> None:
+    path = f"{BASE}/v4/links/generate?channel=EMAIL"
+
+    plain = call("POST", path, json={"subscriberIdString": ADA}).json()
+    single = call("POST", path, json={"subscriberIdString": ADA, "subscriptionId": NEWSLETTER, "language": "de"}).json()
+
+    assert plain.keys() == {"subscriberIdString", "managePreferencesUrl", "unsubscribeAllUrl"}
+    assert single.keys() == plain.keys() | {"unsubscribeSingleUrl"}
+    assert call("POST", path, json={"subscriberIdString": ADA, "subscriptionId": 7}).status == 404
+    assert call("POST", path, json={"subscriberIdString": "nobody"}).status == 400
+
+
+def test_resubscribing_undoes_the_refusal_of_one_kind_but_not_of_everything(call: Call) -> None:
+    body = {"emailAddress": ADA, "subscriptionId": str(NEWSLETTER)}
+    write(call, "UNSUBSCRIBED")
+
+    one = call("POST", f"{BASE}/2026-09/resubscribe", json=body).json()
+    call("POST", f"{BASE}/2026-09/statuses/{ADA}/unsubscribe-all?channel=EMAIL")
+    everything = call("POST", f"{BASE}/2026-09/resubscribe", json=body).json()
+
+    assert (one["id"], one["status"]) == (str(NEWSLETTER), "SUBSCRIBED")
+    assert (everything["status"], everything["sourceOfStatus"]) == ("NOT_SUBSCRIBED", "PORTAL_WIDE_STATUS")
+    assert call("POST", f"{BASE}/v3/resubscribe", json=body).status == 404
+
+
 @pytest.mark.parametrize("version", ["v3", "2026-09"])
 def test_v3_subscribes_and_unsubscribes_but_never_resubscribes(call: Call, version: str) -> None:
     body = {"emailAddress": ADA, "subscriptionId": str(NEWSLETTER)}
@@ -157,6 +197,9 @@ def test_an_unknown_subscription_and_a_missing_channel_are_refused(call: Call) -
         ("POST", "/2026-09/subscribe", ["read_write", "write"]),
         ("POST", "/v4/statuses/batch/read", ["statuses.batch.read"]),
         ("POST", "/v4/statuses/batch/write", ["statuses.batch.write"]),
+        ("POST", "/v4/statuses/batch/unsubscribe-all", ["statuses.batch.write"]),
+        ("POST", "/v4/statuses/batch/unsubscribe-all/read", ["statuses.batch.read"]),
+        ("POST", "/v4/links/generate", ["read", "read_write", "write"]),
     ],
 )
 def test_subscriptions_need_their_scopes(

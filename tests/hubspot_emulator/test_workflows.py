@@ -158,3 +158,10 @@ def test_a_missing_scope_reads_as_recorded_but_for_the_kind_of_token(portal_fact
     message = call("GET", "/automation/v3/workflows", token="pat-none").json()["message"]
 
     assert message.partition(")")[2] == wanted["message"].partition(")")[2]
+
+
+def test_a_flow_that_never_ran_has_no_performance(call: Call) -> None:
+    flow = call("GET", "/automation/v4/flows").json()["results"][0]["id"]
+
+    assert call("GET", f"/automation/v4/flows/performance/{flow}?bucketType=DAY").json() == {"results": []}
+    assert call("GET", "/automation/v4/flows/performance/7").status == 404

@@ -100,10 +100,6 @@ EXPLAINED: Mapping[str, str] = {
         "put together from two answers: its contact has a merge but no merged id and no second e-mail, and the page has"
         " neither `has-more` nor `vid-offset`"
     ),
-    "objects/v1_contact_profile_after_merge__hubspot_ruby.json": (
-        "versions of v1 name the contact that they came from (`source-vids`); the emulator keeps the history of a"
-        " merged-away contact, but does not show it with the survivor's"
-    ),
     "search/search_contacts_incremental__amp_labs.json": (
         "the request kept with it is not the one it answers: it asks for `email` alone, the answer has six more"
         " properties"
@@ -139,6 +135,7 @@ class Change:
 ENGAGEMENT, OLD_LISTS = "engagements/v1_task__airbyte.json", "lists/v1_static_lists__grouparoo.json"
 OLD_CONTACTS = "form_submissions/contacts_v1_form_submissions__airbyte.json"
 OLD_PROPERTY = "properties/v1_deals_list__cluedin.json"
+OLD_VERSIONS = "objects/v1_property_history__airbyte.json"
 CHANGES: tuple[Change, ...] = (
     Change(
         r"(properties)\.hs_lifecyclestage_lead_date is text, recorded moment",
@@ -201,6 +198,18 @@ CHANGES: tuple[Change, ...] = (
         r"lacks (?:contacts\[\]\.)?(profile-token|profile-url)",
         "2024-04-21",
         OLD_CONTACTS,
+    ),
+    Change(
+        r"has (?:properties\.\w+\.versions|merge-audits)\[\](?:\.merged_\w+_email)?\.(updated-by-user-id)",
+        "2023-01-17",
+        OLD_VERSIONS,
+    ),
+    Change(r"has merge-audits\[\]\.(user-id)", "2024-04-21", OLD_CONTACTS),
+    Change(r"lacks merge-audits\[\]\.merged_from_email\.(source-vids)(?:\[\])?", "2024-04-21", OLD_CONTACTS),
+    Change(
+        r"has properties\.(hs_\w+)(?:\..*)?",
+        "2024-10-23",
+        "objects/post_contacts_v3_201__ruby_hubspot_api.json",
     ),
     Change(
         r"has contacts\[\]\.identity-profiles\[\]\.identities\[\]\.(is-primary)",

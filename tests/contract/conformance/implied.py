@@ -374,11 +374,11 @@ def _old_contact(portal: Portal, each: Json) -> int:
     audits = each["merge-audits"]
     emails = [audit[name]["value"] for audit in audits for name in ("merged_to_email", "merged_from_email")]
     emails += re.findall(r"[\w.]+@[\w.]+", json.dumps(each["identity-profiles"]))
-    names = {audit[key]: name for audit in audits for key, name in _NAMES.items() if key in audit}
-    own = {name: value for value, name in names.items()} | values | {"email": emails[0]}
+    own = values | {"email": emails[0]}
     record_id = portal.create_record("0-1", own)
     for number, audit in enumerate(audits):
-        gone = portal.create_record("0-1", {"email": audit["merged_from_email"]["value"], "firstname": "Other"})
+        names = {name: audit[key] for key, name in _NAMES.items() if key in audit}
+        gone = portal.create_record("0-1", {"email": audit["merged_from_email"]["value"]} | names)
         record_id = portal.merge_records("0-1", record_id, gone, request=f"{number}")
     for place, sent in enumerate(each["form-submissions"]):
         page = sent.get("page-url", "")

@@ -289,6 +289,7 @@ BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
     (r"POST .*/statuses/batch/(read|unsubscribe-all.*)$", lambda v: inputs(SUBSCRIBER)),
     (r"POST .*/statuses/batch/write$", lambda v: inputs(_status(v) | {"subscriberIdString": SUBSCRIBER})),
     (r"POST .*/statuses/[^/]*$", _status),
+    (r"POST .*/links/generate$", lambda v: {"subscriberIdString": SUBSCRIBER}),
     (r"POST .*/(un|re)?subscribe$", _subscribe),
     (r"POST .*/flows$", lambda v: FLOW | {"name": f"Flow {v['n']}"}),
     (r"PUT .*/flows/\{flowId\}$", _changed_flow),
@@ -325,7 +326,10 @@ QUERIES: tuple[tuple[str, Callable[[Values], Values]], ...] = (
         lambda v: {"externalAccountId": v["externalAccountId"]},
     ),
     (r"GET /events/(event-occurrences/[\d-]+|v3/events|[\d-]+)$", lambda v: {"eventType": "e_visited_page"}),
-    (r"GET .*/statuses/|POST .*/statuses/(batch/read|.*unsubscribe-all)", lambda v: {"channel": "EMAIL"}),
+    (
+        r"GET .*/statuses/|POST .*/(links/generate|statuses/(batch/read|.*unsubscribe-all))",
+        lambda v: {"channel": "EMAIL"},
+    ),
     (r"GET /exports/download/", lambda v: {name: v[name] for name in ("expires", "signature")}),
     (r"PUT .*/update-list-name$", lambda v: {"listName": f"Renamed {v['n']}"}),
 )
@@ -542,7 +546,7 @@ NEEDS: tuple[tuple[str, Callable[[Sender], Values]], ...] = (
     (r"/(companies|deals)/.*properties/named/", lambda send: {"name": "createdate"}),
     (r"/crm/v3/objects/\{fromObjectType\}/.*\{type\}", lambda send: {"type": "contact_to_company"}),
     (r"DELETE .*/members/", _team_member),
-    (r"/settings/.*(members|\{userId\})", _user),
+    (r"(/settings/.*(members|\{userId\}))|/high-usage-report/", _user),
 )
 """What a call needs -> the values of its placeholders, and others that its body names."""
 
