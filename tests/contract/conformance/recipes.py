@@ -519,7 +519,7 @@ NEEDS: tuple[tuple[str, Callable[[Sender], Values]], ...] = (
     (r"/oauth/v1/access-tokens/", lambda send: {"token": _tokens(send)["access_token"]}),
     (r"/oauth/v1/refresh-tokens/", lambda send: {"token": _tokens(send)["refresh_token"]}),
     (r"/oauth/.*/(introspect|revoke)$", lambda send: {"token": _tokens(send)["access_token"]}),
-    (r"(PUT|POST|DELETE|GET) .*/(flows|workflow-id-mappings)/(batch|\{)", _flow),
+    (r"(PUT|POST|DELETE|GET) .*/(flows|workflow-id-mappings)/(batch|performance|\{)", _flow),
     (r"GET .*/property-validations/.*\{name\}", _with_rule),
     (r"PUT .*/property-validations/", _own_property),
     (r"GET .*/lists/.*idmapping$", _legacy_list),
