@@ -371,13 +371,13 @@ class AssociationBlock(Block):
     """Links that a row asks for: keys of other records, each with a label, null (unlabelled), or a list of labels."""
 
     to: str
-    """The object at the other end."""
+    """The object at the other end; or `lists`: static lists of the sync's own object, which a row's record is put on."""
     column: str | None = None
     """The source column: a list of keys, or an object of key -> label, null, or list of labels."""
     links: LinksBlock | None = None
     """A table with one row a link, in place of `column`."""
     by: str = "hs_object_id"
-    """The other object's property that the keys are values of: `hs_object_id` = record ids, a property with unique values, or `domain` of companies."""
+    """The other object's property that the keys are values of: `hs_object_id` = record ids, a property with unique values, or `domain` of companies; of `lists`, `name`."""
     cleanup_default: bool = False
     """Remove the unlabelled link too once no label is left."""
     create_missing_labels: bool = False

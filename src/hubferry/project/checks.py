@@ -134,6 +134,9 @@ def _sync_needs(sync: Sync) -> tuple[tuple[frozenset[str], ...], ...]:
     names = (sync.block.object_, *(each.to for each in sync.block.associations))
     needs: dict[tuple[frozenset[str], ...], None] = {}
     for name in names:
+        if name == "lists":
+            needs |= dict.fromkeys(((frozenset({"crm.lists.read"}),), (frozenset({"crm.lists.write"}),)))
+            continue
         known = objects.find(name)
         custom = (frozenset({"crm.objects.custom.read"}),), (frozenset({"crm.objects.custom.write"}),)
         needs |= dict.fromkeys((known.read_scopes, known.write_scopes) if known else custom)

@@ -18,6 +18,7 @@ from hubferry.objects import CrmObject
 from hubferry.project.sync_draft import FieldDraft, SyncDraft
 from hubferry.push import encode
 from hubferry.push.encode import InvalidValueError
+from hubferry.push.mapping import LIST_NAME, LISTS
 from hubferry.push.matching import RECORD_ID, is_domain, is_unique
 from hubferry.push.portal import Portal
 from hubferry.push.source import render_select
@@ -147,6 +148,8 @@ class Mapper:
 
     def link_kinds(self, to: str) -> tuple[tuple[str, str], ...]:
         """Give what the keys of links to an object can be: the property, and how the choice reads."""
+        if to == LISTS:
+            return (RECORD_ID, "List by id"), (LIST_NAME.name, "List by name")
         kind = self._kind(to)
         name = kind.singular.capitalize()
         unique = [each.name for each in self.properties(to) if each.unique and each.name != RECORD_ID]
@@ -156,6 +159,8 @@ class Mapper:
 
     def labels(self, from_object: str, to_object: str) -> tuple[str, ...]:
         """Give the labels that links between two objects can bear."""
+        if to_object == LISTS:
+            return ()
         if (from_object, to_object) not in self._labels:
             found = Portal(self.client()).fetch_labels(
                 self._kind(from_object).path_name, self._kind(to_object).path_name

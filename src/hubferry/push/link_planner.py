@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hubferry.hubspot.client import Client
+from hubferry.hubspot.memberships import are_lists
 from hubferry.push.draft import Draft
 from hubferry.push.encode import canonical
 from hubferry.push.labels import Labels
@@ -134,6 +135,9 @@ class _LinkPlan:
     def _look_up(self, object_name: str, record_ids: set[str]) -> dict[tuple[str, str], str | None]:
         """Give those of these ids that are not a living record's own: with the survivor's id, or None."""
         asked = self.store.take_unchecked(object_name, record_ids)
+        if are_lists(object_name):
+            known = self.portal.fetch_lists(object_name)
+            return {(object_name, each): None for each in asked if each not in known}
         found = fetch_observed(self.client, object_name, asked, ())
         merged = {each: record.record_id for each, record in found.items() if each.lstrip("0") != record.record_id}
         self.draft.follow_merges(object_name, merged)
@@ -299,7 +303,10 @@ class _Keys:
         for to, name, keys in self.store.wished_keys():
             link = self.entries[to, name]
             assert link.by is not None
-            if is_domain(link.by, to):
+            if are_lists(to):
+                named = [(name.casefold(), each) for each, name in self.portal.fetch_lists(to).items()]
+                found = [(key, each) for key in keys for name, each in named if name == key.casefold()]
+            elif is_domain(link.by, to):
                 index = self.portal.index_values(to, link.by)
                 found = [(key, record_id) for key in keys for record_id in index.find(key)]
             else:
@@ -338,6 +345,12 @@ def _ambiguous_key(link: LinkField, key: str, ends: Sequence[End]) -> Problem:
 
 
 def _unknown_key(link: LinkField, key: str) -> Problem:
+    if are_lists(link.to):
+        by = "name" if link.by else "id"
+        advice = (
+            "Name a list of this object whose members are set by hand; one with filters decides itself who is in it."
+        )
+        return Problem(link_detail(link.to, key), f"there is no such static list: {by} {key!r} of {link.to}", advice)
     by = link.by.name if link.by else "hs_object_id"
     advice = "Create that record first, or correct the key in the source."
     return Problem(link_detail(link.to, key), f"no record of {link.to} has this {by}", advice)

@@ -11,6 +11,7 @@ import msgspec
 
 from hubferry.hubspot.associations import fetch_labels, fetch_links
 from hubferry.hubspot.client import Client
+from hubferry.hubspot.memberships import are_lists, fetch_memberships
 from hubferry.push.links import build_link_row
 from hubferry.push.results import Result, SentStep
 from hubferry.push.steps import Claim, End, HoldLinks, LinkStep, RemoveLabels, RemoveLinks, SetLinks, TypeRef
@@ -34,9 +35,14 @@ def fetch_current(
 def fetch_types(
     client: Client, objects: tuple[str, str], ids: Collection[str], kept: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], Types]:
-    """Read all links of these records to another object, 1,000 records a call; give the types of the pairs in `kept`."""
+    """Read all links of these records to another object (1,000 records a call) or to lists (100); give the types of the pairs in `kept`."""
     current: dict[tuple[str, str], Types] = {}
-    for links in fetch_links(client, *objects, sorted(ids)):
+    from_object, to_object = objects
+    if are_lists(to_object):
+        read = fetch_memberships(client, from_object, sorted(ids))
+    else:
+        read = fetch_links(client, from_object, to_object, sorted(ids))
+    for links in read:
         for link in links:
             pair = (link.from_id, link.to_id)
             if pair in kept:

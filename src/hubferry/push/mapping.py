@@ -14,6 +14,7 @@ import msgspec
 
 from hubferry.config.model import AssociationBlock, FieldBlock, LinksBlock, Scalar, Sync
 from hubferry.errors import UnknownNameError
+from hubferry.hubspot.memberships import MEMBER, lists_of
 from hubferry.hubspot.properties import Property
 from hubferry.objects import CrmObject
 from hubferry.push.labels import Labels
@@ -29,6 +30,7 @@ from hubferry.push.matching import (
     unique_names,
 )
 from hubferry.push.portal import Portal
+from hubferry.push.steps import TypeRef
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,11 @@ class LinkField:
     def origin(self) -> str:
         """Name where the links come from, for people."""
         return self.column or (self.source and self.source.source) or "links"
+
+
+LISTS = "lists"
+"""What `to` of an association says for lists of the sync's object."""
+LIST_NAME = Property(name="name", label="Name", type="string", field_type="text")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +234,8 @@ def _link(
     sync: Sync, index: int, link: AssociationBlock, from_object: str, portal: Portal, columns: Sequence[str]
 ) -> LinkField:
     path = f"associations.{index}"
+    if link.to == LISTS:
+        return _list_link(sync, path, link, from_object, columns)
     kind = portal.find_object(link.to, file=sync.file, line=sync.line(f"{path}.to"))
     column = _require_column(sync, f"{path}.column", link.column, columns) if link.column is not None else None
     by = None
@@ -248,6 +257,27 @@ def _link(
         labels=portal.fetch_labels(from_object, kind.path_name),
         cleanup_default=link.cleanup_default,
         create_missing_labels=link.create_missing_labels,
+    )
+
+
+def _list_link(sync: Sync, path: str, link: AssociationBlock, from_object: str, columns: Sequence[str]) -> LinkField:
+    """A membership in a list is an unlabelled link, and the list is named by its id or its name."""
+    if link.by not in {RECORD_ID, LIST_NAME.name}:
+        raise mistake(
+            sync, f"{path}.by", f"lists are named by their id (leave `by` out) or by `name`, not {link.by!r}."
+        )
+    for name in ("cleanup_default", "create_missing_labels"):
+        if getattr(link, name):
+            raise mistake(sync, f"{path}.{name}", f"`{name}` is about labels, and being in a list has none.")
+    column = _require_column(sync, f"{path}.column", link.column, columns) if link.column is not None else None
+    to, member = lists_of(from_object), (TypeRef(MEMBER.category, MEMBER.type_id),)
+    return LinkField(
+        to=to,
+        column=column,
+        source=link.links,
+        by=None if link.by == RECORD_ID else LIST_NAME,
+        labels=Labels(from_object, to, member, member),
+        cleanup_default=False,
     )
 
 

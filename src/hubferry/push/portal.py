@@ -9,6 +9,7 @@ from functools import cached_property
 from hubferry import objects
 from hubferry.errors import UnknownNameError
 from hubferry.hubspot.client import Client
+from hubferry.hubspot.memberships import fetch_static_lists, owner_of
 from hubferry.hubspot.owners import fetch_owner_options
 from hubferry.hubspot.pipelines import Pipeline, fetch_pipelines
 from hubferry.hubspot.properties import Option, Property, fetch_properties
@@ -26,6 +27,7 @@ class Portal:
         self._properties: dict[str, Mapping[str, Property]] = {}
         self._pipelines: dict[str, tuple[Pipeline, ...]] = {}
         self._labels: dict[tuple[str, str], Labels] = {}
+        self._lists: dict[str, Mapping[str, str]] = {}
         self._indexes: dict[tuple[str, str], ValueIndex] = {}
 
     @cached_property
@@ -75,6 +77,12 @@ class Portal:
         """Give which records hold which value of a property that is not unique: one list scan, when it is first asked."""
         key = (object_name, prop.name)
         return self._indexes.setdefault(key, ValueIndex(self.client, object_name, prop))
+
+    def fetch_lists(self, to: str) -> Mapping[str, str]:
+        """Give the lists that links to `lists of <object>` may name, those whose members are set by call: id and name."""
+        if to not in self._lists:
+            self._lists[to] = fetch_static_lists(self.client, owner_of(to))
+        return self._lists[to]
 
     def fetch_labels(self, from_object: str, to_object: str) -> Labels:
         """Give the types of link from one object to another, and how they read from the other end."""

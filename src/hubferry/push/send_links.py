@@ -17,6 +17,7 @@ from hubferry.hubspot.associations import (
     send_links_archive,
 )
 from hubferry.hubspot.client import Client
+from hubferry.hubspot.memberships import are_lists, send_joins, send_leaves
 from hubferry.push.link_reading import (
     SentLinks,
     Types,
@@ -39,6 +40,8 @@ ORDER: tuple[tuple[type, Send], ...] = (
     (RemoveLabels, send_labels_archive),
     (RemoveLinks, send_links_archive),
 )
+MEMBERSHIPS: dict[type, Send] = {SetLinks: send_joins, RemoveLinks: send_leaves}
+"""The same for links to lists, which have no labels."""
 
 
 @dataclass
@@ -83,7 +86,8 @@ class LinkSender:
                 if isinstance(each.step, kind):
                     groups[each.objects].append(each)
             for objects, some in groups.items():
-                answered, failure = self._send_group(send, objects, some, ledger)
+                call = MEMBERSHIPS[kind] if are_lists(objects[1]) else send
+                answered, failure = self._send_group(call, objects, some, ledger)
                 results += answered
                 if failure is not None:
                     return results, failure

@@ -54,6 +54,31 @@ def query_rows(
     mapping: SyncMapping, warehouse: Warehouse, links: Mapping[int, LinkTable] | None = None
 ) -> Iterator[list[Row]]:
     """Read every row of the source in batches, under the short names that `rows` knows, links of other sources joined to it."""
+    sql = f"SELECT *, count(*) OVER (PARTITION BY {KEY}) AS {COPIES} FROM ({_render_picked(mapping, warehouse)}) AS picked"
+    try:
+        for batch in warehouse.query_batches(sql, rows=BATCH_ROWS):
+            rows = batch.to_pylist()
+            for index, table in (links or {}).items():
+                for row in rows:
+                    row[f"{LINK}{index}"] = table.take(row_key(row[KEY]))
+            yield rows
+    except SourceError as error:
+        raise SourceError(f"sync {mapping.name!r} ({mapping.sync.file}): {error}") from error
+
+
+def query_row(mapping: SyncMapping, warehouse: Warehouse, key: str | None) -> Row | None:
+    """Read the row of a key, or some row; whether another one has its key is not looked at. None: the source has no such row."""
+    where, params = ("", []) if key is None else (f" WHERE CAST({KEY} AS VARCHAR) = ?", [key])
+    sql = f"SELECT *, 1 AS {COPIES} FROM ({_render_picked(mapping, warehouse)}) AS picked{where} LIMIT 1"
+    try:
+        found = [row for batch in warehouse.query_batches(sql, params) for row in batch.to_pylist()]
+    except SourceError as error:
+        raise SourceError(f"sync {mapping.name!r} ({mapping.sync.file}): {error}") from error
+    return found[0] if found else None
+
+
+def _render_picked(mapping: SyncMapping, warehouse: Warehouse) -> str:
+    """Give the SELECT of what a sync needs of its source, under the short names."""
     quote = warehouse.quote
     picked = [f"{quote(mapping.key_column)} AS {KEY}"]
     if mapping.record_id_column is not None:
@@ -64,17 +89,7 @@ def query_rows(
         elif field.sql is not None:
             picked.append(f"({field.sql}) AS {FIELD}{i}")
     picked += [f"{quote(link.column)} AS {LINK}{i}" for i, link in enumerate(mapping.links) if link.column is not None]
-    inner = f"SELECT {', '.join(picked)} FROM ({render_source(mapping.sync, warehouse)}) AS source"
-    sql = f"SELECT *, count(*) OVER (PARTITION BY {KEY}) AS {COPIES} FROM ({inner}) AS picked"
-    try:
-        for batch in warehouse.query_batches(sql, rows=BATCH_ROWS):
-            rows = batch.to_pylist()
-            for index, table in (links or {}).items():
-                for row in rows:
-                    row[f"{LINK}{index}"] = table.take(row_key(row[KEY]))
-            yield rows
-    except SourceError as error:
-        raise SourceError(f"sync {mapping.name!r} ({mapping.sync.file}): {error}") from error
+    return f"SELECT {', '.join(picked)} FROM ({render_source(mapping.sync, warehouse)}) AS source"
 
 
 def query_link_tables(mapping: SyncMapping, warehouse: Warehouse) -> dict[int, LinkTable]:

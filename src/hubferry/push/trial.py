@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -11,6 +11,7 @@ from hubferry.config.model import API_VERSION, Sync
 from hubferry.errors import UnknownNameError
 from hubferry.hubspot.associations import LinkInput, LinkType, build_links_request
 from hubferry.hubspot.client import Client
+from hubferry.hubspot.memberships import are_lists, build_joins_request
 from hubferry.hubspot.writers import build_request
 from hubferry.push.diff import diff_row
 from hubferry.push.identity import Found, Resolver
@@ -21,7 +22,7 @@ from hubferry.push.portal import Portal
 from hubferry.push.results import SentStep
 from hubferry.push.rows import DesiredRow, InvalidRow, Problem, Wish, build_row
 from hubferry.push.send_records import build_group, build_input
-from hubferry.push.source import query_rows, query_source_columns, render_source
+from hubferry.push.source import query_row, query_source_columns
 from hubferry.push.steps import HoldRow, RecordStep
 from hubferry.state.ledger import LedgerReader
 from hubferry.warehouse.interface import Warehouse
@@ -55,11 +56,9 @@ def try_row(sync: Sync, key: str | None, *, client: Client, warehouse: Warehouse
 
     Its key counts as unique: whether another row has it is not looked at. Links with a source of their own are left out.
     """
-    narrowed = _narrow(sync, key, warehouse)
     portal = Portal(client)
-    mapping = build_mapping(narrowed, portal, query_source_columns(narrowed, warehouse))
-    mapping = _without_tables(mapping)
-    values = next((row for rows in query_rows(mapping, warehouse) for row in rows), None)
+    mapping = _without_tables(build_mapping(sync, portal, query_source_columns(sync, warehouse)))
+    values = query_row(mapping, warehouse, key)
     if values is None:
         raise UnknownNameError("row of the source", key or "")
     row = build_row(mapping, values, 1)
@@ -73,14 +72,6 @@ def try_row(sync: Sync, key: str | None, *, client: Client, warehouse: Warehouse
     problems = tuple(each for each in _problems(row, step)) + tuple(each for each in links if isinstance(each, Problem))
     requests = tuple(_record_requests(step)) + tuple(each for each in links if isinstance(each, TrialRequest))
     return Trial(row_key=row.key, record_id=record_id, step=step, requests=requests, problems=problems)
-
-
-def _narrow(sync: Sync, key: str | None, warehouse: Warehouse) -> Sync:
-    quoted = warehouse.quote(sync.block.key)
-    where = "" if key is None else f" WHERE CAST({quoted} AS VARCHAR) = '{key.replace(chr(39), chr(39) * 2)}'"
-    query = f"SELECT * FROM ({render_source(sync, warehouse)}) AS tried{where} LIMIT 1"
-    block = sync.block.model_copy(update={"source": None, "model": None, "query": query, "where": None})
-    return sync.model_copy(update={"block": block})
 
 
 def _without_tables(mapping: SyncMapping) -> SyncMapping:
@@ -118,13 +109,28 @@ def _link_requests(
                 continue
             types = tuple(LinkType(each.category, each.type_id) for each in wish.types)
             inputs.append(LinkInput(record_id or TO_COME, found[wish.key], types))
+        if are_lists(link.to):
+            yield from _join_requests(inputs)
+            continue
         for chunk in _chunks(inputs):
             path, body = build_links_request(mapping.object, link.to, chunk)
             yield TrialRequest("POST", path.format(version=API_VERSION), body)
 
 
+def _join_requests(inputs: Sequence[LinkInput]) -> Iterator[TrialRequest]:
+    for each in inputs:
+        path, body = build_joins_request(each.to_id, [each.from_id])
+        yield TrialRequest("PUT", path.format(version=API_VERSION), body)
+
+
 def _fetch_targets(portal: Portal, link: LinkField, wishes: list[Wish]) -> dict[str, str]:
     keys = [wish.key for wish in wishes]
+    if are_lists(link.to):
+        lists = portal.fetch_lists(link.to)
+        names = (
+            {name.casefold(): list_id for list_id, name in lists.items()} if link.by else {each: each for each in lists}
+        )
+        return {key: names[key.casefold()] for key in keys if key.casefold() in names}
     if link.by is not None and is_domain(link.by, link.to):
         ids = {key: portal.index_values(link.to, link.by).find(key) for key in keys}
         return {key: found[0] for key, found in ids.items() if len(found) == 1}
