@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
-from hubferry.streams.definition import Stream
+from hubferry.pull.storage import current_name
+from hubferry.streams.definition import VOLATILE, Stream
 from hubferry.warehouse.interface import Warehouse
 from truth import diff_object, fetch_truth
 
@@ -31,15 +33,17 @@ WITH_ARCHIVED = {"deals_archived", "forms", "marketing_emails", "owners"}
 """Streams whose archived results are rows as others are."""
 
 
-def diff_stream(warehouse: Warehouse, control_url: str, stream: Stream) -> list[str]:
-    """Give every difference between a stream's table and the portal."""
+def diff_stream(warehouse: Warehouse, control_url: str, stream: Stream, *, append: bool = False) -> list[str]:
+    """Give every difference between a stream's table and the portal; with `append` the table of rows as they are now."""
+    table = current_name(stream.name, append=append and stream.has_versions)
     truth = fetch_truth(control_url, TRUTHS.get(stream.name, stream.name))
     if stream.reader == "records":
         assert stream.object is not None
-        return list(diff_object(warehouse, "hubspot", stream.name, truth, object_name=stream.object.name))
-    rows = warehouse.query(f"SELECT * FROM {warehouse.name('hubspot', stream.name)}").to_pylist()
+        return list(diff_object(warehouse, "hubspot", table, truth, object_name=stream.object.name))
+    rows = warehouse.query(f"SELECT * FROM {warehouse.name('hubspot', table)}").to_pylist()
     if stream.name == "deals_archived":
-        return list(_diff_archived(warehouse, rows, truth))
+        deals = warehouse.name("hubspot", current_name("deals", append=append))
+        return list(_diff_archived(warehouse.query(f"SELECT * FROM {deals}").to_pylist(), rows, truth))
     states = {"live", "archived"} if stream.name in WITH_ARCHIVED else {"live"}
     live = [each for each in truth if each["state"] in states]
     shape = SHAPES.get(stream.name, _plain)
@@ -47,11 +51,10 @@ def diff_stream(warehouse: Warehouse, control_url: str, stream: Stream) -> list[
     return [f"{stream.name} {each}" for each in _diff(stream, rows, wanted)]
 
 
-def _diff_archived(warehouse: Warehouse, rows: Iterable[Json], truth: Iterable[Json]) -> Iterator[str]:
+def _diff_archived(known: Iterable[Json], rows: Iterable[Json], truth: Iterable[Json]) -> Iterator[str]:
     """Archived deals are known by their dates; what they say must be what the table of all deals says of them."""
     live = {row["id"]: row for row in rows if row["_hubferry_deleted_at"] is None}
     wanted = {each["id"]: _moment(each["archivedAt"]) for each in truth}
-    known = warehouse.query(f"SELECT * FROM {warehouse.name('hubspot', 'deals')}").to_pylist()
     deals = {row["id"]: row for row in known}
     if {key: row["archived_at"] for key, row in live.items()} != wanted:
         yield f"deals_archived: {sorted(live)} instead of {sorted(wanted)}"
@@ -59,6 +62,29 @@ def _diff_archived(warehouse: Warehouse, rows: Iterable[Json], truth: Iterable[J
         told = {name: value for name, value in deals[key].items() if not OWN.fullmatch(name)}
         differing = [name for name, value in told.items() if row[name] != value]
         yield from (f"deals_archived {key}: {name} is {row[name]!r} instead of {told[name]!r}" for name in differing)
+
+
+def diff_versions(warehouse: Warehouse, stream: Stream) -> list[str]:
+    """Give where the versions of a stream's rows do not lead to its rows as they are now, or say the same twice in a row."""
+    rows: dict[str, list[list[Json]]] = {}
+    for append in (False, True):
+        name = warehouse.name("hubspot", current_name(stream.name, append=append))
+        found = warehouse.query(f"SELECT * FROM {name} ORDER BY {warehouse.quote('_hubferry_synced_at')}").to_pylist()
+        by_key: dict[str, list[Json]] = {}
+        for row in found:
+            content = {column: value for column, value in row.items() if column not in VOLATILE}
+            by_key.setdefault(_text([row[each] for each in stream.key]), []).append(content)
+        for key, versions in by_key.items():
+            rows.setdefault(key, [[], []])[append] = versions
+    last = [
+        f"{stream.name} {key}: not what its last version says" for key, (old, now) in rows.items() if old[-1:] != now
+    ]
+    same = [f"{stream.name} {key}: two equal versions" for key, (old, _) in rows.items() if _has_equal(old)]
+    return last + same
+
+
+def _has_equal(versions: Sequence[Json]) -> bool:
+    return any(one == next_ for one, next_ in pairwise(versions))
 
 
 def _diff(stream: Stream, rows: Iterable[Json], wanted: Mapping[tuple[str, ...], Json]) -> Iterator[str]:

@@ -9,7 +9,6 @@ from hubspot_emulator import (
     subscription_routes,
     subscription_shapes,
     subscription_timeline,
-    subscriptions,
 )
 from hubspot_emulator.family import Family
 
@@ -25,7 +24,7 @@ FAMILY = Family(
         "email_campaigns": email_campaigns.truth,
         "subscription_changes": subscription_timeline.truth,
         "subscription_definitions": subscription_shapes.truth,
-        "subscription_statuses": subscriptions.truth,
+        "subscription_statuses": subscription_routes.truth_statuses,
     },
     act=email_samples.act,
     fill=email_samples.fill,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -11,6 +11,8 @@ import msgspec
 
 from hubspot_emulator import documents, email_events
 from hubspot_emulator.documents import Document
+from hubspot_emulator.samples import CONTACT
+from hubspot_emulator.storage import State
 
 if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
@@ -165,9 +167,9 @@ def _render_change(each: Change) -> dict[str, Any]:
     return shown
 
 
-def truth(portal: Portal) -> Iterator[dict[str, Any]]:
-    """Give every status that was ever set."""
-    sql = "SELECT * FROM subscription_statuses ORDER BY recipient, subscription_id"
-    names = ("recipient", "subscriptionId", "status", "atMs", "source", "legalBasis", "legalBasisExplanation")
-    for row in portal.db.execute(sql):
-        yield dict(zip(names, row, strict=True)) | {"state": "live"}
+def recipients(portal: Portal) -> list[str]:
+    """Give the addresses of live contacts, and all others whose status was ever set, in order."""
+    table = portal.table(CONTACT).name
+    known = {row[0] for row in portal.db.execute("SELECT DISTINCT recipient FROM subscription_statuses")}
+    emails = f"SELECT json_extract(CAST(properties AS TEXT), '$.email') FROM {table} WHERE state = {State.LIVE:d}"
+    return sorted(known | {row[0].lower() for row in portal.db.execute(emails) if row[0]})

@@ -36,15 +36,19 @@ class Changes:
 
     def change_everything(self, streams: list[Stream]) -> None:
         """Change something of every stream that can be changed."""
+        self.change_records(streams)
+        self._change_marketing()
+        self._change_lists()
+        self._change_automation()
+        self._change_account()
+
+    def change_records(self, streams: list[Stream]) -> None:
+        """Change records of every object, and let things happen."""
         for stream in streams:
             if stream.reader == "records" and stream.object is not None and stream.object.name not in READ_ONLY:
                 self._change_records(stream.object.path_name)
         counts = {"creates": 6, "edits": 8, "merges": 1, "archives": 2, "associations": 6, "activity": 12}
         call_control(self._emulator.control_url, "POST", "/mutate", {"seed": 3, **counts})
-        self._change_marketing()
-        self._change_lists()
-        self._change_automation()
-        self._change_account()
 
     def _change_records(self, path: str) -> None:
         listed = self.call("GET", f"/crm/objects/2026-09/{path}?limit=3")["results"]
@@ -64,6 +68,10 @@ class Changes:
         self.call("PATCH", f"/marketing/v3/forms/{edited}", {"name": "Renamed"})
         self.call("DELETE", f"/marketing/v3/forms/{deleted}")
         self.call("DELETE", f"/marketing/emails/2026-09/{self._truth('marketing_emails')[0]['id']}")
+        status = next(each for each in self._truth("subscription_statuses") if each["status"] == "NOT_SPECIFIED")
+        address, number = status["subscriberIdString"], status["subscriptionId"]
+        told = {"channel": "EMAIL", "statusState": "UNSUBSCRIBED", "subscriptionId": number}
+        self.call("POST", f"/communication-preferences/2026-09/statuses/{address}", told)
         portal = self._emulator.portal
         with portal.lock:
             for kind in ("marketing_campaigns", "marketing_emails"):

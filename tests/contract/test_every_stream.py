@@ -32,7 +32,7 @@ from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.server import Emulator
 from hubspot_emulator.settings import Settings
-from stream_truth import diff_stream
+from stream_truth import diff_stream, diff_versions
 
 CARS = custom_stream(build_custom("cars", "2-0"))
 EVERY = (*STREAMS, CARS)
@@ -53,6 +53,7 @@ COMPANIONS = {
     "association_labels": ("contacts", "companies", "deals"),
     "deals_archived": ("deals",),
     "property_history": ("contacts",),
+    "subscription_statuses": ("contacts", "subscription_changes"),
 }
 """Streams that use what others wrote."""
 OF_ANY_OBJECT = {"deal_pipelines"}
@@ -66,6 +67,8 @@ class Story:
     reports: dict[str, dict[str, StreamReport]] = field(default_factory=dict)
     differences: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     rows: dict[str, dict[str, int]] = field(default_factory=dict)
+    versions: dict[str, list[str]] = field(default_factory=dict)
+    """Where versions are not what they should be, after the last episode."""
 
 
 @dataclass
@@ -77,10 +80,10 @@ class Scene:
     warehouse: DuckDBWarehouse
     clock: VirtualClock
 
-    def pull(self, *names: str, full_refresh: bool = False) -> PullReport:
-        """Pull these streams, or all."""
+    def pull(self, *names: str, full_refresh: bool = False, **settings: str) -> PullReport:
+        """Pull these streams, or all, each with these settings."""
         chosen = names or (*(stream.name for stream in STREAMS), ALL_CUSTOM)
-        block = PullBlock.model_validate({"streams": dict.fromkeys(chosen)})
+        block = PullBlock.model_validate({"streams": dict.fromkeys(chosen, settings)})
         kind = Arming if isinstance(self.warehouse, Dying) else StateStore
         state = kind(self.warehouse, self.clock)
         with self.warehouse.session():
@@ -88,14 +91,25 @@ class Scene:
                 client=self.client, warehouse=self.warehouse, state=state, pull=block, full_refresh=full_refresh
             )
 
-    def tell(self, story: Story, episode: str, report: PullReport, streams: Sequence[Stream] = EVERY) -> None:
+    def tell(
+        self,
+        story: Story,
+        episode: str,
+        report: PullReport,
+        streams: Sequence[Stream] = EVERY,
+        *,
+        append: bool = False,
+    ) -> None:
         """Note what a pull did, what the tables say now, and where that is not what the portal says."""
         story.reports[episode] = {each.name: each for each in report.streams}
+        url = self.emulator.control_url
         with self.warehouse.session():
             story.differences[episode] = {
-                stream.name: diff_stream(self.warehouse, self.emulator.control_url, stream) for stream in streams
+                stream.name: diff_stream(self.warehouse, url, stream, append=append) for stream in streams
             }
             story.rows[episode] = {stream.name: self.count(stream) for stream in streams}
+            versioned = [stream for stream in streams if append and stream.has_versions]
+            story.versions = {stream.name: diff_versions(self.warehouse, stream) for stream in versioned}
 
     def count(self, stream: Stream) -> int:
         """Count the rows of a stream's table."""
@@ -117,7 +131,7 @@ def scene(path: Path, token: str = "pat-all", **settings: object) -> Iterator[Sc
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """Pull everything four times: first, again at once, after changes everywhere, and all of it anew."""
+    """Pull everything: first, again at once, after changes everywhere, all of it anew with versions kept, after more changes."""
     told = Story()
     knobs = Knobs(most_on_a_page=4, late_event_seconds=0)
     with scene(tmp_path_factory.mktemp("story"), contacts=24, knobs=knobs, limits=False) as played:
@@ -126,11 +140,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         played.tell(told, "again", played.pull())
         changes = Changes(played.emulator)
         changes.change_everything(list(STREAMS))
-        changes.close()
         played.clock.advance(7200)
         played.tell(told, "changed", played.pull())
         played.clock.advance(7200)
-        played.tell(told, "anew", played.pull(full_refresh=True))
+        played.tell(told, "anew", played.pull(strategy="full_refresh", storage="append"), append=True)
+        changes.change_records(list(STREAMS))
+        changes.close()
+        played.clock.advance(7200)
+        played.tell(told, "kept", played.pull(storage="append"), append=True)
     return told
 
 
@@ -160,6 +177,14 @@ def test_a_full_refresh_equals_the_portal_and_loses_no_row(story: Story, name: s
     assert story.reports["anew"][name].state == "done"
     assert story.differences["anew"][name] == []
     assert story.rows["anew"][name] >= story.rows["changed"][name]
+
+
+@pytest.mark.parametrize("name", [stream.name for stream in EVERY if stream.has_versions])
+def test_kept_versions_lead_to_rows_that_equal_the_portal(story: Story, name: str) -> None:
+    assert story.reports["kept"][name].state == "done"
+    assert name in READS_RECORDS_THAT_MOVE_NOTHING or story.differences["kept"][name] == []
+    assert story.versions[name] == []
+    assert story.rows["kept"][name] >= story.rows["anew"][name]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ class StreamReport:
     name: str
     state: State
     reader: str | None = None
-    """scan or changes, as the planner chose; pages, children, windows, history or archived; None where nothing was read."""
+    """scan or changes, as the planner chose; pages, children, people, windows, history or archived; None where nothing was read."""
     choice: str | None = None
     """Why that reader: the calls and seconds of each."""
     read: int = 0

@@ -31,6 +31,7 @@ from hubferry.pull.history import HistoryPull
 from hubferry.pull.links import LinkPull, LinkTally
 from hubferry.pull.pages import PagePull
 from hubferry.pull.pairs import Pair, choose_pairs
+from hubferry.pull.people import PeoplePull
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.records import RecordPull
 from hubferry.pull.report import AssociationReport, PullReport, State, StreamReport
@@ -51,7 +52,7 @@ _PAUSES = (QuotaError, TokenError, UnreachableError)
 _ENDS = (FencedError, InterruptedRunError)
 _TAG = "tag:"
 """What a tag is selected by."""
-_LAST: tuple[Reader, ...] = ("archived", "history")
+_LAST: tuple[Reader, ...] = ("archived", "history", "people")
 """Readers that use what the others wrote in the same run."""
 
 
@@ -214,10 +215,12 @@ def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
     return report
 
 
-_READERS: Mapping[Reader, type[RecordPull | PagePull | ChildrenPull | WindowPull | HistoryPull | ArchivedPull]] = {
+_Pull = RecordPull | PagePull | ChildrenPull | PeoplePull | WindowPull | HistoryPull | ArchivedPull
+_READERS: Mapping[Reader, type[_Pull]] = {
     "records": RecordPull,
     "pages": PagePull,
     "children": ChildrenPull,
+    "people": PeoplePull,
     "windows": WindowPull,
     "history": HistoryPull,
     "archived": ArchivedPull,

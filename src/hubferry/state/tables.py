@@ -156,7 +156,7 @@ STREAM_RUNS = StateTable(
         StateColumn("portal_id", "integer", "the HubSpot account"),
         StateColumn("state", "string", "running, done, failed, blocked or paused"),
         StateColumn(
-            "reader", "string", "how it was read: scan, changes, pages, children, windows, history or archived"
+            "reader", "string", "how it was read: scan, changes, pages, children, people, windows, history or archived"
         ),
         StateColumn("read", "integer", "records read"),
         StateColumn("inserted", "integer", "rows inserted"),

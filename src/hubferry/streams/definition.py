@@ -29,10 +29,10 @@ RECORD_COLUMNS: Mapping[str, ColumnType] = {
 }
 OTHER = "other"
 """The column of what a result holds beside the stream's columns, as JSON: what HubSpot adds is not lost."""
-Reader = Literal["records", "pages", "children", "windows", "history", "archived"]
+Reader = Literal["records", "pages", "children", "people", "windows", "history", "archived"]
 """records: a CRM object by scan or changes, whichever is less. pages: a list, whole, or what of it changed. children: a
-list for each of something. windows: a feed of events, by slices of time. history: versions of properties. archived:
-records that HubSpot keeps for 90 days after they were deleted."""
+list for each of something. people: what HubSpot says of each e-mail address that is known. windows: a feed of events, by
+slices of time. history: versions of properties. archived: records that HubSpot keeps for 90 days after they were deleted."""
 OWN_COLUMNS: Mapping[str, ColumnType] = {**TOMBSTONE_COLUMNS, **RUN_COLUMNS, "_hubferry_unparsed": "json"}
 
 
@@ -101,6 +101,25 @@ class Parents:
 
 
 @dataclass(frozen=True, kw_only=True)
+class People:
+    """E-mail addresses that a list is read for, once each: `{person}` in its path. Those of contacts, and those of a feed."""
+
+    column: str
+    """The column of a row that holds the address."""
+    feed: str
+    """The stream that tells of changes: only people whom it named anew are read again."""
+    feed_column: str
+    """Its column with the address."""
+    batch: Request
+    """Reads many at once, `inputs` being addresses; a portal without the scope is asked one by one."""
+    batch_results: str
+    """The key of one address' results there."""
+    kinds: Request
+    """Of what each person has a row; one more, and everybody is read again."""
+    kind_column: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Window:
     """How a feed of events is read in slices of time."""
 
@@ -163,6 +182,7 @@ class Stream:
     recent: Recent | None = None
     detail: Detail | None = None
     parents: Parents | None = None
+    people: People | None = None
     window: Window | None = None
     deletes: bool = True
     """Rows that HubSpot no longer lists become tombstones. False: it forgets what stays true."""
@@ -175,6 +195,8 @@ class Stream:
             raise ValueError(f"{what}: an object is named by a stream of records, and by no other")
         if (self.reader == "children") != (self.parents is not None):
             raise ValueError(f"{what}: a stream of children names their parents, and no other does")
+        if (self.reader == "people") != (self.people is not None):
+            raise ValueError(f"{what}: a stream of people says how they are asked about, and no other does")
         if (self.reader == "windows") != (self.window is not None):
             raise ValueError(f"{what}: a stream of windows says how they are asked for, and no other does")
         if clash := set(self.columns) & {*OWN_COLUMNS, OTHER}:
@@ -185,7 +207,7 @@ class Stream:
     @property
     def is_server_side(self) -> bool:
         """Whether HubSpot is asked for what changed, or everything is read and compared."""
-        return self.reader in {"records", "windows", "history"} or self.recent is not None
+        return self.reader in {"records", "people", "windows", "history"} or self.recent is not None
 
     @property
     def has_versions(self) -> bool:
@@ -245,6 +267,8 @@ def _named_columns(stream: Stream) -> Iterator[str]:
         yield stream.recent.column
     if stream.detail:
         yield stream.detail.moved
+    if stream.people:
+        yield from (stream.people.column, stream.people.kind_column)
     if stream.parents:
         yield from stream.parents.columns
         if stream.parents.newest_first:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hubferry.streams import parse
-from hubferry.streams.definition import RECORD_COLUMNS, Detail, Parents, Request, Stream, Window
+from hubferry.streams.definition import RECORD_COLUMNS, Detail, Parents, People, Request, Stream, Window
 
 _CONTENT = (frozenset({"content"}),)
 _FORMS = (frozenset({"forms"}),)
@@ -13,6 +13,7 @@ _PREFERENCES = (
     frozenset({"communication_preferences.read"}),
     frozenset({"communication_preferences.read_write"}),
 )
+_BY_EMAIL = (("channel", "EMAIL"),)
 _FORM_TYPES = tuple(("formTypes", kind) for kind in ("hubspot", "captured", "flow", "blog_comment"))
 _CAMPAIGN_PROPERTIES = (
     "hs_name",
@@ -327,6 +328,44 @@ SUBSCRIPTION_DEFINITIONS = Stream(
         "is_internal": "boolean",
         "business_unit_id": "string",
     },
+)
+SUBSCRIPTION_STATUSES = Stream(
+    name="subscription_statuses",
+    doc="marketing/subscriptions",
+    reader="people",
+    path="/communication-preferences/{version}/statuses/{person}",
+    params=_BY_EMAIL,
+    paging="none",
+    scopes=_PREFERENCES,
+    # HubSpot has one status a person and subscription.
+    key=("subscriber_id_string", "subscription_id"),
+    columns={
+        "subscriber_id_string": "string",
+        "subscription_id": "string",
+        "subscription_name": "string",
+        "channel": "string",
+        "status": "string",
+        "source": "string",
+        "timestamp": "timestamp",
+        "legal_basis": "string",
+        "legal_basis_explanation": "string",
+        "business_unit_id": "string",
+    },
+    cursor="timestamp",
+    people=People(
+        column="subscriber_id_string",
+        feed="subscription_changes",
+        feed_column="recipient",
+        batch=Request(
+            path="/communication-preferences/{version}/statuses/batch/read",
+            params=_BY_EMAIL,
+            body={"inputs": ()},
+            paging="none",
+        ),
+        batch_results="statuses",
+        kinds=SUBSCRIPTION_DEFINITIONS.request,
+        kind_column="subscription_id",
+    ),
 )
 
 STREAMS = tuple(each for each in vars().values() if isinstance(each, Stream))
