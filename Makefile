@@ -52,10 +52,10 @@ test-judges: setup $(JUDGES:%=.judges/%)  ## three released connectors read the 
 	$(UV) pip install --quiet --python .judges/$(firstword $(subst @, ,$*))/bin/python $(subst @,==,$*)
 	@touch $@
 
-INTEGRATIONS := dagster@1.13.29
+INTEGRATIONS := dagster@1.13.29 apache-airflow@3.3.2
 test-integrations: setup $(INTEGRATIONS:%=.integrations/%)  ## hubferry inside released orchestrators, each in an environment of its own
 	for each in $(foreach one,$(INTEGRATIONS),$(firstword $(subst @, ,$(one)))); do \
-	  .integrations/$$each/bin/python -m pytest tests/hubferry/integrations/test_$$each.py || exit 1; done
+	  .integrations/$$each/bin/python -m pytest tests/hubferry/integrations/test_$${each##*-}.py || exit 1; done
 
 .integrations/%: $(UV) pyproject.toml
 	$(UV) venv --quiet --clear .integrations/$(firstword $(subst @, ,$*))

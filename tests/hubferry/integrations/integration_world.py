@@ -49,6 +49,10 @@ class World:
         """Open the project as the orchestrator does."""
         return Project.open(self.folder)
 
+    def open_with(self, token: str) -> Project:
+        """Open the project beside the orchestrator, whose secrets are in no variable."""
+        return Project.open(self.folder, {"INTEGRATION_TOKEN": token})
+
 
 def read_python(guide: str) -> str:
     """Give the Python that a guide has its reader write."""
