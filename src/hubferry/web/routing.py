@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from hubferry.web import trouble
 from hubferry.web.site import Site
-from hubferry.web.visit import Answer, Form, Redirect, Visit
+from hubferry.web.visit import Answer, Download, Form, Redirect, Visit
 
 View = Callable[[Visit], Answer]
 
@@ -53,6 +53,9 @@ class Routes:
             answer = trouble.build_page(error)
         if isinstance(answer, Redirect):
             return self._redirect(request, answer)
+        if isinstance(answer, Download):
+            named = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(answer.name, safe='')}"}
+            return StreamingResponse(answer.texts, media_type="text/csv; charset=utf-8", headers=named)
         html = self.site.render(answer.template, answer.context, is_part=visit.is_part)
         if visit.is_part and answer.status >= 400:  # htmx swaps nothing of an error's answer
             html = self.site.render("trouble_part.html", answer.context)

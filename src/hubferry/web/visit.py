@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,15 @@ class Redirect:
     path: str
 
 
-Answer = Page | Redirect
+@dataclass(frozen=True)
+class Download:
+    """A file to be kept, as texts that come one after the other."""
+
+    name: str
+    texts: Iterator[str]
+
+
+Answer = Page | Redirect | Download
 
 
 @dataclass(frozen=True)

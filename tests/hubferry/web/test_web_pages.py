@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from pathlib import Path
 
 import pytest
-from web_world import World, addresses_in, running_world
+from web_world import EVIL, World, addresses_in, running_world
 
 from hubferry.cli.demo import source
 from truth import call_control
@@ -185,6 +187,27 @@ def test_pull_plan_and_apply_run_from_the_page(tmp_path: Path) -> None:
         assert "Apply to HubSpot" in plan.text
         assert "Applied" in applied.text
         assert world.project.plans.outcomes(plan_id).counts["applied"] > 0
+
+
+def test_rows_steps_and_what_could_not_be_done_are_files_too(world: World, evil_contact: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(world.visitor.get("/streams/contacts/rows.csv?column=lastname").text)))
+    steps = world.visitor.get(f"/plans/{world.plan_id}/steps.csv?kind=create")
+    refused = list(csv.DictReader(io.StringIO(world.visitor.get("/rejected.csv?sync=contacts").text)))
+
+    assert {"id": evil_contact, "lastname": EVIL} in rows
+    assert len(rows) == world.project.query("SELECT count(*) AS n FROM hubspot.contacts")["n"][0].as_py()
+    assert steps.headers["Content-Disposition"] == f"attachment; filename*=UTF-8''{world.plan_id}.csv"
+    assert "D-0000001,contacts,,email,,ada@example.com" in steps.text
+    assert {each["row"] for each in refused} == {each.row_key for each in world.project.rejected("contacts")}
+    assert world.visitor.get("/rejected.csv?sync=nobody").status == 404
+
+
+def test_a_field_that_a_spreadsheet_would_carry_out_is_text_in_a_file(world: World, evil_contact: str) -> None:
+    with world.project.warehouse.transaction() as tx:  # put back by the fixture
+        tx.execute("UPDATE hubspot.contacts SET lastname = '=HYPERLINK(1)' WHERE id = ?", (evil_contact,))
+    file = world.visitor.get("/streams/contacts/rows.csv?column=lastname").text
+
+    assert f"{evil_contact},'=HYPERLINK(1)" in file
 
 
 def test_the_cost_of_a_pull_is_told_before_the_first_one(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hubferry.web.pages import (
     check,
     editor,
+    exports,
     live,
     overview,
     plan,
@@ -17,5 +18,5 @@ from hubferry.web.pages import (
     syncs,
 )
 
-PAGES = (overview, check, streams, stream_settings, stream, editor, syncs, plan, rejected, record, runs, live)
+PAGES = (overview, check, streams, stream_settings, exports, stream, editor, syncs, plan, rejected, record, runs, live)
 """Every page; each adds its addresses."""
