@@ -114,7 +114,8 @@ def render_step(step: Step) -> Iterator[str]:
 
 def _render_setup(step: CreateProperty | AddOptions | CreateLabel) -> str:
     if isinstance(step, CreateProperty):
-        return f"+ property {step.property} of {step.object}  (unique, holds the rows' keys)"
+        what = "unique, holds the rows' keys" if step.is_key else f"a {step.kind}, {step.label!r}"
+        return f"+ property {step.property} of {step.object}  ({what})"
     if isinstance(step, CreateLabel):
         return f"+ label {step.label!r} of {step.from_object} - {step.to_object}"
     return f"+ options of {step.object}.{step.property}: {', '.join(step.options)}"

@@ -335,6 +335,8 @@ class FieldBlock(Block):
     """A value that is no option of the property: the row is set aside, or the plan adds the option to the property first."""
     multi: Literal["replace", "append", "remove"] = "replace"
     """Whether a multi-select's values replace those in HubSpot, are added to them, or are taken out of them."""
+    create: Literal["string", "number", "date", "datetime"] | None = None
+    """The type of the property, where HubSpot does not have it yet: the plan makes it, before any record is written."""
     policy: Literal["warehouse_wins", "hubspot_wins", "fill_only", "manual"] = "warehouse_wins"
     """Who decides where HubSpot holds another value: the source; HubSpot, where it was changed there since our last
     write; HubSpot, where it holds anything at all; or nobody: the property is listed as a conflict and left alone."""

@@ -11,6 +11,8 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
@@ -105,6 +107,22 @@ class _Call:
         return f"{self.method} {_IDENTIFIER.sub('{id}', self.target.partition('?')[0])}"
 
 
+_WATCHED: ContextVar[Callable[[], None] | None] = ContextVar("watched", default=None)
+
+
+@contextmanager
+def watched(check: Callable[[], None]) -> Iterator[None]:
+    """Have `check` called every few seconds while a call made inside waits, in the threads of such calls too; what it raises ends the call.
+
+    It is of this run alone, where several share one client.
+    """
+    token = _WATCHED.set(check)
+    try:
+        yield
+    finally:
+        _WATCHED.reset(token)
+
+
 class Client:
     """Calls one portal. Close it, or use it in a `with`."""
 
@@ -195,7 +213,7 @@ class Client:
         try:
             while True:
                 free = max(0, self.concurrency - len(pending))
-                pending |= {pool.submit(function, item) for item in islice(source, free)}
+                pending |= {pool.submit(copy_context().run, function, item) for item in islice(source, free)}
                 if not pending:
                     return
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -310,11 +328,11 @@ class Client:
     def _sleep(self, seconds: float) -> None:
         """Wait; in short naps where somebody may want to end the run meanwhile."""
         until = self._clock.monotonic() + seconds
+        asked = [each for each in (self.while_waiting, _WATCHED.get()) if each is not None]
         while (left := until - self._clock.monotonic()) > 0:
-            if self.while_waiting is not None:
-                self.while_waiting()
-                left = min(left, NAP_SECONDS)
-            self._clock.sleep(left)
+            for each in asked:
+                each()
+            self._clock.sleep(min(left, NAP_SECONDS) if asked else left)
 
     def _stop(self, call: _Call, failure: Failure, *, doubtful: bool) -> NoReturn:
         """Raise what the failure means; a write that may have been applied stays unknown unless it was refused."""

@@ -84,18 +84,25 @@ class _Groups(msgspec.Struct):
     results: list[_Group] = []
 
 
-def send_property(client: Client, object_name: str, name: str, label: str) -> None:
-    """Make a text property with unique values, in the object's first group. Uniqueness is decided here and for good (HS-22)."""
+FIELD_TYPES = {"date": "date", "datetime": "date", "number": "number", "string": "text"}
+"""How people see a property that we make, by its type."""
+_KEPT_BY_US = "The key of the row that this record was made from; kept by hubferry."
+
+
+def send_property(
+    client: Client, object_name: str, name: str, label: str, *, kind: str = "string", is_key: bool = True
+) -> None:
+    """Make a property in the object's first group; a key has unique values, which is decided here and for good."""
     groups = client.fetch(f"/crm/properties/{{version}}/{object_name}/groups", type=_Groups).value.results
     group = next((each.name for each in groups if not each.archived), f"{object_name}information")
     body = {
         "name": name,
         "label": label,
-        "description": "The key of the row that this record was made from; kept by hubferry.",
+        "description": _KEPT_BY_US if is_key else "Written by hubferry.",
         "groupName": group,
-        "type": "string",
-        "fieldType": "text",
-        "hasUniqueValue": True,
+        "type": kind,
+        "fieldType": FIELD_TYPES[kind],
+        "hasUniqueValue": is_key,
     }
     path = f"/crm/properties/{{version}}/{object_name}"
     client.send("POST", path, body=body, type=dict, replayable=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from hubferry.config import load
 from hubferry.config.model import DuckDBBlock, Sync, WarehouseBlock
 from hubferry.errors import ConfigError, RunError, UnknownNameError, UsageError
 from hubferry.hubspot.account import fetch_account
+from hubferry.hubspot.client import watched
 from hubferry.project import checks, diagnosis, traces
 from hubferry.project.calls import Calls, build_calls
 from hubferry.project.diagnosis import Diagnosis
@@ -133,6 +134,10 @@ class Project(OpenProject):
             jobs.merge_job(tx, job)
 
     # Do
+
+    def watched(self, check: Callable[[], None]) -> AbstractContextManager[None]:
+        """Have `check` called every few seconds while a call to HubSpot waits; what it raises ends what is done inside."""
+        return watched(check)
 
     def pull(
         self,

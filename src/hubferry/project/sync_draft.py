@@ -12,7 +12,7 @@ Origin = Literal["column", "constant", "sql"]
 GUARDS = ("max_creates", "max_changed_share", "max_clears", "max_archives", "max_links_removed")
 OWNED: Mapping[str, Any] = {
     **dict.fromkeys(("source", "query", "where", "key", "object", "mode", "match", "on_archived")),
-    "fields": {"*": {"column": None, "constant": None, "sql": None, "on_null": None, "multi": None}},
+    "fields": {"*": {"column": None, "constant": None, "sql": None, "on_null": None, "multi": None, "create": None}},
     "associations": {
         "*": dict.fromkeys(("to", "column", "by", "cleanup_default", "create_missing_labels")),
     },
@@ -30,6 +30,8 @@ class FieldDraft:
     value: str = ""
     on_null: str = "ignore"
     multi: str = "replace"
+    create: str = ""
+    """The type that a property gets which HubSpot does not have yet; empty: it is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +122,7 @@ def _field_draft(name: str, value: Any) -> FieldDraft:
         value=_scalar_text(value.get(origin, "")),
         on_null=str(value.get("on_null", "ignore")),
         multi=str(value.get("multi", "replace")),
+        create=str(value.get("create") or ""),
     )
 
 
@@ -137,6 +140,7 @@ def _link_draft(value: Mapping[str, Any]) -> LinkDraft:
 def _field_setting(each: FieldDraft) -> Any:
     policies = {"on_null": each.on_null} if each.on_null != "ignore" else {}
     policies |= {"multi": each.multi} if each.multi != "replace" else {}
+    policies |= {"create": each.create} if each.create else {}
     if each.origin == "column" and not policies:
         return each.value
     return {each.origin: _constant(each.value) if each.origin == "constant" else each.value, **policies}

@@ -6,6 +6,7 @@ A mistake is a ConfigError with the sync's file and line and the valid names.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,7 +16,7 @@ import msgspec
 from hubferry.config.model import AssociationBlock, FieldBlock, LinksBlock, Scalar, Sync
 from hubferry.errors import UnknownNameError
 from hubferry.hubspot.memberships import MEMBER, lists_of
-from hubferry.hubspot.properties import Property
+from hubferry.hubspot.properties import FIELD_TYPES, Property
 from hubferry.objects import CrmObject
 from hubferry.push.labels import Labels
 from hubferry.push.matching import (
@@ -32,6 +33,8 @@ from hubferry.push.matching import (
 from hubferry.push.portal import Portal
 from hubferry.push.steps import TypeRef
 
+PROPERTY_NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
@@ -46,6 +49,8 @@ class Field:
     multi: str = "replace"
     policy: str = "warehouse_wins"
     creates_options: bool = False
+    creates: bool = False
+    """HubSpot does not have the property yet: the plan makes it."""
     stages: Mapping[str, Property] = field(default_factory=dict)
     """Where it is a record's stage: the property with the stages of one pipeline alone, by pipeline."""
     pipeline: str | None = None
@@ -121,7 +126,8 @@ class SyncMapping:
     def read_names(self) -> tuple[str, ...]:
         """The properties to read of a record so that a row can be compared with it."""
         names = {each.property.name for each in self.fields} | ({self.match.name} if self.match else set())
-        return tuple(sorted(names - ({HUBFERRY_KEY} if self.matching.makes_property else set())))
+        made = {each.property.name for each in self.fields if each.creates}
+        return tuple(sorted(names - made - ({HUBFERRY_KEY} if self.matching.makes_property else set())))
 
     @property
     def fingerprint(self) -> str:
@@ -129,17 +135,17 @@ class SyncMapping:
         parts = [
             self.sync.block.model_dump_json(by_alias=True),
             self.sync.model_sql or "",
-            *(_describe(each) for each in sorted(self.fields, key=lambda each: each.property.name)),
+            *(self._describe(each) for each in sorted(self.fields, key=lambda each: each.property.name)),
             *(f"{link.to} {link.by!r} {link.labels.fingerprint}" for link in self.links),
         ]
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
-
-def _describe(each: Field) -> str:
-    """Say what a field's property is; what the plan itself makes of it (the key, options) is left out."""
-    if each.property.name == HUBFERRY_KEY:
-        return f"{HUBFERRY_KEY} {each.property.type} {each.property.has_unique_value}"
-    return repr(replace(each.property, options=()) if each.creates_options else each.property)
+    def _describe(self, each: Field) -> str:
+        """Say what a field's property is; what the plan itself makes of it (properties, options) is left out."""
+        prop, block = each.property, self.sync.block.fields.get(each.property.name)
+        if prop.name == HUBFERRY_KEY or (isinstance(block, FieldBlock) and block.create is not None):
+            return f"{prop.name} {prop.type} {prop.has_unique_value}"
+        return repr(replace(prop, options=()) if each.creates_options else prop)
 
 
 def build_mapping(sync: Sync, portal: Portal, columns: Sequence[str]) -> SyncMapping:
@@ -192,7 +198,8 @@ class _FieldBuilder:
     def build(self, name: str, block: FieldBlock) -> Field:
         """Check one entry of `fields`."""
         path = f"fields.{name}"
-        prop = find_property(self.sync, path, name, self.properties)
+        makes = block.create is not None and name not in self.properties
+        prop = self._new(path, name, block) if makes else find_property(self.sync, path, name, self.properties)
         self._check(path, prop, block)
         column = _require_column(self.sync, path, block.column, self.columns) if block.column is not None else None
         prop = self.portal.complete(self.kind, prop)
@@ -206,9 +213,19 @@ class _FieldBuilder:
             multi=block.multi,
             policy=block.policy,
             creates_options=block.on_unknown_option == "create",
+            creates=makes,
             stages=self._stages(prop) if is_stage else {},
             pipeline=self.kind.pipeline[0] if is_stage and self.kind.pipeline else None,
         )
+
+    def _new(self, path: str, name: str, block: FieldBlock) -> Property:
+        """Give the property as the plan will make it."""
+        assert block.create is not None
+        if not PROPERTY_NAME.fullmatch(name):
+            said = f"HubSpot takes no property named {name!r}: lower-case letters, digits and _, a letter first."
+            raise mistake(self.sync, path, said)
+        label = name.replace("_", " ").capitalize()
+        return Property(name=name, label=label, type=block.create, field_type=FIELD_TYPES[block.create])
 
     def _stages(self, prop: Property) -> Mapping[str, Property]:
         pipelines = self.portal.fetch_pipelines(self.kind.path_name)

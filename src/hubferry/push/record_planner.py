@@ -131,6 +131,12 @@ class RecordPlanner:
         if self.mapping.matching.makes_property and prop is not None and self.counts.changes:
             self.draft.add(name, CreateProperty(object=self.mapping.object, property=prop.name, label=prop.label))
             self.counts.properties_added += 1
+        for prop in (each.property for each in self.mapping.fields if each.creates and self.counts.changes):
+            step = CreateProperty(
+                object=self.mapping.object, property=prop.name, label=prop.label, kind=prop.type, is_key=False
+            )
+            self.draft.add(name, step)
+            self.counts.properties_added += 1
         for property_name, texts in self._options.items():
             options = tuple(texts)
             self.draft.add(name, AddOptions(object=self.mapping.object, property=property_name, options=options))

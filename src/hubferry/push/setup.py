@@ -13,7 +13,7 @@ def send_setup(client: Client, step: Step) -> None:
         case CreateProperty():
             present = {prop.name for prop in fetch_properties(client, step.object)}
             if step.property not in present:
-                send_property(client, step.object, step.property, step.label)
+                send_property(client, step.object, step.property, step.label, kind=step.kind, is_key=step.is_key)
         case AddOptions():
             send_options(client, step.object, step.property, step.options)
         case _:

@@ -199,12 +199,16 @@ class ConflictEntry(msgspec.Struct, frozen=True, kw_only=True, tag="conflict"):
 
 
 class CreateProperty(msgspec.Struct, frozen=True, kw_only=True, tag="create_property"):
-    """Make the unique property that rows are matched by, before any record is written."""
+    """Make a property, before any record is written: the unique one that rows are matched by, or one of the fields."""
 
     object: str
     property: str
     label: str
     row_key: str = ""
+    kind: str = "string"
+    """Its type."""
+    is_key: bool = True
+    """It is unique and holds the rows' keys."""
 
 
 class AddOptions(msgspec.Struct, frozen=True, kw_only=True, tag="add_options"):

@@ -64,10 +64,14 @@ class LiveRun:
 
     def advance(self, task: str, *, done: int, total: int | None = None, calls: int = 0, share: float = 0.0) -> None:  # noqa: ARG002
         """Remember how far a task is; end the run here when somebody asked for it."""
-        if self._stop.is_set():
-            raise InterruptedRunError("stopped from the page; what was committed is kept, and running again resumes")
+        self.check()
         found = self.tasks.setdefault(task, Task(task))
         found.done, found.total = done, total
+
+    def check(self) -> None:
+        """End the run here when somebody asked for it."""
+        if self._stop.is_set():
+            raise InterruptedRunError("stopped from the page; what was committed is kept, and running again resumes")
 
     def finish(self, task: str, *, note: str = "") -> None:
         """Remember that a task ended."""
@@ -100,7 +104,8 @@ class LiveRun:
 
     def _work(self) -> None:
         try:
-            self.address = self.work(self.project, self)
+            with self.project.watched(self.check):
+                self.address = self.work(self.project, self)
             self.state = "done"
         except Exception as error:  # noqa: BLE001  the worker's edge: shown on the run's page
             self.error = error

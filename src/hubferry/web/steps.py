@@ -89,7 +89,8 @@ def _setup_view(step: CreateLabel | CreateProperty | AddOptions) -> StepView:
             what, text = "label", f"a label between {step.from_object} and {step.to_object}"
             changes = (("label", "", step.label),)
         case CreateProperty():
-            what, text = "property", f"a property of {step.object}, unique, for the rows' keys"
+            kind = "unique, for the rows' keys" if step.is_key else f"a {step.kind}, shown as {step.label!r}"
+            what, text = "property", f"a property of {step.object}, {kind}"
             changes = (("property", "", step.property),)
         case AddOptions():
             what, text = "options", f"options of the property {step.property} of {step.object}"

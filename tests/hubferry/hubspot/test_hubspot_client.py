@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from hubferry.errors import (
     ConfigError,
     HubSpotError,
+    InterruptedRunError,
     QuotaError,
     RefusedError,
     ScopeError,
@@ -23,6 +26,7 @@ from hubferry.errors import (
     UnreachableError,
 )
 from hubferry.hubspot import account
+from hubferry.hubspot import client as client_module
 from hubferry.hubspot.client import Client
 from hubferry.types import Secret
 from hubspot_emulator.server import Emulator
@@ -94,6 +98,27 @@ def test_a_read_that_keeps_failing_ends_within_its_time(portal_factory: Portals,
         list_ids(client)
 
     assert 500 < portal.clock.monotonic() - started <= 600
+
+
+def test_a_wait_asks_whoever_watches_the_run_and_nobody_elses(portal_factory: Portals, client_of: Clients) -> None:
+    """Two runs of a page share a client: stopping one must not end the other."""
+    portal = portal_factory()
+    client, asked = client_of(portal), list[str]()
+
+    def stop() -> None:
+        asked.append(threading.current_thread().name)
+        raise InterruptedRunError("told to stop")
+
+    portal.faults.add([fault({"kind": "limit", "retry_after": "100"}, times=2)])
+    with client_module.watched(stop), pytest.raises(InterruptedRunError):
+        list(client.map(lambda _: list_ids(client), range(1)))
+    with client_module.watched(lambda: None):
+        unwatched = Thread(target=list_ids, args=(client,))
+        unwatched.start()
+        unwatched.join()
+
+    assert len(asked) == 1
+    assert asked[0].startswith("hubspot")
 
 
 def test_a_read_that_hangs_is_cut_off_and_made_again(portal_factory: Portals, client_of: Clients) -> None:

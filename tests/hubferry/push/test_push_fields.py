@@ -117,6 +117,34 @@ def test_an_option_that_hubspot_lacks_sets_the_row_aside_else(coloured: Any, mak
     assert "on_unknown_option: create" in coloured.rejected()[0].advice
 
 
+@pytest.mark.parametrize(("kind", "value"), [("string", "gold"), ("number", "7"), ("date", "2026-01-31")])
+def test_a_property_that_hubspot_lacks_is_a_step_of_the_plan_where_a_field_says_so(
+    world: Any, make_sync: Any, kind: str, value: str
+) -> None:
+    world.sql(f"CREATE TABLE main.people AS SELECT 1 AS id, 'a@x.com' AS email, '{value}' AS loyalty")
+    fields = {"email": "email", "loyalty_level": {"column": "loyalty", "create": kind}}
+    world.syncs = [make_sync(fields=fields)]
+
+    plan = world.plan()
+    unmade = world.call("GET", "/crm/v3/properties/contacts")["results"]
+    report = world.apply(plan)
+    made = world.call("GET", "/crm/v3/properties/contacts/loyalty_level")
+
+    assert [type(each.step).__name__ for each in world.steps(plan)] == ["CreateRecord", "CreateProperty"]
+    assert "loyalty_level" not in {each["name"] for each in unmade}
+    assert (made["type"], made["label"], made["hasUniqueValue"]) == (kind, "Loyalty level", False)
+    assert (report.exit_code, world.contact("a@x.com")["properties"]["loyalty_level"]) == (0, value)
+    assert world.plan().changes == 0
+
+
+def test_a_property_that_is_made_needs_a_name_that_hubspot_takes(world: Any, make_sync: Any) -> None:
+    world.people((1, "a@x.com", "Ann"))
+    world.syncs = [make_sync(fields={"email": "email", "First Name": {"column": "firstname", "create": "string"}})]
+
+    with pytest.raises(ConfigError, match="lower-case letters"):
+        world.plan()
+
+
 @pytest.mark.parametrize(("multi", "left"), [("replace", "blue"), ("append", "red;blue"), ("remove", "red")])
 def test_a_multi_select_is_replaced_added_to_or_taken_from(
     coloured: Any, make_sync: Any, multi: str, left: str

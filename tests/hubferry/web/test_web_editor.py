@@ -219,6 +219,23 @@ def test_the_request_that_is_shown_is_the_request_that_is_sent(world: World, mon
     assert {**body["inputs"][0], "objectWriteTraceId": ""} == {**ours, "objectWriteTraceId": ""}
 
 
+def test_a_property_that_hubspot_lacks_can_be_made_by_the_plan(world: World) -> None:
+    sent = fields_of(world.visitor.get("/syncs/contacts/edit").text)
+    place = next(name for name, value in sent if value == "jobtitle" and name.endswith("-property")).removesuffix(
+        "-property"
+    )
+    unknown = with_values(sent, **{f"{place}_property": "loyalty_level"})
+    offered = html.unescape(world.visitor.post("/editor", unknown).text)
+    made = with_values([*unknown, (f"{place}-create", "")], **{f"{place}_create": "number"})
+    chosen = html.unescape(world.visitor.post("/editor", made).text)
+    diff = html.unescape(world.visitor.post("/editor/review", made).text)
+
+    assert "HubSpot has no such property" in offered
+    assert '<option value="number">a number</option>' in offered
+    assert "the plan makes it" in chosen
+    assert re.search(r"\+.*loyalty_level: \{.*create: number", diff)
+
+
 def test_only_what_is_saved_can_be_sent_as_one_row(world: World) -> None:
     sent = fields_of(world.visitor.get("/syncs/contacts/edit").text)
     saved = world.visitor.post("/editor/try", with_values(sent, try_key="D-0000001")).text

@@ -11,6 +11,7 @@ import pytest
 from web_world import EVIL, World, addresses_in, running_world
 
 from hubferry.cli.demo import source
+from hubferry.errors import InterruptedRunError
 from truth import call_control
 
 STATIC = Path(__file__).parents[3] / "src" / "hubferry" / "web" / "static"
@@ -275,6 +276,21 @@ def test_when_something_runs_next_is_told_from_its_schedule(tmp_path: Path) -> N
 
         assert re.search(r'title="0 6 \* \* \*">\d{4}-\d\d-\d\d 06:00:00<', overview)
         assert "by hand" in overview
+
+
+def test_stop_ends_a_run_that_waits(tmp_path: Path) -> None:
+    """Without asking in between, it would wait for as long as HubSpot says."""
+    with running_world(tmp_path, contacts=5, pulled=False) as world:
+        rule = {"match": {"path": "*"}, "phase": "before", "do": {"kind": "limit", "retry_after": "500"}}
+        call_control(world.portal.control_url, "POST", "/faults", [rule])
+        address = world.visitor.post("/pull", [("stream", "contacts")]).headers["Location"]
+        run = world.server.site.runs.find(address.rpartition("/")[2])
+        world.visitor.post(f"{address}/stop")
+
+        assert run is not None
+        assert run.wait(60)
+        assert isinstance(run.error, InterruptedRunError)
+        assert "stopped from the page" in world.visitor.get(address).text
 
 
 def test_a_plan_that_was_not_approved_is_not_applied(world: World) -> None:

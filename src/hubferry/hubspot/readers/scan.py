@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -113,11 +114,16 @@ class Scan:
             for thread in threads:
                 thread.join()
 
+    @staticmethod
+    def _thread(name: str, work: Callable[..., None], *given: object) -> threading.Thread:
+        """Make a thread that knows what its maker knows: whom its waits are to ask."""
+        return threading.Thread(target=copy_context().run, args=(work, *given), name=name)
+
     def _start_threads(self, partition: Partition, threads: list[threading.Thread]) -> None:
         """Have as many threads as keep the limit full: readers for the ranges that wait, else one that cuts."""
         threads[:] = [thread for thread in threads if thread.is_alive()]
         while len(threads) < self._client.concurrency and (part := partition.next_part()) is not None:
-            threads.append(threading.Thread(target=self._read_parts, args=(partition, part), name="hubspot-scan"))
+            threads.append(self._thread("hubspot-scan", self._read_parts, partition, part))
             threads[-1].start()
         cutters = sum(thread.name == "hubspot-cut" for thread in threads)
         idle = self._client.concurrency - len(threads) if self.total is not None else 0
@@ -125,7 +131,7 @@ class Scan:
             part = partition.next_to_cut(LEAST_CUT)
             if part is None:
                 break
-            threads.append(threading.Thread(target=self._cut, args=(partition, part), name="hubspot-cut"))
+            threads.append(self._thread("hubspot-cut", self._cut, partition, part))
             threads[-1].start()
 
     def _read_parts(self, partition: Partition, first: Part) -> None:

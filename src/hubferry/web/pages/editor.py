@@ -31,6 +31,13 @@ MODES = (
     ("update", "update: existing records only"),
     ("mirror", "mirror: as upsert, and archive ours whose rows left"),
 )
+NEW_TYPES = (
+    ("", "do not make it"),
+    ("string", "a text"),
+    ("number", "a number"),
+    ("date", "a date"),
+    ("datetime", "a date and time"),
+)
 NULLS = (("ignore", "leave it alone"), ("clear", "clear it"), ("error", "set the row aside"))
 GUARD_WORDS = {
     "max_creates": "New records",
@@ -59,6 +66,7 @@ class EditorPage:
     section: str = "syncs"
     modes: Sequence[tuple[str, str]] = MODES
     nulls: Sequence[tuple[str, str]] = NULLS
+    new_types: Sequence[tuple[str, str]] = NEW_TYPES
     guard_words: Mapping[str, str] = field(default_factory=lambda: GUARD_WORDS)
 
     @property
@@ -91,6 +99,8 @@ class EditorPage:
         known = self.properties.get(each.property)
         if not each.property or (known is None and self.trouble):
             return "", ""
+        if known is None and each.create:
+            return "act", "the plan makes it, before any record is written"
         if known is None:
             return "bad", "HubSpot has no such property that can be written"
         return self._column_badge(each, known) if each.origin == "column" and self.source.columns else ("", "")
@@ -245,6 +255,7 @@ def _parse(form: Form) -> SyncDraft:
             value=form.get(f"f{place}-value"),
             on_null=form.get(f"f{place}-on_null", "ignore"),
             multi=form.get(f"f{place}-multi", "replace"),
+            create=form.get(f"f{place}-create"),
         )
         for place in range(_count(form, "fields"))
     ]
