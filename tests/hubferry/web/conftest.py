@@ -19,8 +19,11 @@ def evil_contact(world: World) -> Iterator[str]:
     """The id of a contact whose last name is a script."""
     warehouse = world.project.warehouse
     row = warehouse.query("SELECT id, lastname FROM hubspot.contacts ORDER BY id LIMIT 1").to_pylist()[0]
-    for name in (EVIL, row["lastname"]):
+
+    def rename(name: str) -> None:
         with warehouse.transaction() as tx:
             tx.execute("UPDATE hubspot.contacts SET lastname = ? WHERE id = ?", (name, row["id"]))
-        if name == EVIL:
-            yield str(row["id"])
+
+    rename(EVIL)
+    yield str(row["id"])
+    rename(row["lastname"])
