@@ -18,6 +18,7 @@ POSTS = (
     "/live/x/stop",
     "/runs/x/undo",
     "/syncs/contacts/hold",
+    "/syncs/contacts/retry",
     "/syncs/contacts/resume",
     "/syncs/contacts/verify",
     "/syncs/contacts/save",
