@@ -183,7 +183,7 @@ def _parse(text: str | None, kind: str) -> object:
             return (_parse_time(text) if text.lstrip("-").isdigit() else datetime.fromisoformat(text)).date()
     except (ValueError, OverflowError, InvalidOperation):
         return _MISFIT
-    return text
+    return text.replace("\0", "\ufffd")  # docs/guides: text of a warehouse holds no NUL
 
 
 def _parse_number(text: str) -> object:

@@ -6,7 +6,9 @@ without being built, and what is not set comes out as null (HS-13).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from hubspot_emulator.portal import Portal
 
 _SHAPES_KEPT = 256
+_UNFIT_FOR_STRUCTS = re.compile(r'["\\\x00-\x1f]')
+"""No field of a struct can be renamed to these; only `--hostile-names` makes such properties."""
 _texts = msgspec.json.Decoder(dict[str, str]).decode
 
 
@@ -48,8 +52,13 @@ class Shape:
         chosen = sorted({*names, *kind.core_properties})
         # Property names need not be identifiers, so the fields are numbered and renamed.
         fields = [f"p{number}" for number in range(len(chosen))]
-        self._created = fields[chosen.index(kind.created_property)]
-        self._modified = fields[chosen.index(kind.modified_property)]
+        self._moments = attrgetter(
+            fields[chosen.index(kind.created_property)], fields[chosen.index(kind.modified_property)]
+        )
+        if any(map(_UNFIT_FOR_STRUCTS.search, chosen)):
+            self._moments = itemgetter(kind.created_property, kind.modified_property)
+            self._decode: Callable[[bytes], Any] = lambda stored: dict.fromkeys(chosen) | _only(chosen, stored)
+            return
         struct = msgspec.defstruct(
             "Chosen",
             [(field, str | None, None) for field in fields],
@@ -61,18 +70,24 @@ class Shape:
     def record(self, row: Row) -> Record:
         """Build the record of a stored row."""
         values = self._decode(row.properties)
+        created, modified = self._moments(values)
         record_id = str(row.id)
         record = Record(
             record_id,
             values,
-            getattr(values, self._created),
-            getattr(values, self._modified),
+            created,
+            modified,
             row.state != State.LIVE,
             self._url + record_id,
         )
         if row.archived_ms is not None:
             record.archived_at = timestamps.render_ms(row.archived_ms)
         return record
+
+
+def _only(names: Sequence[str], stored: bytes) -> dict[str, str]:
+    values = _texts(stored)
+    return {name: values[name] for name in names if name in values}
 
 
 def shape(portal: Portal, kind: ObjectType, names: Sequence[str], hidden: frozenset[str] = frozenset()) -> Shape:

@@ -9,7 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,9 @@ from hubferry.types import Column, Secret, Table
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.duckdb import DuckDBTransaction
 from hubferry.warehouse.interface import Warehouse
+from hubferry.warehouse.snowflake import names as snowflake_names
 from hubferry.warehouse.snowflake.session import Session
+from hubspot_emulator import hard_values
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.server import Emulator
 from truth import assert_equal_to_truth, call_control
@@ -102,6 +104,49 @@ def test_tables_equal_the_portal_after_pulls_on_every_engine(
     )
     call_control(portal.control_url, "POST", "/clock", {"advance_seconds": 60})
     pull()
+
+
+HOSTILE_NAMES = tuple(hard_values.HOSTILE_NAMES)
+HARD_PROPERTIES = ("remarks", "city", "loyalty_score", "last_visit_at", "birthday", "hard_choice")
+
+
+@pytest.mark.parametrize("warehouse", HEAVY_ON_FAKESNOW, indirect=True)
+def test_hostile_property_names_and_values_are_read_back_by_rule_on_every_engine(
+    warehouse: Warehouse, portal_factory: Callable[..., Emulator]
+) -> None:
+    """Case twins, 300 bytes, emoji, reserved words and SQL; NUL, numbers and times that no type holds."""
+    portal = portal_factory(contacts=60, hostile_names=True, hard_values=True, shared_clock=VirtualClock())
+    # fakesnow answers HTTP 500 to an apostrophe in a column's name; Snowflake allows it.
+    is_fake = warehouse.engine == "snowflake" and not is_real_snowflake()
+    names = [name for name in HOSTILE_NAMES if not (is_fake and "'" in name)]
+    block = PullBlock.model_validate({"streams": {"contacts": {"properties": [*names, *HARD_PROPERTIES]}}})
+
+    with Client(token=Secret("pat-test"), base_url=portal.base_url, clock=portal.clock) as client, warehouse.session():
+        state = StateStore(warehouse, portal.clock)
+        [report] = run_pull(client=client, warehouse=warehouse, state=state, pull=block).streams
+
+    columns = warehouse.query(f"SELECT name, column_name FROM {warehouse.name('hubspot', 'properties')}").to_pylist()
+    chosen = {row["name"]: row["column_name"] for row in columns if row["column_name"] is not None}
+    assert (report.state, report.error, chosen.keys()) == ("done", None, {*names, *HARD_PROPERTIES})
+    assert chosen == dict.fromkeys(chosen) | {name: name for name in chosen} | {"upper": "upper__p"}
+    read = Unfolded(warehouse, chosen.values())
+    assert_equal_to_truth(read, portal.control_url, objects=("contacts",))
+    stored = read.query(f"SELECT * FROM {warehouse.name('hubspot', 'contacts')}").to_pylist()
+    for name in names:
+        assert name in {row[chosen[name]] for row in stored}, f"no contact has a value of {name!r}"
+
+
+class Unfolded:
+    """A warehouse whose results have the names that were asked for: Snowflake folds `Upper`, and gives it as `upper`."""
+
+    def __init__(self, warehouse: Warehouse, columns: Iterable[str]) -> None:
+        self._warehouse, self.name, self.quote = warehouse, warehouse.name, warehouse.quote
+        folds = warehouse.engine == "snowflake"
+        self._columns = {snowflake_names.unfold(snowflake_names.fold(name)): name for name in columns if folds}
+
+    def query(self, sql: str, params: Any = ()) -> Any:
+        found = self._warehouse.query(sql, params)
+        return found.rename_columns([self._columns.get(name, name) for name in found.column_names])
 
 
 class ListsAsLists:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import attrgetter
@@ -10,6 +11,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 T = TypeVar("T")
+_UNFIT_FOR_STRUCTS = re.compile(r'["\\\x00-\x1f]')
+"""No field of a msgspec struct can be renamed to these; no HubSpot account is known to have such a name of a property."""
 
 
 class Record(msgspec.Struct, gc=False):
@@ -69,6 +72,8 @@ class RecordShape:
     @cached_property
     def type(self) -> type[Record]:
         """The record type to decode into."""
+        if any(map(_UNFIT_FOR_STRUCTS.search, self.properties)):
+            return MappingRecord
         values = msgspec.defstruct(
             "Properties",
             [(field, str | None, None) for field in self._fields.values()],
@@ -84,6 +89,9 @@ class RecordShape:
 
     def columns(self, records: Iterable[Record]) -> dict[str, list[str | None]]:
         """Turn records of this shape into one list of values per property."""
+        if self.type is MappingRecord:
+            rows = [record.properties for record in records]
+            return {name: [row.get(name) for row in rows] for name in self.properties}
         return build_columns(self.properties, self._fields, records)
 
     def value(self, record: Record, name: str) -> str | None:
