@@ -52,7 +52,7 @@ class Shape:
         chosen = sorted({*names, *kind.core_properties})
         # Property names need not be identifiers, so the fields are numbered and renamed.
         fields = [f"p{number}" for number in range(len(chosen))]
-        self._moments = attrgetter(
+        self._moments: Callable[[Any], tuple[Any, ...]] = attrgetter(
             fields[chosen.index(kind.created_property)], fields[chosen.index(kind.modified_property)]
         )
         if any(map(_UNFIT_FOR_STRUCTS.search, chosen)):
