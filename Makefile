@@ -52,14 +52,15 @@ test-judges: setup $(JUDGES:%=.judges/%)  ## three released connectors read the 
 	$(UV) pip install --quiet --python .judges/$(firstword $(subst @, ,$*))/bin/python $(subst @,==,$*)
 	@touch $@
 
-INTEGRATIONS := dagster@1.13.29 apache-airflow@3.3.2
+INTEGRATIONS := dagster@1.13.29 dlt@1.31.0 apache-airflow@3.3.2
+EXTRAS := dagster dlt
 test-integrations: setup $(INTEGRATIONS:%=.integrations/%)  ## hubferry inside released orchestrators, each in an environment of its own
 	for each in $(foreach one,$(INTEGRATIONS),$(firstword $(subst @, ,$(one)))); do \
 	  .integrations/$$each/bin/python -m pytest tests/hubferry/integrations/test_$${each##*-}.py || exit 1; done
 
 .integrations/%: $(UV) pyproject.toml
-	$(UV) venv --quiet --clear .integrations/$(firstword $(subst @, ,$*))
-	$(UV) pip install --quiet --python .integrations/$(firstword $(subst @, ,$*))/bin/python -e . $(subst @,==,$*) hypothesis pytest
+	$(UV) venv --quiet --clear $(firstword $(subst @, ,$@))
+	$(UV) pip install --quiet --python $(firstword $(subst @, ,$@))/bin/python --editable '.$(patsubst %,[%],$(filter $(firstword $(subst @, ,$*)),$(EXTRAS)))' $(subst @,==,$*) hypothesis pytest
 	@touch $@
 
 check: format lint types test  ## what CI runs, formatting first

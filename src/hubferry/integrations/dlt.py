@@ -58,11 +58,14 @@ def build_source(
             raise ConfigError("the project names no stream under pull.streams: there is nothing to load.")
     loading = _Loading(Path(folder).resolve(), environment, chosen, overlap, wait_seconds)
 
+    def rows(stream: str) -> Iterator[Any]:  # dlt writes on functions, which it cannot on methods
+        yield from loading.rows(stream)
+
     @dlt.source(name=name)
     def hubspot() -> Iterator[Any]:
         for stream in chosen:
             yield dlt.resource(
-                loading.rows,
+                rows,
                 name=stream,
                 primary_key=keys.get(stream, ("id",)),
                 write_disposition="merge",
@@ -80,12 +83,13 @@ class _Loading:
     ) -> None:
         self._folder, self._environment, self._streams = folder, environment, tuple(streams)
         self._overlap, self._wait_seconds = overlap, wait_seconds
-        self._pulled = False
+        self._loaded: set[str] | None = None
+        """The streams that took rows since the last pull; None: nothing was pulled yet."""
 
     def rows(self, stream: str) -> Iterator[Any]:
         """Give the rows of a stream that were written since the last load, in batches; all of them the first time."""
         with Project.open(self._folder, environment=self._environment) as project:
-            self._pull(project)
+            self._pull(project, stream)
             state = dlt.current.resource_state()
             newest = datetime.fromisoformat(state["synced_at"]) if "synced_at" in state else None
             block = project.files.file.pull.streams[stream]
@@ -97,14 +101,14 @@ class _Loading:
             if newest is not None:
                 state["synced_at"] = newest.isoformat()
 
-    def _pull(self, project: Project) -> None:
-        """Pull once, before the first row of any stream."""
-        if self._pulled:
-            return
-        report = project.pull(select=self._streams, wait_seconds=self._wait_seconds)
-        if reports.find_unfinished(report):
-            raise RunError(f"run {report.run_id} did not do everything.\n{reports.describe_failures(report)}")
-        self._pulled = True
+    def _pull(self, project: Project, stream: str) -> None:
+        """Pull once a load: before the first stream, and again where a stream comes for the second time."""
+        if self._loaded is None or stream in self._loaded:
+            report = project.pull(select=self._streams, wait_seconds=self._wait_seconds)
+            if reports.find_unfinished(report):
+                raise RunError(f"run {report.run_id} did not do everything.\n{reports.describe_failures(report)}")
+            self._loaded = set()
+        self._loaded.add(stream)
 
 
 def _query(project: Project, table: str, since: datetime | None) -> Iterator[pa.Table]:
