@@ -32,7 +32,12 @@ _CHANGEABLE = {
     "searchableProperties",
     "secondaryDisplayProperties",
 }
-_NEW = (_CHANGEABLE - {"restorable"}) | {"associatedObjects", "name", "properties"}
+_NEW = (_CHANGEABLE - {"restorable"}) | {
+    "associatedObjects",
+    "name",
+    "properties",
+    "shouldCreateSameObjectAssociation",
+}
 _DESCRIPTIONS = {"contacts": "Any person who interacts with a HubSpot user\u2019s business."}
 """Of HubSpot's own objects: what is recorded."""
 _NAMING = ("requiredProperties", "searchableProperties", "secondaryDisplayProperties")
@@ -177,7 +182,9 @@ def create(portal: Portal, given: dict[str, Any]) -> Schema:
         properties.create(portal, kind, {"groupName": f"{name}_information"} | parts)
     _check_named(schema, portal.properties(kind.type_id))
     wanted = parsing.texts(given.get("associatedObjects"), where="associatedObjects")
-    custom_objects.associate_all(portal, kind, [portal.types.resolve(each).type_id for each in wanted])
+    types = [portal.types.resolve(each).type_id for each in wanted]
+    types += [kind.type_id] if given.get("shouldCreateSameObjectAssociation") else []
+    custom_objects.associate_all(portal, kind, types)
     return schema
 
 

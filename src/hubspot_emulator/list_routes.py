@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 MOST_A_PAGE = 500
 SEARCH_ENDS_AT = 10_000
 
+_SHOWN_SETTINGS = ("listPermissions", "membershipSettings")
+_SETTINGS = (*_SHOWN_SETTINGS, "customProperties", "listFolderId")
+_PERMISSIONS = ("teamsWithEditAccess", "usersWithEditAccess")
+_MEMBERSHIP = ("includeUnassigned", "membershipTeamId")
+
 _SORTS: dict[str, Callable[[ListRow], Any]] = {
     "HS_LIST_ID": lambda row: row.id,
     "HS_UPDATED_AT": lambda row: (row.updated_ms, row.id),
@@ -100,7 +105,8 @@ def named_list(portal: Portal, request: ApiRequest) -> ApiResponse:
 def create_list(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Make a list. A dynamic one keeps its filters and stays empty: the emulator evaluates none."""
     parsing.known_parameters(request, ())
-    body = parsing.fields(request.json(), ("name", "objectTypeId", "processingType", "filterBranch"))
+    body = parsing.fields(request.json(), ("name", "objectTypeId", "processingType", "filterBranch", *_SETTINGS))
+    settings = _settings(body)
     for needed in ("name", "objectTypeId", "processingType"):
         if not body.get(needed):
             raise ApiError(400, f"The field {needed} is needed to create a list.")
@@ -112,6 +118,8 @@ def create_list(portal: Portal, request: ApiRequest) -> ApiResponse:
     row = lists.create(
         portal, name, str(_type_id(portal, body)), kind, body.get("filterBranch"), request=request.correlation_id
     )
+    if settings:
+        lists.keep_settings(portal, row, settings)
     return json_response({"list": _full(portal, row, filters=True)})
 
 
@@ -167,7 +175,25 @@ def _mapping(legacy: str, row: ListRow) -> dict[str, str]:
 
 
 def _full(portal: Portal, row: ListRow, *, filters: bool) -> dict[str, Any]:
-    return lists.render(row, filters=filters) | {"size": list_members.size(portal, row)}
+    kept = {name: value for name, value in lists.settings_of(portal, row).items() if name in _SHOWN_SETTINGS}
+    return lists.render(row, filters=filters) | {"size": list_members.size(portal, row)} | kept
+
+
+def _settings(body: dict[str, Any]) -> dict[str, Any]:
+    """Read what a new list may say beside its name and filters; the root is the only folder there is."""
+    folder = body.get("listFolderId")
+    if folder not in (None, 0):
+        raise ApiError(400, f"Folder {folder} does not exist: the emulator has the root (0) and no folders in it")
+    shapes = {"listPermissions": _PERMISSIONS, "membershipSettings": _MEMBERSHIP}
+    found = {
+        name: parsing.fields(body[name], known, where=name)
+        for name, known in shapes.items()
+        if body.get(name) is not None
+    }
+    own = body.get("customProperties")
+    if own is not None and not isinstance(own, dict):
+        raise ApiError(400, "customProperties must be an object of texts by name")
+    return found | ({"customProperties": own} if own else {})
 
 
 def _with_additional(portal: Portal, rows: Sequence[ListRow], body: dict[str, Any]) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS lists (
 CREATE TABLE IF NOT EXISTS list_members (
     list_id INTEGER, record_id INTEGER, joined_ms INTEGER NOT NULL, first_ms INTEGER NOT NULL,
     PRIMARY KEY (list_id, record_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS list_settings (list_id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS list_members_joined ON list_members (list_id, joined_ms, record_id);
 CREATE INDEX IF NOT EXISTS list_members_record ON list_members (record_id);
 """
@@ -111,6 +112,17 @@ def create(
     put(portal, row)
     portal.log_event("create", "lists", row.id, request)
     return row
+
+
+def keep_settings(portal: Portal, row: ListRow, settings: Mapping[str, object]) -> None:
+    """Keep what a list was made with beside its name and filters: it is shown and does nothing."""
+    portal.db.execute("INSERT OR REPLACE INTO list_settings VALUES (?, ?)", (row.id, msgspec.json.encode(settings)))
+
+
+def settings_of(portal: Portal, row: ListRow) -> dict[str, Any]:
+    """Give what `keep_settings` kept."""
+    found = portal.db.execute("SELECT body FROM list_settings WHERE list_id = ?", (row.id,)).fetchone()
+    return msgspec.json.decode(found[0], type=dict[str, Any]) if found else {}
 
 
 def rename(portal: Portal, row: ListRow, name: str, *, request: str) -> ListRow:

@@ -42,11 +42,13 @@ NEW = {
     "externalOptions",
     "referencedObjectType",
     "calculationFormula",
+    "currencyPropertyName",
     "dataSensitivity",
     "numberDisplayHint",
     "showCurrencySymbol",
+    "textDisplayHint",
 }
-HINTS = {"externalOptionsReferenceType", "optionSortStrategy", "searchableInGlobalSearch", "textDisplayHint"}
+HINTS = {"externalOptionsReferenceType", "optionSortStrategy", "searchableInGlobalSearch"}
 """What the properties of a new object schema may say beside that."""
 _CHANGEABLE = NEW - {"name", "hasUniqueValue", "dataSensitivity", "referencedObjectType", "externalOptions"}
 _OLD_SCOPES = {"companies", "contacts", "deals"}

@@ -131,12 +131,12 @@ def _existing(portal: Portal, request: ApiRequest) -> tuple[int, str, int | None
 
 
 def _parent(portal: Portal, body: dict[str, Any]) -> int | None:
-    given = body.get("parentTeamId")
-    if given in {None, ""}:
+    if body.get("parentTeamId") in (None, ""):
         return None
-    if str(given) not in {str(team) for team, _, _ in user_store.teams(portal)}:
+    given = parsing.text(body["parentTeamId"], where="parentTeamId")
+    if given not in {str(team) for team, _, _ in user_store.teams(portal)}:
         raise ApiError(400, f"Team {given} does not exist")
-    return int(str(given))
+    return int(given)
 
 
 def _insert(portal: Portal, sql: str, values: Sequence[object], name: str) -> None:
