@@ -63,9 +63,7 @@ def read_batch(portal: Portal, request: ApiRequest) -> ApiResponse:
     parts = {name for name in _PARTS if body.get(name, True)}
     names = parsing.texts(body.get("inputs"), where="inputs")
     found = [schema for name in names if (schema := _find(portal, name)) is not None]
-    now = timestamps.render_ms(portal.now_ms())
-    results = [_render(portal, schema, parts) for schema in found]
-    return json_response({"status": "COMPLETE", "results": results, "startedAt": now, "completedAt": now})
+    return json_response({"results": [_render(portal, schema, parts) for schema in found]})
 
 
 def fetch_schema(portal: Portal, request: ApiRequest) -> ApiResponse:

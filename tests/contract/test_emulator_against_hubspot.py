@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 from conformance import coverage, evidence
 from conformance.answers import find_keys
+from conformance.bodies import try_everything
 from conformance.checks import check_everything
 from conformance.openapi import FILES, find_violations, operations
 from conformance.recording import RECORDED, load_recordings
@@ -33,6 +34,7 @@ def test_every_operation_is_checked_against_the_openapi_files() -> None:
     found = {(f"{each.method} {each.path}", text) for each in outcomes for text in each.violations}
     departures = {f"{call}: {text}" for call, text in found if not evidence.is_listed(call, text)}
     assert not sorted(departures)
+    assert not evidence.find_unused(found), "a departure that no answer has any more is not listed"
     assert not sorted(f"{each.method} {each.path}?{name}=" for each in outcomes for name in each.refused)
     assert not [f"{each.method} {each.path}: {each.reason}" for each in outcomes if each.reason]
     counted, page = coverage.count(outcomes, []), coverage.read_page()
@@ -42,6 +44,17 @@ def test_every_operation_is_checked_against_the_openapi_files() -> None:
         if any(ours < claimed for ours, claimed in zip(counted.get(name, coverage.Row())[:4], row, strict=False))
     }
     assert not fewer, "docs/reference/emulator.md says more: run `python -m conformance` in tests/contract"
+
+
+def test_every_documented_field_of_a_body_is_taken_and_every_other_is_refused_by_name() -> None:
+    """Within the body too: in an input of a batch, in an option, in the file request of an import."""
+    tried = try_everything()
+
+    print(f"{sum(each.fields for each in tried)} fields of {len(tried)} operations tried")
+    assert not [f"{each.call}: {name} is not known" for each in tried for name in sorted(each.refused)]
+    assert not [f"{each.call}: {place}anything is taken" for each in tried for place in sorted(each.taken)]
+    assert not [f"{each.call}: an odd value of {place} is answered 500" for each in tried for place in each.failed]
+    assert sum(each.fields for each in tried) > 1_400
 
 
 def test_every_recording_is_matched_or_explained() -> None:
@@ -56,6 +69,8 @@ def test_every_recording_is_matched_or_explained() -> None:
         f"{len(replays) - len(unmatched)} of {len(replays)} recordings matched, {changed} of them but for later changes"
     )
     assert unmatched == set(evidence.EXPLAINED)
+    used = {change for each in replays for change in each.changes}
+    assert not [each.difference for each in evidence.CHANGES if each.difference not in used]
     assert len(unmatched) <= len(replays) * 0.05
     counted, page = coverage.count([], replays), coverage.read_page()
     assert {name: row[4:] for name, row in counted.items()} == {name: row[4:] for name, row in page.items() if row.held}
@@ -96,3 +111,9 @@ def test_the_page_tells_of_coverage() -> None:
 
     assert all(row.served == row.checked + row.compared + row.assumed for row in page.values())
     assert sum(row.checked for row in page.values()) >= 500
+
+
+def test_the_page_explains_every_departure_one_by_one() -> None:
+    text = coverage.PAGE.read_text(encoding="utf-8")
+
+    assert not [line for line in coverage.render_explanations() if line not in text.splitlines()]

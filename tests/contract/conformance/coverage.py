@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from conformance import evidence
 from conformance.checks import Outcome
 from conformance.recordings import Replay
 
@@ -59,7 +60,39 @@ def render(rows: Mapping[str, Row]) -> str:
     for name, row in (*((f"`{name}`", row) for name, row in rows.items()), ("all", total)):
         figures = (row.served, row.checked, row.compared, row.assumed)
         lines.append(f"| {name} | {' | '.join(map(str, figures))} | {row.matched} of {row.held} |")
-    return "\n".join([*lines, END])
+    return "\n".join([*lines, "", *render_explanations(), END])
+
+
+def render_explanations() -> list[str]:
+    """Render one by one where the emulator is not as the files or as a recording, and why."""
+    departures = [
+        *((text, f"recorded: `{name}`") for text, name in evidence.RECORDED_DEVIATIONS.items()),
+        *evidence.DOCUMENTED_DEVIATIONS.items(),
+    ]
+    return [
+        "### Where answers depart from HubSpot's OpenAPI files",
+        "",
+        "What HubSpot's file says otherwise, and what proves that HubSpot does not do so either.",
+        "",
+        *_table(("departure", "proof"), ((f"`{text}`", why) for text, why in departures)),
+        "",
+        "### What HubSpot does otherwise since a recording",
+        "",
+        "The emulator answers as HubSpot does today; an older recording may lack what came later, or have what went.",
+        "",
+        *_table(
+            ("change", "seen from", "in the recording"),
+            ((each.words, each.until, f"`{each.evidence}`") for each in evidence.CHANGES),
+        ),
+        "",
+        "### Recordings that are not matched",
+        "",
+        *_table(("recording", "why"), ((f"`{name}`", why) for name, why in evidence.EXPLAINED.items())),
+    ]
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    return [f"| {' | '.join(each)} |" for each in (head, ("---",) * len(head), *rows)]
 
 
 def read_page() -> dict[str, Row]:

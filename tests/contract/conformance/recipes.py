@@ -82,7 +82,15 @@ FLOW: Json = {
     "flowType": "WORKFLOW",
     "objectTypeId": "0-1",
     "isEnabled": False,
-    "actions": [],
+    "actions": [
+        {
+            "type": "SINGLE_CONNECTION",
+            "actionId": "1",
+            "actionTypeId": "0-13",
+            "actionTypeVersion": 0,
+            "fields": {"operation": "ADD", "list_id": "1"},
+        }
+    ],
     "timeWindows": [],
     "blockedDates": [],
     "customProperties": {},
