@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import flow_store, parsing, timestamps
+from hubspot_emulator import flow_actions, flow_store, parsing, timestamps
 from hubspot_emulator.family import Family
 from hubspot_emulator.flow_store import USER_ID, Flow
 from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Route, json_response
@@ -108,6 +108,7 @@ def create_flow(portal: Portal, request: ApiRequest) -> ApiResponse:
     """Add a flow."""
     parsing.known_parameters(request, ())
     body = parsing.fields(request.json(), _SENT | _ONLY_ON_CREATE)
+    flow_actions.check(body.get("actions"))
     kind = portal.types.resolve(parsing.text(body.get("objectTypeId"), where="objectTypeId"))
     base = flow_store.blank(kind.type_id)
     if body.get("type", base["type"]) != base["type"]:
@@ -122,6 +123,7 @@ def replace_flow(portal: Portal, request: ApiRequest) -> ApiResponse:
     parsing.known_parameters(request, ())
     flow = _existing(portal, request)
     body = parsing.fields(request.json(), _SENT | {"revisionId"})
+    flow_actions.check(body.get("actions"))
     given = parsing.text(body.pop("revisionId", None), where="revisionId")
     if given != flow["revisionId"]:
         raise ApiError(

@@ -217,3 +217,16 @@ def test_below_enterprise_there_are_no_custom_objects(
     assert listed.json()["context"]["requiredGranularScopes"] == ["custom-object-read"]
     assert call("GET", "/crm/objects/2026-09/cars").status == 400
     assert call("GET", "/crm-object-schemas/2026-09/schemas/contacts").status == 200
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_an_object_is_associated_with_itself_where_it_is_asked_for(call: Call, wanted: bool) -> None:
+    schema = call("POST", SCHEMAS, json=BOATS | {"shouldCreateSameObjectAssociation": wanted}).json()
+    own = schema["objectTypeId"]
+
+    pairs = [(each["fromObjectTypeId"], each["toObjectTypeId"]) for each in schema["associations"]]
+
+    assert ((own, own) in pairs) is wanted
+    one, other = make(call, hull="A"), make(call, hull="B")
+    link = call("PUT", f"/crm/v4/objects/boats/{one}/associations/default/boats/{other}")
+    assert (link.status < 300) is wanted

@@ -399,3 +399,19 @@ def test_a_page_of_more_than_500_lists_is_cut_or_refused(
     emulator = portal_factory(contacts=0, knobs=Knobs(large_list_pages_are_cut=cut))
 
     assert caller_of(emulator)("POST", f"{LISTS}/search", json={"count": 1000}).status == status
+
+
+def test_a_list_shows_what_it_was_made_with(call: Call) -> None:
+    kept = {
+        "listPermissions": {"teamsWithEditAccess": [1], "usersWithEditAccess": []},
+        "membershipSettings": {"includeUnassigned": True},
+    }
+    body = {"name": "Mine", "objectTypeId": "0-1", "processingType": "MANUAL", "listFolderId": 0, **kept}
+
+    made = call("POST", LISTS, json=body | {"customProperties": {"colour": "red"}}).json()["list"]
+
+    assert {name: made[name] for name in kept} == kept
+    assert call("GET", f"{LISTS}/{made['listId']}").json()["list"] == made
+    assert call("POST", LISTS, json=body | {"name": "Other", "listFolderId": 7}).status == 400
+    wrong = body | {"name": "Other", "listPermissions": {"everybody": True}}
+    assert "everybody" in call("POST", LISTS, json=wrong).json()["message"]

@@ -138,3 +138,14 @@ def test_definitions_outlive_the_process_in_a_portal_with_a_file(
     first.stop()
 
     assert "shoe_size" in portal_factory(contacts=0, db=path).portal.properties("0-1")
+
+
+def test_a_property_keeps_how_it_is_to_be_shown(call: Call) -> None:
+    hints = {"textDisplayHint": "multi_line", "currencyPropertyName": "deal_currency_code"}
+    body = {"name": "shown", "label": "Shown", "type": "string", "fieldType": "text", "groupName": "contactinformation"}
+
+    made = call("POST", "/crm/properties/2026-09/contacts", json=body | hints).json()
+    changed = call("PATCH", "/crm/properties/2026-09/contacts/shown", json={"textDisplayHint": "email"}).json()
+
+    assert {name: made[name] for name in hints} == hints
+    assert changed["textDisplayHint"] == "email"

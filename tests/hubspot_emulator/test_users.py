@@ -163,3 +163,13 @@ def test_a_record_has_the_properties_of_the_recorded_one(call: Call) -> None:
 
     assert set(found) - {"url"} == set(wanted)
     assert set(found["properties"]) == set(wanted["properties"])
+
+
+def test_a_parent_that_is_no_id_of_a_team_is_refused(call: Call) -> None:
+    team = call("GET", "/settings/teams/2026-09-beta").json()["results"][0]["id"]
+
+    answers = [
+        call("PATCH", f"/settings/teams/2026-09-beta/{team}", json={"parentTeamId": each}) for each in ({}, [], "7")
+    ]
+
+    assert [answer.status for answer in answers] == [400, 400, 400]

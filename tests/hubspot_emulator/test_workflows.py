@@ -165,3 +165,19 @@ def test_a_flow_that_never_ran_has_no_performance(call: Call) -> None:
 
     assert call("GET", f"/automation/v4/flows/performance/{flow}?bucketType=DAY").json() == {"results": []}
     assert call("GET", "/automation/v4/flows/performance/7").status == 404
+
+
+@pytest.mark.parametrize(
+    ("action", "named"),
+    [
+        ({"type": "DANCE", "actionId": "1"}, "DANCE"),
+        ({"type": ["WEBHOOK"], "actionId": "1"}, "WEBHOOK"),
+        ({"type": "WEBHOOK", "actionId": "1", "sourceCode": ""}, "sourceCode"),
+        ({"type": "SINGLE_CONNECTION", "connection": {"edge": "STANDARD"}}, "edge"),
+        ("1", "action"),
+    ],
+)
+def test_an_action_that_says_what_nobody_knows_is_refused(call: Call, action: Any, named: str) -> None:
+    answer = call("POST", "/automation/v4/flows", json={"objectTypeId": "0-1", "actions": [action]})
+
+    assert (answer.status, named in answer.json()["message"]) == (400, True)

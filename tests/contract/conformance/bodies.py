@@ -159,7 +159,7 @@ def _shape_of(operation: Operation) -> Mapping[str, Any] | None:
 
 
 def _places(document: Mapping[str, Any], shape: Mapping[str, Any], value: Any, path: Path) -> Iterator[Place]:
-    shape, is_choice = _whole(document, shape)
+    shape, is_choice = _whole(document, _chosen(document, shape, value))
     if isinstance(value, list) and value:
         yield from _places(document, shape.get("items", {}), value[0], (*path, 0))
     elif isinstance(value, dict):
@@ -169,6 +169,15 @@ def _places(document: Mapping[str, Any], shape: Mapping[str, Any], value: Any, p
         for name, inner in value.items():
             if name in fields:
                 yield from _places(document, fields[name], inner, (*path, name))
+
+
+def _chosen(document: Mapping[str, Any], shape: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
+    """Give that of several forms which has the value's `type`; the schema itself where there are no several."""
+    shape = resolve(document, shape)
+    forms = [resolve(document, each) for each in shape.get("oneOf", ())]
+    kind = value.get("type") if isinstance(value, dict) else None
+    fitting = [each for each in forms if kind in each.get("properties", {}).get("type", {}).get("enum", ())]
+    return fitting[0] if len(fitting) == 1 else shape
 
 
 def _whole(
