@@ -96,7 +96,7 @@ def _build_body(rng: Random, name: str, kind: str) -> dict[str, Any]:
     }
 
 
-_PLAIN = {"objectTypeId": "0-1", "required": False, "hidden": False, "dependentFields": []}
+_PLAIN = {"objectTypeId": "0-1", "required": False, "hidden": False}
 _FIELDS: list[dict[str, Any]] = [
     _PLAIN
     | {
