@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -21,11 +21,14 @@ from typing import Any
 import pytest
 
 from hubferry.state.crash import POINTS
+from hubferry.streams.definition import Stream
+from hubferry.streams.registry import BY_NAME
 from hubferry.warehouse.duckdb import DuckDBWarehouse
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.mutate import Mutation, MutationError, mutate
 from hubspot_emulator.server import Emulator
+from stream_truth import diff_stream, diff_versions
 from truth import ALL_OBJECTS, ALL_PAIRS, assert_equal_to_truth, call_control
 
 SERVER = Path(__file__).parent / "pull_server.py"
@@ -47,10 +50,20 @@ PROPERTIES: dict[str, list[str]] = {
     "deals": ["dealname", "amount", "dealstage", "closedate"],
 }
 
-
 SHORT = (("contacts",), ("companies",), ("contacts", "deals"))
 LONG = (ALL_OBJECTS, ("contacts", "deals"), ("contacts", "companies"))
 """What the streams of a history are drawn from, of those in `make test` and of the others."""
+BESIDE: dict[str, dict[str, Any]] = {
+    "owners": {"storage": "append"},
+    "tickets": {"properties": ["subject", "hs_lastmodifieddate"], "associations": [], "sweep": "every_run"},
+    "subscription_changes": {"start": "2026-11-01"},
+    "subscription_statuses": {},
+    "email_events": {"start": "2026-11-01"},
+    "property_history": {},
+}
+"""Streams that are read beside those of a history, with their settings."""
+FEW = (("owners",), ("tickets",), ("subscription_changes", "subscription_statuses"))
+MANY_BESIDE = (*FEW, ("property_history",), ("email_events", "owners"))
 
 
 class Server:
@@ -92,17 +105,24 @@ class History:
         emulator: Emulator,
         clock: VirtualClock,
         path: Path,
-        objects: Sequence[tuple[str, ...]],
+        *,
+        short: bool,
     ) -> None:
         self.rng = Random(f"history {seed}")
         self.server, self.emulator, self.clock, self.path = server, emulator, clock, path
-        self.objects = self.rng.choice(objects)
-        self.pull_block = {"streams": {name: self.draw_settings(name) for name in self.objects}}
+        self.objects = self.rng.choice(SHORT if short else LONG)
+        self.beside = (
+            self.rng.choice(FEW if short else MANY_BESIDE) if self.rng.random() < (0.3 if short else 0.8) else ()
+        )
+        blocks = {name: self.draw_settings(name) for name in self.objects}
+        self.pull_block = {"streams": {**blocks, **{name: BESIDE[name] for name in self.beside}}}
+        self.kept = [name for name, block in blocks.items() if block["storage"] == "append"]
 
     def draw_settings(self, name: str) -> dict[str, Any]:
         """Draw how a stream is read."""
         strategy = self.rng.choice(["incremental", "incremental", "full_refresh"])
-        return {"properties": PROPERTIES[name], "strategy": strategy, "sweep": "every_run"}
+        storage = "append" if name != "deals" and self.rng.random() < 0.3 else "merge"
+        return {"properties": PROPERTIES[name], "strategy": strategy, "sweep": "every_run", "storage": storage}
 
     def control(self, method: str, path: str, body: object = None) -> None:
         """Call the control server."""
@@ -112,6 +132,7 @@ class History:
         """Change the portal a little; one that has too few records for it only grows."""
         names = ("creates", "edits", "archives", "merges", "associations")
         counts = {name: self.rng.randint(0, 3) for name in names}
+        counts["activity"] = 3 if self.beside else 0
         portal, seed = self.emulator.portal, self.rng.randrange(1 << 30)
         try:
             mutate(portal, Mutation(seed=seed, **counts))
@@ -176,7 +197,19 @@ class History:
         self.clock.advance(60)
         assert self.pull() == 0, "the last pull, in peace, was not done"
         pairs = [pair for pair in ALL_PAIRS if set(pair) <= set(self.objects)]
-        assert_equal_to_truth(DuckDBWarehouse(self.path), self.emulator.control_url, objects=self.objects, pairs=pairs)
+        warehouse, url = DuckDBWarehouse(self.path), self.emulator.control_url
+        with warehouse.session():
+            merged = [name for name in self.objects if name not in self.kept]
+            assert_equal_to_truth(warehouse, url, objects=merged, pairs=pairs)
+            streams = [BY_NAME[name] for name in (*self.kept, *self.beside)]
+            found = [each for stream in streams for each in self.differences(warehouse, stream)]
+        assert not found, found[:20]
+
+    def differences(self, warehouse: DuckDBWarehouse, stream: Stream) -> list[str]:
+        """Compare a stream whose versions are kept, or that is read beside the others."""
+        append = stream.name in self.kept or BESIDE.get(stream.name, {}).get("storage") == "append"
+        found = diff_stream(warehouse, self.emulator.control_url, stream, append=append)
+        return [*found, *(diff_versions(warehouse, stream) if append else ())]
 
 
 def live_through(
@@ -203,8 +236,7 @@ def live_through(
         shared_clock=clock,
     )
     try:
-        objects, most = (SHORT, 2) if short else (LONG, 4)
-        History(seed, server, emulator, clock, path, objects).run(turns=rng.randint(1, most))
+        History(seed, server, emulator, clock, path, short=short).run(turns=rng.randint(1, 2 if short else 4))
     except BaseException:
         sys.stderr.write(f"\nhistory of seed {seed}: HUBFERRY_HISTORY={seed} runs it alone\n")
         raise
