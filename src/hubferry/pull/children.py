@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from hubferry.errors import RefusedError
+from hubferry.errors import GuardError, RefusedError
 from hubferry.pull import snapshots
 from hubferry.pull.listing import Listing
 from hubferry.pull.pages import fetch_request, is_known, nothing, unfold
@@ -37,6 +37,8 @@ class _Parent:
     path: str
     """What takes its place in the path of its children."""
     mark: str | None = None
+    size: int | None = None
+    """How many children HubSpot counts, where it does."""
 
 
 @dataclass
@@ -61,9 +63,13 @@ class ChildrenPull:
         self._table = self._storage.current
         self._sides = [(side, pulling.storage(build_side_table(pulling.schema, side))) for side in stream.side_tables]
         self._tally.reader = "children"
+        self._doubts: list[GuardError] = []
 
     def run(self) -> None:
-        """Read the parents, then the children of those where something may have changed."""
+        """Read the parents, then the children of those where something may have changed.
+
+        Raises GuardError, after all of them, where suspiciously many of one parent's children are gone.
+        """
         pulling, stream = self._pulling, self._stream
         for storage in (self._storage, *(storage for _, storage in self._sides)):
             storage.ensure()
@@ -82,6 +88,8 @@ class ChildrenPull:
                 self._write(opened, known.get(opened.parent.id), started)
         self._tally.floor_calls = pulling.calls() - calls
         self._finish(listed, started)
+        if self._doubts:
+            raise self._doubts[0]
 
     def _fetch_parents(self) -> dict[str, _Parent]:
         if self._parents.source == "lists":
@@ -102,7 +110,9 @@ class ChildrenPull:
             for raws in fetch_request(self._pulling, request):
                 for raw in raws:
                     key = str(raw[self._parents.key])
-                    yield _Parent(key, quote(key, safe=""), _mark(raw, self._parents.mark))
+                    size = _dig(raw, self._parents.size) if self._parents.size else None
+                    mark = _mark(raw, self._parents.mark)
+                    yield _Parent(key, quote(key, safe=""), mark, int(str(size)) if size is not None else None)
 
     def _scope(self, parent: _Parent) -> dict[str, str]:
         """Give the columns that name a parent."""
@@ -126,7 +136,7 @@ class ChildrenPull:
         """Write the children of one parent, and how far it has been read."""
         pulling, parent = self._pulling, opened.parent
         scope = self._scope(parent)
-        listing = Listing(pulling, self._storage, self._tally, scope=scope, guarded=False)
+        listing = Listing(pulling, self._storage, self._tally, scope=scope, size=parent.size)
         sides = [
             Listing(pulling, storage, Tally(), scope=dict.fromkeys(side.scope, parent.id), guarded=False)
             for side, storage in self._sides
@@ -140,7 +150,13 @@ class ChildrenPull:
 
         for side in sides:
             side.finish(nothing, sweep=complete and self._stream.deletes)
-        listing.finish(settle, sweep=complete and self._stream.deletes)
+        try:
+            listing.finish(settle, sweep=complete and self._stream.deletes)
+        except GuardError as error:
+            self._doubts.append(error)
+            moved = ParentCursor(None, started)  # without a mark it is read again in the next run
+            with pulling.lease.transaction() as tx:
+                settle(tx)
 
     def _read(self, listing: Listing, sides: Sequence[Listing], opened: _Opened, known: ParentCursor | None) -> bool:
         """Take pages in until they are known; say whether all of them were read."""

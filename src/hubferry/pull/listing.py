@@ -9,7 +9,7 @@ import pyarrow as pa
 from hubferry.errors import GuardError
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.results import build_rows
-from hubferry.pull.snapshots import check_vanished, count_gone, count_live, mark_gone
+from hubferry.pull.snapshots import IF_GONE, check_vanished, count_gone, count_live, mark_gone
 from hubferry.pull.storage import Storage
 from hubferry.state.crash import crashpoint
 from hubferry.streams.definition import VOLATILE, Raw
@@ -30,7 +30,10 @@ class Listing:
         *,
         scope: Mapping[str, str] | None = None,
         guarded: bool = True,
+        size: int | None = None,
     ) -> None:
+        """`size` is what HubSpot itself counts, where it does."""
+        self._size = size
         self._pulling, self._storage, self._tally = pulling, storage, tally
         self._table = storage.current
         self._scope, self._guarded = scope or {}, guarded
@@ -54,7 +57,8 @@ class Listing:
     def finish(self, settle: Callable[[Transaction], None], *, sweep: bool) -> None:
         """Write what is left and, with `sweep`, mark rows that were not seen; `settle` is part of the transaction.
 
-        Raises GuardError, after the commit and without having marked any row, where suspiciously many were not seen.
+        Raises GuardError, after the commit and without having marked any row or settled, where suspiciously many were not
+        seen.
         """
         pulling, gone, doubt = self._pulling, 0, None
         with self._storage.transaction(pulling.stamp()) as tx:
@@ -65,7 +69,8 @@ class Listing:
                 doubt = self._doubt(tx, keys)
                 if doubt is None:
                     gone = mark_gone(tx, pulling.warehouse, self._table, keys, self._scope, pulling.stamp())
-            settle(tx)
+            if doubt is None:
+                settle(tx)
             crashpoint("pull.chunk_merged")
         self._count(counts, unparsed)
         self._tally.deleted += gone
@@ -88,10 +93,23 @@ class Listing:
         vanished = count_gone(tx, warehouse, self._table, keys, self._scope)
         try:
             live = count_live(tx, warehouse, self._table, self._scope)
-            check_vanished(self._table.name, vanished, live, allowed=self._pulling.allow_deletes)
+            check_vanished(self._what, vanished, live, allowed=self._pulling.allow_deletes)
+            self._check_size(keys, live)
         except GuardError as error:
             return error
         return None
+
+    @property
+    def _what(self) -> str:
+        return " ".join([self._table.name, *(f"of {name} {value}" for name, value in self._scope.items())])
+
+    def _check_size(self, keys: pa.Table, live: int) -> None:
+        """Raise GuardError where HubSpot counts what it does not list."""
+        if self._size and live and not len(keys) and not self._pulling.allow_deletes:
+            raise GuardError(
+                f"{self._what}: HubSpot counts {self._size:,} and lists none; the {live:,} rows were left as they are, and"
+                f" the next pull looks again. {IF_GONE}"
+            )
 
     def _count(self, counts: MergeCounts, unparsed: int) -> None:
         self._tally.merged += counts

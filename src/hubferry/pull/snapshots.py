@@ -17,6 +17,8 @@ from hubferry.warehouse.interface import MergeCounts, Transaction, Warehouse
 GUARD_ROWS, GUARD_SHARE = 100, 0.1
 """More rows gone than both of these at once are taken for HubSpot's mistake until a person says otherwise."""
 
+IF_GONE = "If they are really gone, run `hubferry pull --full-refresh --allow-deletes`."
+
 
 def merge_snapshot(
     tx: Transaction,
@@ -44,7 +46,7 @@ def check_vanished(what: str, vanished: int, rows: int, *, allowed: bool) -> Non
     if vanished > GUARD_ROWS and vanished > GUARD_SHARE * rows and not allowed:
         raise GuardError(
             f"{what}: {vanished:,} of {rows:,} rows are gone from HubSpot, which is more than a tenth; none was marked as"
-            " deleted or emptied. If they are really gone, run `hubferry pull --full-refresh --allow-deletes`."
+            f" deleted or emptied. {IF_GONE}"
         )
 
 

@@ -102,6 +102,7 @@ API_USAGE = Stream(
         "fetch_status": "string",
     },
     deletes=False,
+    steady=False,
 )
 ASSOCIATION_LABELS = Stream(
     name="association_labels",

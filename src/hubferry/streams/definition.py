@@ -94,6 +94,8 @@ class Parents:
     """The columns of a row that name its parent: one, or one for each object of a pair."""
     mark: tuple[str, ...] = ()
     """Keys of a parent, with dots, that change when its children do; none: each is read each time."""
+    size: str | None = None
+    """The key of a parent, with dots, that counts its children: an empty answer is not believed where HubSpot counts some."""
     newest_first: str | None = None
     """The column by which children come newest first: reading stops where they are known."""
     refused: tuple[str, ...] = ()
@@ -186,6 +188,8 @@ class Stream:
     window: Window | None = None
     deletes: bool = True
     """Rows that HubSpot no longer lists become tombstones. False: it forgets what stays true."""
+    steady: bool = True
+    """False: it tells of the moment, so that a row cannot be compared with what HubSpot says later."""
     side_tables: tuple[SideTable, ...] = ()
 
     def __post_init__(self) -> None:

@@ -89,6 +89,7 @@ LIST_MEMBERSHIPS = Stream(
             "additionalProperties.hs_last_record_removed_at",
             "updatedAt",
         ),
+        size="additionalProperties.hs_list_size",
     ),
 )
 
