@@ -27,6 +27,7 @@ from hubferry.project import (
     Status,
     StreamInfo,
     StreamRun,
+    TableReport,
     VerifyReport,
 )
 
@@ -37,6 +38,8 @@ class WithExitCode:
 
     report: type
     many: bool = False
+    other: type | None = None
+    """What it gives instead with an option."""
 
 
 class CheckResult(TypedDict):
@@ -116,7 +119,7 @@ RESULTS: dict[str, Any] = {
     "status": Status,
     "streams": list[StreamInfo],
     "undo": Plan,
-    "verify": WithExitCode(VerifyReport, many=True),
+    "verify": WithExitCode(VerifyReport, many=True, other=TableReport),
 }
 """Command -> the type of `data`. `undo --yes` gives what `apply` gives, `verify --pull` a list of what was found of each table."""
 ERROR = {
@@ -157,13 +160,19 @@ def render_schema(command: str) -> str:
 def _build_data(result: Any) -> dict[str, Any]:
     if not isinstance(result, WithExitCode):
         return msgspec.json.schema(result, schema_hook=_describe)
-    built = msgspec.json.schema(result.report, schema_hook=_describe)
-    shape = built["$defs"][result.report.__name__]
-    shape["properties"]["exit_code"] = {"type": "integer"}
-    shape["required"] = [*shape.get("required", ()), "exit_code"]
+    kinds = [kind for kind in (result.report, result.other) if kind is not None]
+    built = [msgspec.json.schema(kind, schema_hook=_describe) for kind in kinds]
+    definitions: dict[str, Any] = {}
+    for kind, each in zip(kinds, built, strict=True):
+        definitions |= each["$defs"]
+        shape = definitions[kind.__name__]
+        shape["properties"]["exit_code"] = {"type": "integer"}
+        shape["required"] = [*shape.get("required", ()), "exit_code"]
     if not result.many:
-        return built
-    return {"type": "array", "items": {"$ref": built["$ref"]}, "$defs": built["$defs"]}
+        return built[0]
+    references = [{"$ref": each["$ref"]} for each in built]
+    items = references[0] if len(references) == 1 else {"anyOf": references}
+    return {"type": "array", "items": items, "$defs": definitions}
 
 
 def _describe(kind: type) -> dict[str, Any]:

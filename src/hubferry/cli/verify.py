@@ -44,7 +44,8 @@ def verify(
     """Read back what a sync wrote, or with --pull what tables hold, and say what is otherwise.
 
     Of a sync every record and link is read by id: equal, normalised, ignored by HubSpot, or changed since, and by whom. Of
-    a table the ids and modified dates of all records are compared with HubSpot's, and the values of a sample.
+    a table of records the ids and modified dates of all are compared with HubSpot's, and the values of a sample; of a list
+    everything, and of events the last 30 days, or all with --all.
     """
     out = Output("verify", output, quiet)
     if pulled:
@@ -104,11 +105,12 @@ def _show_tables(out: Output, reports: Sequence[TableReport], limit: int) -> int
             out.problem(each.error)
             continue
         if not each.verified:
-            out.line(f"{each.name}: not verified: it is no table of records, or was not read to its end yet")
+            out.line(f"{each.name}: not verified: not read to its end yet, or of what HubSpot says no more later")
             continue
         said = "repaired" if each.repaired else f"{each.differences:,} differences" if each.differences else "equal"
+        since = f" since {each.since:%Y-%m-%d}" if each.since else ""
         out.line(
-            f"{each.name}: {said}; {each.listed:,} ids and dates compared, values of {each.compared:,} records,"
+            f"{each.name}: {said}; {each.listed:,} ids and dates{since} compared, values of {each.compared:,} of them,"
             f" in {each.calls:,} calls"
         )
         for what, ids in (("missing", each.missing), ("outdated", each.outdated), ("gone in HubSpot", each.gone)):
@@ -119,7 +121,7 @@ def _show_tables(out: Output, reports: Sequence[TableReport], limit: int) -> int
             out.line(f"  {count:,} values of {column} differ at the same modified date")
         if each.newer:
             out.line(f"  {each.newer:,} changed since the last pull, which the next one brings")
-    out.result(reports)
+    out.result([{**vars(each), "exit_code": each.exit_code} for each in reports])
     return max((each.exit_code for each in reports), default=0)
 
 

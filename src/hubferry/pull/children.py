@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from hubferry.errors import GuardError, RefusedError
 from hubferry.pull import snapshots
+from hubferry.pull.comparison import Rows
 from hubferry.pull.listing import Listing
 from hubferry.pull.pages import fetch_request, is_known, nothing, unfold
 from hubferry.pull.pairs import choose_pairs, pulled_streams
@@ -90,6 +91,12 @@ class ChildrenPull:
         self._finish(listed, started)
         if self._doubts:
             raise self._doubts[0]
+
+    def fetch_all(self) -> Iterator[Rows]:
+        """Give everything that HubSpot lists of every parent, and write nothing."""
+        for opened in self._pulling.client.map(self._open, self._fetch_parents().values()):
+            for raws in () if opened.gone or opened.refused else _chain(opened):
+                yield self._scope(opened.parent), unfold(self._stream, raws)
 
     def _fetch_parents(self) -> dict[str, _Parent]:
         if self._parents.source == "lists":

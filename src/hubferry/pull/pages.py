@@ -16,6 +16,7 @@ from urllib.parse import quote
 from hubferry.errors import RefusedError
 from hubferry.hubspot.readers.pages import fetch_pages
 from hubferry.pull.cadence import AUTO_CALLS, is_due
+from hubferry.pull.comparison import Rows
 from hubferry.pull.listing import Listing
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.results import build_rows, read_moment
@@ -52,6 +53,15 @@ class PagePull:
         else:
             self._read_recent(started)
         self._tally.floor_calls = self._pulling.calls() - calls
+
+    def fetch_all(self) -> Iterator[Rows]:
+        """Give everything that HubSpot lists, with details, and write nothing."""
+        for params in self._stream.passes:
+            for raws in self._fetch(replace(self._stream.request, params=(*self._stream.params, *params))):
+                rows = self._unfold(raws)
+                if self._stream.detail is not None:
+                    rows = [row for row in self._client.map(self._fetch_detail, rows) if row is not None]
+                yield {}, rows
 
     def _is_whole(self, now: datetime) -> bool:
         recent = self._stream.recent

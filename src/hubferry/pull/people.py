@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from hubferry.errors import ConfigError, GuardError, RefusedError, ScopeError
 from hubferry.pull import snapshots
+from hubferry.pull.comparison import Rows
 from hubferry.pull.listing import Listing
 from hubferry.pull.pages import fetch_request
 from hubferry.pull.pulling import Pulling, Tally
@@ -74,6 +75,11 @@ class PeoplePull:
             self._tally.notes.append(f"HubSpot says nothing of {self._refused:,} addresses that it does not accept")
         self._tally.floor_calls = pulling.calls() - calls
         self._finish(everybody, kinds, Cursor(started if reading is None else reading.started))
+
+    def fetch_all(self) -> Iterator[Rows]:
+        """Give what HubSpot says of everybody, and write nothing."""
+        for group in _groups(self._query_people()):
+            yield from (({}, rows) for rows in self._fetch(group))
 
     def _read_everybody(self, everybody: Sequence[str], cursor: Cursor, reading: _Reading) -> None:
         for group in _groups(each for each in everybody if each > reading.after):

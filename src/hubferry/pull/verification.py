@@ -1,29 +1,34 @@
 """Proves tables against HubSpot, and repairs them where that is asked for.
 
-Ids and modified dates of all records are compared, which is cheap, and the values of a sample or of all. Other streams are
-said to be not verified: a pull reads lists whole as it is, and of events HubSpot has no list to compare with.
+Ids and modified dates of all records are compared, which is cheap, and the values of a sample or of all. Lists are read
+and compared whole; of events those of the last days, or all. What HubSpot does not say twice is said to be not verified.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from random import Random
 
 import pyarrow as pa
 
 from hubferry.config.model import PullBlock
-from hubferry.errors import HubferryError
+from hubferry.errors import GuardError, HubferryError
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.readers.batch import fetch_by_ids
 from hubferry.hubspot.records import Record
 from hubferry.pull import chunks
 from hubferry.pull.catalog import fetch_catalog
+from hubferry.pull.children import ChildrenPull
+from hubferry.pull.comparison import Comparison, Rows
+from hubferry.pull.pages import PagePull
+from hubferry.pull.people import PeoplePull
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.records import RecordPull
 from hubferry.pull.run import choose_streams
 from hubferry.pull.session import open_session
+from hubferry.pull.windows import WindowPull
 from hubferry.state.store import StateStore
 from hubferry.streams.definition import OWN_COLUMNS, Stream
 from hubferry.types import Progress, Quiet
@@ -31,6 +36,8 @@ from hubferry.warehouse.interface import Warehouse
 
 SAMPLE = 1_000
 """Records whose values are compared, where not all are."""
+RECENT = timedelta(days=30)
+"""Events as old are compared, where not all are."""
 _QUIET = Quiet()
 
 
@@ -49,6 +56,8 @@ class TableReport:
     """Records of which the table has an older state."""
     gone: tuple[str, ...] = ()
     """Rows that are live in the table and no records any more."""
+    since: datetime | None = None
+    """Events: only those since then were compared; None: everything was."""
     compared: int = 0
     """Records whose values were compared."""
     columns: dict[str, int] = field(default_factory=dict)
@@ -67,7 +76,9 @@ class TableReport:
 
     @property
     def exit_code(self) -> int:
-        """0: equal, or repaired; else 1."""
+        """0: equal, or repaired; 3: a guard stopped the repair; else 1."""
+        if isinstance(self.error, GuardError):
+            return GuardError.exit_code
         return 1 if self.error is not None or (self.differences and not self.repaired) else 0
 
 
@@ -111,7 +122,7 @@ def _verify(pulling: Pulling, stream: Stream, sample: int | None, *, repair: boo
         if stream.reader == "records":
             _verify_records(pulling, stream, report, sample, repair=repair)
         else:
-            report.verified = False
+            _verify_listed(pulling, stream, report, every=sample is None, repair=repair)
     except HubferryError as error:
         report.verified, report.error = False, error
     report.calls = pulling.calls() - calls
@@ -142,6 +153,42 @@ def _verify_records(pulling: Pulling, stream: Stream, report: TableReport, sampl
         for start in range(0, len(wrong), records.writer.chunk_size):
             records.writer.write(wrong[start : start + records.writer.chunk_size])
         report.repaired = tally.merged.inserted + tally.merged.updated + tally.deleted
+
+
+def _verify_listed(pulling: Pulling, stream: Stream, report: TableReport, *, every: bool, repair: bool) -> None:
+    """Compare a list, or events, with what HubSpot says now; repairing reads it once more as a full refresh does."""
+    cursor = pulling.state.cursor(pulling.portal_id, stream.name)
+    if cursor is None or cursor.value is None or cursor.scan is not None or not stream.steady:
+        report.verified = False
+        return
+    overlap = timedelta(hours=stream.window.overlap_hours if stream.window else 0)
+    settled = cursor.value - max(overlap, timedelta(minutes=pulling.block.lookback_minutes))
+    tally = Tally()
+    parts: Iterable[Rows]
+    if stream.reader == "windows":
+        report.since = None if every else cursor.value - RECENT
+        parts = WindowPull(pulling, stream, tally).fetch_all(report.since)
+    elif stream.reader in _LISTS:
+        parts = _LISTS[stream.reader](pulling, stream, tally).fetch_all()
+    else:
+        report.verified = False  # versions of properties, and archived records, are HubSpot's own memory
+        return
+    comparison = Comparison(pulling, stream, pulling.storage_of(stream).current, settled=settled)
+    found = comparison.run(parts, since=report.since)
+    report.listed = report.compared = found.listed
+    report.missing, report.outdated, report.gone = tuple(found.missing), tuple(found.outdated), tuple(found.gone)
+    report.columns, report.newer = found.columns, found.newer
+    if repair and report.differences:
+        again = Tally()
+        _LISTS.get(stream.reader, WindowPull)(replace(pulling, full_refresh=True), stream, again).run()
+        report.repaired = again.merged.inserted + again.merged.updated + again.deleted
+
+
+_LISTS: Mapping[str, type[PagePull | ChildrenPull | PeoplePull]] = {
+    "pages": PagePull,
+    "children": ChildrenPull,
+    "people": PeoplePull,
+}
 
 
 def _compare_values(pulling: Pulling, records: RecordPull, report: TableReport, sample: int | None) -> list[Record]:

@@ -6,11 +6,12 @@ feed do not live long, so a long slice is asked for anew from its oldest event t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hubferry.errors import UnexpectedAnswerError
+from hubferry.pull.comparison import Rows
 from hubferry.pull.listing import Listing
 from hubferry.pull.pages import fetch_request, unfold
 from hubferry.pull.pulling import Pulling, Tally
@@ -54,10 +55,27 @@ class WindowPull:
             since = end
         self._tally.floor_calls = pulling.calls() - calls
 
+    def fetch_all(self, since: datetime | None) -> Iterator[Rows]:
+        """Give every event since a time, or all, slice by slice, and write nothing."""
+        begin, until = self._earliest(), self._pulling.client.now() + timedelta(seconds=1)
+        begin = begin if since is None else max(begin, since)
+        length = FIRST_SLICE
+        while begin < until:
+            end, pages, events = min(begin + length, until), 0, list[Raw]()
+            rest: datetime | None = end
+            while rest is not None:
+                part, rest = self._read_part(events.extend, begin, rest)
+                pages += part
+            yield {}, events
+            begin, length = end, _next_length(length, pages)
+
+    def _earliest(self) -> datetime:
+        start = self._pulling.block_of(self._stream).start
+        return EARLIEST if start is None else datetime.combine(start, datetime.min.time(), UTC)
+
     def _begin(self, cursor: Cursor) -> datetime:
         """Give where to begin; a reading of everything that was interrupted goes on where it was."""
-        start = self._pulling.block_of(self._stream).start
-        earliest = EARLIEST if start is None else datetime.combine(start, datetime.min.time(), UTC)
+        earliest = self._earliest()
         wants_everything = self._pulling.wants_everything(self._stream, cursor)
         resumes = cursor.scan is not None and cursor.scan["whole"]
         self._whole = wants_everything or resumes
@@ -71,17 +89,19 @@ class WindowPull:
         pages = 0
         rest: datetime | None = end
         while rest is not None:
-            part, rest = self._read_part(listing, since, rest)
+            part, rest = self._read_part(listing.add, since, rest)
             pages += part
         listing.finish(lambda tx: self._save(tx, now if last else end, under_way=not last), sweep=False)
         return pages
 
-    def _read_part(self, listing: Listing, since: datetime, until: datetime) -> tuple[int, datetime | None]:
+    def _read_part(
+        self, take: Callable[[list[Raw]], None], since: datetime, until: datetime
+    ) -> tuple[int, datetime | None]:
         """Follow pages from `until` backwards; give how many, and where to ask anew, None at the end of the slice."""
         oldest: datetime | None = None
         number = 0
         for number, raws in enumerate(fetch_request(self._pulling, self._request(since, until)), start=1):
-            listing.add(unfold(self._stream, raws))
+            take(unfold(self._stream, raws))
             self._tally.read += len(raws)
             self._pulling.tell(self._stream.name, done=self._tally.read)
             oldest = self._oldest(raws, oldest)

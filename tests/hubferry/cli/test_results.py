@@ -34,6 +34,7 @@ COMMANDS = (
     "push people",
     "rejected people",
     "verify people",
+    "verify owners --pull",
     "drift people",
     "status",
     "runs",

@@ -1,0 +1,147 @@
+"""Compares the table of a list, of lists each of something, or of a feed of events with what HubSpot says now. Writes nothing.
+
+Everything is read as a full refresh reads it: such lists have no cheaper proof than themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+
+from hubferry.pull.pulling import Pulling
+from hubferry.pull.results import build_rows
+from hubferry.streams.definition import OWN_COLUMNS, Raw, Stream
+from hubferry.types import Table
+
+PART = 10_000
+"""Results that are compared at once."""
+
+Rows = tuple[Mapping[str, str], Sequence[Raw]]
+"""Columns that are the same in all of them, and results."""
+
+
+@dataclass
+class Differences:
+    """What was found; rows are named by their key, several parts joined by `/`."""
+
+    listed: int = 0
+    missing: list[str] = field(default_factory=list)
+    """Results that the table lacks, or shows as deleted."""
+    outdated: list[str] = field(default_factory=list)
+    """Rows that have another date of their last change."""
+    columns: dict[str, int] = field(default_factory=dict)
+    """Columns that differ in rows of the same date, or without one, with how many."""
+    gone: list[str] = field(default_factory=list)
+    """Live rows that HubSpot does not list."""
+    newer: int = 0
+    """Differences that the next pull brings: results that changed after `settled`."""
+
+
+class Comparison:
+    """One table being compared; results come in any order."""
+
+    def __init__(self, pulling: Pulling, stream: Stream, table: Table, *, settled: datetime) -> None:
+        self._pulling, self._stream, self._table, self._settled = pulling, stream, table, settled
+        self._seen: list[pa.Table] = []
+        self.found = Differences()
+
+    def run(self, parts: Iterable[Rows], *, since: datetime | None) -> Differences:
+        """Compare all; rows that date from before `since` are not missed in HubSpot's answers."""
+        for scope, raws in _join(parts, whole=len(self._stream.passes) > 1):
+            self._pulling.stop.check()
+            self._add(scope, raws)
+            self._pulling.tell(self._stream.name, done=self.found.listed)
+        for names in (self.found.missing, self.found.outdated):
+            names[:] = dict.fromkeys(names)  # an event on the border of two slices is in both
+        if self._stream.deletes and since is None:
+            self.found.gone = self._query_gone()
+        return self.found
+
+    def _add(self, scope: Mapping[str, str], raws: Sequence[Raw]) -> None:
+        rows = build_rows(self._table, raws, scope, self._pulling.stamp()).rows
+        keys = rows.select(list(self._table.key))
+        self.found.listed += len(rows)
+        self._seen.append(keys)
+        dates = self._dates(rows)
+        for row in self._query_differing(rows):
+            key = _render(row, self._table.key)
+            changed = dates.get(key)
+            if changed is not None and changed > self._settled:
+                self.found.newer += 1
+            elif row["lost"]:
+                self.found.missing.append(key)
+            elif row.get(f"c_{self._stream.cursor}"):
+                self.found.outdated.append(key)
+            else:
+                for name in self._compared:
+                    if row[f"c_{name}"]:
+                        self.found.columns[name] = self.found.columns.get(name, 0) + 1
+
+    def _dates(self, rows: pa.Table) -> dict[str, datetime]:
+        """Give when each result changed last, where it says so."""
+        column = self._stream.cursor
+        if column is None or column not in rows.column_names:
+            return {}
+        keys = rows.select([*dict.fromkeys([*self._table.key, column])]).to_pylist()
+        return {_render(row, self._table.key): row[column] for row in keys if row[column] is not None}
+
+    @property
+    def _compared(self) -> list[str]:
+        own = {*OWN_COLUMNS, *self._table.key}
+        return [each.name for each in self._table.columns if each.name not in own]
+
+    def _query_differing(self, rows: pa.Table) -> list[dict[str, object]]:
+        warehouse, key = self._pulling.warehouse, self._table.key
+        quote, stored = warehouse.quote, warehouse.name(self._table.schema, self._table.name)
+        flags = {
+            name: f"CASE WHEN t.{quote(name)} IS DISTINCT FROM l.{quote(name)} THEN 1 ELSE 0 END"
+            for name in self._compared
+        }
+        lost = f"(t.{quote(key[0])} IS NULL OR t.{quote('_hubferry_deleted_at')} IS NOT NULL)"
+        columns = [
+            *(f"l.{quote(name)} AS {quote(name)}" for name in key),
+            f"CASE WHEN {lost} THEN 1 ELSE 0 END AS lost",
+            *(f"{flag} AS {quote('c_' + name)}" for name, flag in flags.items()),
+        ]
+        same = " AND ".join(f"t.{quote(name)} = l.{quote(name)}" for name in key)
+        with warehouse.transaction() as tx, tx.register("listed", rows) as listed:
+            found = tx.query(
+                f"SELECT {', '.join(columns)} FROM {listed} AS l LEFT JOIN {stored} AS t ON {same}"
+                f" WHERE {lost} OR {' + '.join(flags.values()) or '0'} > 0"
+            )
+        return list(found.to_pylist())
+
+    def _query_gone(self) -> list[str]:
+        warehouse, key = self._pulling.warehouse, self._table.key
+        quote, stored = warehouse.quote, warehouse.name(self._table.schema, self._table.name)
+        columns = ", ".join(f"t.{quote(name)}" for name in key)
+        nothing = build_rows(self._table, (), {}, self._pulling.stamp()).rows.select(list(key))
+        same = " AND ".join(f"l.{quote(name)} = t.{quote(name)}" for name in key)
+        keys = pa.concat_tables([nothing, *self._seen]).combine_chunks()
+        with warehouse.transaction() as tx, tx.register("listed", keys) as listed:
+            found = tx.query(
+                f"SELECT {columns} FROM {stored} AS t WHERE t.{quote('_hubferry_deleted_at')} IS NULL"
+                f" AND NOT EXISTS (SELECT 1 FROM {listed} AS l WHERE {same}) ORDER BY {columns}"
+            )
+        return [_render(row, key) for row in found.to_pylist()]
+
+
+def _join(parts: Iterable[Rows], *, whole: bool) -> Iterator[Rows]:
+    """Give fewer and larger parts; a list that is read in several passes as a whole, because of a result the last one holds."""
+    scope: Mapping[str, str] = {}
+    waiting: list[Raw] = []
+    for each, raws in parts:
+        if waiting and (each != scope or (len(waiting) >= PART and not whole)):
+            yield scope, waiting
+            waiting = []
+        scope = each
+        waiting += raws
+    if waiting:
+        yield scope, waiting
+
+
+def _render(row: Mapping[str, object], key: Sequence[str]) -> str:
+    return "/".join(str(row[name]) for name in key)
