@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from hubferry.project import (
     AddOptions,
     ArchiveRecord,
-    Change,
     ConflictEntry,
     CreateLabel,
     CreateProperty,
@@ -53,6 +52,8 @@ class StepView:
     text: str = ""
     changes: tuple[tuple[str, str, str], ...] = ()
     """Property, old and new, as people read them."""
+    authors: Mapping[str, str] = field(default_factory=dict)
+    """Who changed a property last in HubSpot, where the plan asked."""
     reason: str = ""
     advice: str = ""
 
@@ -135,7 +136,8 @@ def _record_view(step: CreateRecord | UpdateRecord | ArchiveRecord | HoldRow) ->
                 row_key=step.row_key,
                 object=step.object,
                 record_id=step.record_id,
-                changes=tuple(map(_change, step.changes)),
+                changes=tuple((each.property, shown(each.old), shown(each.new)) for each in step.changes),
+                authors={each.property: each.by for each in step.changes if each.by},
             )
         case ArchiveRecord():
             return StepView(
@@ -187,11 +189,6 @@ def _link_view(step: SetLinks | RemoveLabels | RemoveLinks | HoldLinks) -> StepV
             )
         case _:
             assert_never(step)
-
-
-def _change(change: Change) -> tuple[str, str, str]:
-    who = f" (by {change.by})" if change.by else ""
-    return change.property, f"{shown(change.old)}{who}", shown(change.new)
 
 
 def shown(value: str | None) -> str:

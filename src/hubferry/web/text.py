@@ -96,14 +96,14 @@ def cell(value: Any) -> str:
 
 def whole(value: Any) -> str:
     """Write a value of a table, all of it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "true", False: "false"}[value]
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, date | str):
         return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"  # HubSpot's numbers: a count reads as one
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)

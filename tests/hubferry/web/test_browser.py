@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+import duckdb
 import pytest
 from web_world import EVIL, World, running_world
 
@@ -80,6 +81,7 @@ def test_the_whole_way_from_check_to_a_refused_row_and_its_fix(browser: Any, tmp
         build_a_sync(page, tmp_path)
         plan_and_apply(page)
         see_the_refused_row(page)
+        fix_and_retry(page, tmp_path)
         undo(page, world)
 
 
@@ -170,10 +172,25 @@ def see_the_refused_row(page: Any) -> None:
     assert "Correct the value in the source" in row.inner_text()
 
 
+def fix_and_retry(page: Any, folder: Path) -> None:
+    """What the list says is done in the source; Retry then plans just that row."""
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as base:
+        base.execute("UPDATE analytics.contacts SET email = 'katherine@example.com' WHERE contact_number = 'D-0000003'")
+    page.get_by_role("button", name="Retry these rows").click()
+    page.get_by_role("link", name="See what it did").click(timeout=60_000)
+    page.get_by_text("katherine@example.com").first.wait_for()
+    assert "+ create\n1" in page.locator(".figures").inner_text()
+    page.get_by_label(re.compile("I have looked at this plan")).check()
+    page.get_by_role("button", name="Apply to HubSpot").click()
+    page.get_by_role("link", name="See what it did").click(timeout=60_000)
+    page.get_by_role("link", name="Rejected", exact=True).click()
+    assert page.get_by_role("row", name=re.compile("D-0000003")).count() == 0
+
+
 def undo(page: Any, world: World) -> None:
     made = int(control(world, "contacts", "ada@example.com"))
     page.get_by_role("link", name="Runs", exact=True).click()
-    page.get_by_role("row", name=re.compile("apply")).get_by_role("link").click()
+    page.get_by_role("row", name=re.compile("apply")).last.get_by_role("link").click()
     page.get_by_role("button", name="Undo this run").click()
     page.get_by_role("link", name="See what it did").click(timeout=60_000)
     page.get_by_role("link", name=re.compile("^Archive")).wait_for()
@@ -281,6 +298,9 @@ PAGES = (
     "/syncs/contacts/edit",
     "/syncs/new",
     "/plans/{plan}",
+    "/plans/{undo}",
+    "/live/{verify}",
+    "/verified/{verify}",
     "/runs",
     "/runs/{apply}",
     "/runs/{pull}",
@@ -295,6 +315,10 @@ PAGES = (
 def test_axe_finds_nothing_serious_on_any_page_light_and_dark(browser: Any, world: World) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed: make setup").Axe()
     places = {"plan": world.plan_id, "apply": world.latest("apply"), "pull": world.latest("pull")}
+    places["undo"] = world.project.undo(places["apply"]).id
+    places["verify"] = world.visitor.post("/syncs/contacts/verify").headers["Location"].rpartition("/")[2]
+    world.server.site.runs.find(places["verify"]).wait(60)  # type: ignore[union-attr]
+    world.project.hold("contacts", reason="to see how that looks")
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(20_000)
     page, found = context.new_page(), []
@@ -308,6 +332,7 @@ def test_axe_finds_nothing_serious_on_any_page_light_and_dark(browser: Any, worl
                 nodes = [node["html"][:200] for node in violation["nodes"][:3]]
                 found.append(f"{path} {scheme}: {violation['id']}: {nodes}")
     context.close()
+    world.project.resume("contacts")
 
     assert found == []
 

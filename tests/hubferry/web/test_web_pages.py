@@ -198,7 +198,7 @@ def test_rows_steps_and_what_could_not_be_done_are_files_too(world: World, evil_
     assert {"id": evil_contact, "lastname": EVIL} in rows
     assert len(rows) == world.project.query("SELECT count(*) AS n FROM hubspot.contacts")["n"][0].as_py()
     assert steps.headers["Content-Disposition"] == f"attachment; filename*=UTF-8''{world.plan_id}.csv"
-    assert "D-0000001,contacts,,email,,ada@example.com" in steps.text
+    assert "D-0000001,contacts,,email,,,ada@example.com" in steps.text
     assert {each["row"] for each in refused} == {each.row_key for each in world.project.rejected("contacts")}
     assert world.visitor.get("/rejected.csv?sync=nobody").status == 404
 

@@ -50,7 +50,20 @@ def show_steps(visit: Visit) -> Answer:
         return project.plans.page(plan_id, kinds=kinds, sync=sync, search=search, after=after, limit=PAGE)
 
     def lines() -> Iterator[Sequence[object]]:
-        yield "step", "sync", "what", "row", "object", "record", "property", "old", "new", "reason", "what to do"
+        yield (
+            "step",
+            "sync",
+            "what",
+            "row",
+            "object",
+            "record",
+            "property",
+            "old",
+            "changed by",
+            "new",
+            "reason",
+            "what to do",
+        )
         after: int | None = 0
         while after is not None:
             page = read(after)
@@ -85,7 +98,8 @@ def _rejected_lines(project: Project, sync: str, state: str | None) -> Iterator[
 def _step_lines(number: int, sync: str, step: steps.StepView) -> Iterator[Sequence[object]]:
     before = (number, sync, step.word, step.row_key, step.object or step.text, step.record_id)
     for change in step.changes or (("", "", ""),):
-        yield *before, *change, step.reason, step.advice
+        name, old, new = change
+        yield *before, name, old, step.authors.get(name), new, step.reason, step.advice
 
 
 def _download(name: str, lines: Iterable[Sequence[object]]) -> Download:

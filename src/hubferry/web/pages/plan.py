@@ -33,7 +33,8 @@ class PlanPage:
     @property
     def title(self) -> str:
         """Name the plan by what it is of."""
-        return f"Plan of {', '.join(self.plan.syncs)}"
+        what = "Undo" if self.plan.undoes else "Plan"
+        return f"{what} of {', '.join(self.plan.syncs)}"
 
     @property
     def command(self) -> str:

@@ -1,4 +1,4 @@
-// What HTML cannot do alone: copy a command, pick all boxes, reach the search field by "/".
+// What HTML cannot do alone: copy a command, pick all boxes, reach the search field by "/", show the current page in a narrow menu.
 document.addEventListener("click", (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) {
@@ -19,4 +19,8 @@ document.addEventListener("keydown", (event) => {
     const field = document.querySelector("main input[type=search]");
     if (field) { event.preventDefault(); field.focus(); }
   }
+});
+document.addEventListener("DOMContentLoaded", () => {
+  const here = document.querySelector(".side nav [aria-current]");  // scrollIntoView would move where Tab begins
+  if (here) { here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.clientWidth / 2; }
 });
