@@ -24,6 +24,7 @@ from hubferry.project import (
     PushReport,
     Rejected,
     Run,
+    RunSteps,
     Status,
     StreamInfo,
     StreamRun,
@@ -88,11 +89,43 @@ class ResolveResult(TypedDict):
     record: str | None
 
 
+class RecordResult(TypedDict):
+    """One record: which rows it is, what was written to it, what was pulled of it."""
+
+    object: str
+    id: str
+    rows: list[LedgerEntry]
+    writings: list[WritingEntry]
+    values: dict[str, Any] | None
+    links: list[dict[str, Any]]
+
+
+class LedgerEntry(TypedDict):
+    """A row of a sync that the record is."""
+
+    sync: str
+    row_key: str
+    created: bool
+    stored: dict[str, str | None]
+
+
+class WritingEntry(TypedDict):
+    """One step that was done, or tried, to the record."""
+
+    at: str
+    plan: str
+    sync: str
+    state: str
+    reason: str | None
+    step: dict[str, Any]
+
+
 class ShowResult(TypedDict):
-    """A run and what it did to each stream."""
+    """A run and what it did to each stream, or what became of each step of its plan."""
 
     run: Run
     streams: list[StreamRun]
+    steps: RunSteps | None
 
 
 RESULTS: dict[str, Any] = {
@@ -107,6 +140,7 @@ RESULTS: dict[str, Any] = {
     "pull": PullReport | list[Estimate],
     "purge": PurgeReport,
     "push": WithExitCode(PushReport),
+    "record": RecordResult,
     "rejected": list[Rejected],
     "resolve": ResolveResult,
     "resume": HoldResult,

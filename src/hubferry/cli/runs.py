@@ -11,6 +11,7 @@ from hubferry.cli.files import write_private
 from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit
 from hubferry.cli.output import Output, render_json
 from hubferry.cli.session import open_project
+from hubferry.project import RunSteps
 
 
 def runs(
@@ -47,9 +48,11 @@ def show(
     output: AsFormat = "text",
     quiet: IsQuiet = False,
 ) -> None:
-    """Show one run and what it did to each stream."""
+    """Show one run: what it did to each stream, or what became of each step of its plan."""
     out = Output("show", output, quiet)
-    found, streams = open_project(project, env).show(run)
+    with open_project(project, env) as opened:
+        found, streams = opened.show(run)
+        steps = opened.plans.steps_of_run(found)
     out.line(
         f"{found.run_id}: {found.kind}, {found.state}, portal {found.portal_id}, {found.started_at:%Y-%m-%d %H:%M:%S}"
     )
@@ -65,7 +68,19 @@ def show(
         ]
         out.line()
         out.table(columns, rows)
-    out.result({"run": found, "streams": streams})
+    if steps is not None:
+        _show_steps(out, steps)
+    out.result({"run": found, "streams": streams, "steps": steps})
+
+
+def _show_steps(out: Output, steps: RunSteps) -> None:
+    out.line(f"\n{steps.plan}, {steps.state}")
+    out.table(("sync", "step", "state", "count"), [(s.sync, s.kind, s.state, s.count) for s in steps.counts])
+    if steps.causes:
+        out.line("\nnot done:")
+    for each in steps.causes:
+        out.line(f"  {each.count:,} x {each.reason}")
+        out.line(f"    {each.advice}")
 
 
 def doctor(

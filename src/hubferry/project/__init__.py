@@ -6,7 +6,7 @@ from hubferry.project.activity import StreamActivity, SyncActivity
 from hubferry.project.calls import Calls
 from hubferry.project.facade import Project
 from hubferry.project.mapper import Mapper, PropertyInfo, SourceInfo, fit
-from hubferry.project.plans import Cause, Outcomes, PlanInfo, RowAnswer, StepPage, StepResult
+from hubferry.project.plans import Cause, Outcomes, PlanInfo, RowAnswer, RunSteps, StepCount, StepPage, StepResult
 from hubferry.project.records import RecordStory
 from hubferry.project.sync_draft import GUARDS, FieldDraft, LinkDraft, Origin, SyncDraft
 from hubferry.project.tables import RowPage, StreamTable, TableColumn
@@ -95,10 +95,12 @@ __all__ = [
     "RowAnswer",
     "RowPage",
     "Run",
+    "RunSteps",
     "SetLinks",
     "SourceInfo",
     "Status",
     "Step",
+    "StepCount",
     "StepPage",
     "StepResult",
     "StreamActivity",

@@ -17,6 +17,7 @@ from hubferry.state.plans import PlanReader, StoredPlan
 from hubferry.state.store import Run, StateReader
 
 PAGE_STEPS = 50
+SHOWN_CAUSES = 20
 LOOKED_AT_FIRST = ("rejected", "unknown")
 
 
@@ -88,6 +89,27 @@ class RowAnswer:
     refusals: tuple[Rejected, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class StepCount:
+    """How many steps of one kind came to one state; `pending`: not begun."""
+
+    sync: str
+    kind: str
+    state: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSteps:
+    """What a run did to HubSpot, or would: its plan, its steps by what became of them, and why some were not done."""
+
+    plan: str
+    state: str
+    """Of the plan."""
+    counts: tuple[StepCount, ...]
+    causes: tuple[Cause, ...]
+
+
 @dataclass(frozen=True)
 class Plans:
     """Reads stored plans."""
@@ -102,6 +124,27 @@ class Plans:
         """Give the plan that a run made or applied."""
         stored = self._reader.query_plan(str(run.detail.get("plan") or f"plan-{run.run_id}"))
         return _plan_info(stored) if stored is not None and stored.state != "drafting" else None
+
+    def steps_of_run(self, run: Run) -> RunSteps | None:
+        """Give what the plan that a run made or applied came to; None: the run had none."""
+        found = self.of_run(run)
+        if found is None:
+            return None
+        counted = self._reader.query_outcomes(found.id)
+        reasons = [
+            (why, number) for state, why, number in self._reader.count_reasons(found.id) if why and state != "applied"
+        ]
+        return RunSteps(
+            plan=found.id,
+            state=found.state,
+            counts=tuple(
+                StepCount(sync=sync, kind=kind, state=state, count=number)
+                for (sync, kind, state), number in sorted(counted.items())
+            ),
+            causes=tuple(
+                Cause(reason=why, count=number, advice=render_advice(why)) for why, number in reasons[:SHOWN_CAUSES]
+            ),
+        )
 
     def count_kinds(self, plan_id: str) -> dict[tuple[str, str], int]:
         """Count the steps of a plan, by sync and kind."""

@@ -39,6 +39,7 @@ COMMANDS = (
     "status",
     "runs",
     "show latest",
+    "record contacts 1",
     "undo RUN",
     "apply latest-plan",
     "skip people C-2",
