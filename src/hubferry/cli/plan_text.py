@@ -146,7 +146,7 @@ def _render_left(step: ConflictEntry | HoldRow | HoldLinks | InvalidEntry) -> It
         case HoldRow():
             yield f"! {step.object}  row {step.row_key}  {step.outcome}: {step.reason}"
         case HoldLinks():
-            yield f"! {_pair(step.from_, step.to)}  skipped: {step.reason}"
+            yield f"! {_pair(step.from_, step.to)}  {step.outcome}: {step.reason}"
         case InvalidEntry():
             yield f"! row {step.row_key}  {step.detail} invalid: {step.reason}"
     yield f"    {step.advice}"

@@ -21,6 +21,11 @@ class Outcome:
     skipped: int = 0
     unknown: int = 0
 
+    def __post_init__(self) -> None:
+        done = self.applied + self.rejected + self.skipped + self.unknown
+        if self.planned != done:
+            raise AssertionError(f"{self.planned} steps were planned, {done} are accounted for; please report this")
+
 
 def build_outcomes(
     plan: Plan, counted: Mapping[tuple[str, str, str], int]
@@ -28,11 +33,12 @@ def build_outcomes(
     """Count the steps of records and of links, by sync; raise AssertionError where the sum is not what was planned."""
     rows, links = (_add_up(plan, counted, kinds) for kinds in (RECORD_KINDS, (*LABEL_KINDS, *LINK_KINDS)))
     for name, counts in plan.counts.items():
-        planned = counts.planned + counts.archives + counts.left_held
-        if rows[name].planned != planned:
-            raise AssertionError(
-                f"sync {name!r}: {planned} rows were planned, {rows[name].planned} are in the journal; please report this"
-            )
+        rows_planned = counts.planned + counts.archives + counts.left_held
+        for what, planned, found in (("rows", rows_planned, rows[name]), ("links", counts.link_steps, links[name])):
+            if planned is not None and planned != found.planned:
+                raise AssertionError(
+                    f"sync {name!r}: {planned} {what} were planned, {found.planned} are in the journal; please report this"
+                )
     return rows, links
 
 

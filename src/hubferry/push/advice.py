@@ -27,7 +27,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "The label belongs to another pair of objects or was deleted; push again to read the labels anew.",
     ),
     (r"itself", "Take the record's own key out of its links."),
-    (r"LIMIT", "The record has as many links as HubSpot allows; remove some, or raise the limit in HubSpot."),
+    (r"LIMIT|[Ll]imit|at most|[Tt]oo many", "The record has as many links as HubSpot allows; remove some, or raise the limit in HubSpot."),
     (
         r"INVALID_(LONG|DATE|INTEGER)|was not a valid",
         "Correct the value in the source: it is not of the property's type.",
@@ -41,5 +41,5 @@ def render_advice(message: str, category: str | None = None) -> str:
     text = f"{category or ''} {message}"
     return next(
         (advice for pattern, advice in _ADVICE if re.search(pattern, text)),
-        "Correct the row in the source as HubSpot's message says; it is tried again when it changes and by every push.",
+        "Correct the row in the source as HubSpot's message says; it is tried again when it changes, and by later pushes.",
     )

@@ -50,6 +50,8 @@ class SyncCounts(msgspec.Struct, kw_only=True):
     links_removed: int = 0
     links_held: int = 0
     labels_created: int = 0
+    link_steps: int | None = None
+    """Steps that are about links and labels; None: the plan is of a version that did not count them."""
     remembered: int = 0
     """Rows that the ledger had before this plan."""
     links_owned: int = 0

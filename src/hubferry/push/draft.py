@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -58,6 +59,8 @@ class Draft:
 
     def __init__(self, lease: Lease, stamp: Stamp, plan_id: str) -> None:
         self.lease, self.stamp, self.plan_id = lease, stamp, plan_id
+        self.link_steps: Counter[str] = Counter()
+        """Steps that are about links and labels, by sync."""
         self._steps: list[StoredStep] = []
         self._next = 1
         with lease.transaction() as tx:
@@ -66,7 +69,9 @@ class Draft:
     def add(self, sync: str, step: Step) -> int:
         """Add a step and give its number."""
         number, self._next = self._next, self._next + 1
-        self._steps.append(store_step(number, sync, step))
+        stored = store_step(number, sync, step)
+        self._steps.append(stored)
+        self.link_steps[sync] += stored.kind in LABEL_KINDS or stored.kind in LINK_KINDS
         if len(self._steps) >= CHUNK:
             self.flush()
         return number

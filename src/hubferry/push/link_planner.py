@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.memberships import are_lists
@@ -23,8 +24,10 @@ from hubferry.push.observed import fetch_observed
 from hubferry.push.portal import Portal
 from hubferry.push.record_planner import RecordPlanner
 from hubferry.push.rows import Problem, link_detail
+from hubferry.push.standing import hold_link
 from hubferry.push.steps import CreateLabel, End, InvalidEntry, LinkStep, SetLinks, TypeRef
 from hubferry.state.ledger import LedgerReader, LinkRow
+from hubferry.state.row_states import RowState, query_link_states
 
 Row = tuple[str, str]
 """Sync and row key."""
@@ -57,6 +60,15 @@ class _LinkPlan:
     """Sync, row and other object where a wish could not be read: nothing is removed there."""
     labels: set[tuple[frozenset[str], str]] = field(default_factory=set)
     """Labels that the plan makes: objects and text."""
+
+    @cached_property
+    def states(self) -> Mapping[str, Mapping[str, RowState]]:
+        """By sync: its links that HubSpot refused; none where a person wants them tried."""
+        return {
+            name: query_link_states(self.draft.lease.warehouse, self.ledger.portal_id, name)
+            for name, planner in self.planners.items()
+            if planner.only is None
+        }
 
     @property
     def client(self) -> Client:
@@ -184,7 +196,7 @@ class _Comparison:
         for pair in pairs.values():
             pair.current = frozenset(self._types(pair.labels, pair.from_, pair.to))
             pair.current_back = frozenset(self._types(pair.labels.turned(), pair.to, pair.from_))
-            self._plan_pair(pair, diff_pair(pair))
+            self._plan_pair(pair, self._held_back(pair, diff_pair(pair)))
         self.plan.draft.adopt_links(self.claimed, self.released)
         self.plan.store.set_busy(self.busy)
 
@@ -253,6 +265,12 @@ class _Comparison:
     def _types(self, labels: Labels, one: End, other: End) -> list[TypeRef]:
         shown = self.present.get((one.object, other.object), {})
         return [labels.named(*each) for each in shown.get((one.record_id or "", other.record_id or ""), ())]
+
+    def _held_back(self, pair: Pair, diff: PairDiff) -> PairDiff:
+        """A pair that HubSpot refused a short while ago is not tried again yet."""
+        states = self.plan.states.get(pair.asks[0].sync if pair.asks else pair.dropping[0].sync)
+        held = hold_link(diff.steps, states, self.plan.draft.stamp.at) if states else None
+        return diff if held is None else PairDiff(diff.from_, diff.to, steps=[held], held=1)
 
     def _plan_pair(self, pair: Pair, diff: PairDiff) -> None:
         sync = pair.asks[0].sync if pair.asks else pair.dropping[0].sync

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import msgspec
@@ -12,8 +12,9 @@ import msgspec
 from hubferry.hubspot.associations import fetch_labels, fetch_links
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.memberships import are_lists, fetch_memberships
+from hubferry.hubspot.rejections import Rejection
 from hubferry.push.links import build_link_row
-from hubferry.push.results import Result, SentStep
+from hubferry.push.results import Result, SentStep, rejected
 from hubferry.push.steps import Claim, End, HoldLinks, LinkStep, RemoveLabels, RemoveLinks, SetLinks, TypeRef
 from hubferry.state.ledger import LedgerReader, LinkRow
 
@@ -85,7 +86,12 @@ class SentLinks:
             record_id=step.from_.record_id,
             claims=tuple(self._row(each) for each in claims),
             released=tuple(self._row(each) for each in released),
+            link=step,
         )
+
+    def rejected(self, why: Rejection) -> Result:
+        """Give the result of a step that HubSpot refused."""
+        return replace(rejected(self.sent, why), link=self.step)
 
     def _row(self, claim: Claim) -> LinkRow:
         return build_link_row(claim, self.step.from_, self.step.to)

@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.state import ledger
-from hubferry.state.row_states import RowState, delete_row_states, delete_sync_states, merge_row_states
+from hubferry.state.row_states import (
+    RowState,
+    delete_link_states,
+    delete_row_states,
+    delete_sync_states,
+    merge_row_states,
+)
 from hubferry.state.store import StateStore
 
 
@@ -31,6 +37,7 @@ def resync_rows(sync: str, keys: Sequence[str], *, client: Client, state: StateS
         if keys:
             ledger.clear_hashes(tx, state.warehouse, portal_id, ((sync, key) for key in keys))
             delete_row_states(tx, portal_id, ((sync, key) for key in keys))
+            delete_link_states(tx, state.warehouse, portal_id, sync)
         else:
             ledger.clear_sync_hashes(tx, state.warehouse, portal_id, sync)
             delete_sync_states(tx, state.warehouse, portal_id, sync)

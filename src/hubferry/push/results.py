@@ -9,7 +9,7 @@ from datetime import datetime
 from hubferry.hubspot.rejections import Rejection
 from hubferry.push.advice import render_advice
 from hubferry.push.draft import kind_of, unique_links
-from hubferry.push.standing import record_attempts
+from hubferry.push.standing import record_attempts, record_link_attempts
 from hubferry.push.steps import (
     AddOptions,
     ArchiveRecord,
@@ -19,6 +19,7 @@ from hubferry.push.steps import (
     CreateRecord,
     HoldRow,
     InvalidEntry,
+    LinkStep,
     Step,
     UpdateRecord,
 )
@@ -64,6 +65,8 @@ class Result:
     """Of an unknown one: when it was sent."""
     claims: tuple[LinkRow, ...] = ()
     released: tuple[LinkRow, ...] = ()
+    link: LinkStep | None = None
+    """Of a link: the step with both record ids."""
 
 
 def record_results(warehouse: Warehouse, lease: Lease, stamp: Stamp, plan_id: str, results: Sequence[Result]) -> None:
@@ -94,6 +97,12 @@ def record_results(warehouse: Warehouse, lease: Lease, stamp: Stamp, plan_id: st
             if isinstance(each.step, CreateRecord | UpdateRecord)
         ]
         record_attempts(tx, warehouse, stamp, written)
+        record_link_attempts(
+            tx,
+            warehouse,
+            stamp,
+            [(each.sync, each.link, each.state, each.message or "") for each in results if each.link],
+        )
 
 
 def _journal_row(plan_id: str, each: Result) -> JournalRow:

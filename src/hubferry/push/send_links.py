@@ -27,7 +27,7 @@ from hubferry.push.link_reading import (
     resolve_types,
     type_keys,
 )
-from hubferry.push.results import Result, SentStep, rejected, skipped, unknown
+from hubferry.push.results import Result, SentStep, skipped, unknown
 from hubferry.push.send_records import FRESH_SECONDS, MOVED_ADVICE
 from hubferry.push.steps import HoldLinks, LinkStep, RemoveLabels, RemoveLinks, SetLinks
 from hubferry.state.leases import Lease
@@ -70,7 +70,9 @@ class LinkSender:
         """Give every result there is, and the error that stopped the rest, if one did."""
         ledger = LedgerReader(self.warehouse, self.lease.portal_id)
         results = [
-            skipped(each, each.step.reason, each.step.advice) for each in chunk if isinstance(each.step, HoldLinks)
+            skipped(each, each.step.reason, each.step.advice, state=each.step.outcome)
+            for each in chunk
+            if isinstance(each.step, HoldLinks)
         ]
         links, without = resolve_ends(ledger, [each for each in chunk if not isinstance(each.step, HoldLinks)])
         advice = "See why the row's record was not written; the link follows when it is."
@@ -146,7 +148,7 @@ class LinkSender:
         except HubferryError as error:
             return [], list(links), error
         results = [inputs[each.from_id, each.to_id].applied() for each in outcome.applied]
-        results += [rejected(inputs[each.from_id, each.to_id].sent, why) for each, why in outcome.rejected.items()]
+        results += [inputs[each.from_id, each.to_id].rejected(why) for each, why in outcome.rejected.items()]
         return results, [inputs[each.from_id, each.to_id] for each in outcome.unknown], outcome.error
 
 

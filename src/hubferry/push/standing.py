@@ -1,4 +1,4 @@
-"""Rows that are not tried now: those that a person skips, and those that HubSpot refused a short while ago."""
+"""Rows and links that are not tried now: those that a person skips, and those that HubSpot refused a short while ago."""
 
 from __future__ import annotations
 
@@ -8,13 +8,53 @@ from datetime import datetime
 
 from hubferry.push.identity import Held
 from hubferry.push.rows import DesiredRow
-from hubferry.push.steps import CreateRecord, UpdateRecord
+from hubferry.push.steps import CreateRecord, HoldLinks, LinkStep, RemoveLinks, UpdateRecord
 from hubferry.state.ledger import LedgerRow, Stamp
-from hubferry.state.row_states import RowState, delete_row_states, merge_row_states, query_row_states
+from hubferry.state.row_states import (
+    RowState,
+    delete_row_states,
+    link_state_key,
+    merge_row_states,
+    query_row_states,
+)
 from hubferry.warehouse.interface import Transaction, Warehouse
 
 Outcome = tuple[str, CreateRecord | UpdateRecord, str, str]
 """Sync, step, state and reason."""
+
+
+def hold_link(steps: Sequence[LinkStep], states: Mapping[str, RowState], now: datetime) -> HoldLinks | None:
+    """Give what is said in place of these steps of one pair where HubSpot refused them a short while ago."""
+    for step in steps:
+        state = states.get(_link_key(step))
+        if state is None or state.content != link_content(step) or (state.next_at is not None and state.next_at <= now):
+            continue
+        advice = f"See HubSpot's words, or try it now: hubferry retry {state.sync}"
+        return HoldLinks(
+            from_=step.from_,
+            to=step.to,
+            row_key=step.row_key,
+            reason=_render_refusal(state),
+            advice=advice,
+            outcome="rejected",
+        )
+    return None
+
+
+def link_content(step: LinkStep) -> str:
+    """Say what a step does to its pair: another one is tried at once."""
+    types = () if isinstance(step, RemoveLinks | HoldLinks) else step.types
+    return f"{type(step).__name__} {sorted((each.category, each.type_id) for each in types)}"
+
+
+def _link_key(step: LinkStep) -> str:
+    one, other = ((end.object, end.record_id or "") for end in (step.from_, step.to))
+    return link_state_key(one, other)
+
+
+def _render_refusal(state: RowState) -> str:
+    when = f"next try after {state.next_at:%Y-%m-%d %H:%M} UTC" if state.next_at else "not tried again until it changes"
+    return f"{state.reason} (refused {state.attempts} times; {when})"
 
 
 def hold_row(
@@ -30,8 +70,7 @@ def hold_row(
         return Held(row, ledger, "skipped", f"a person skips this row {when}", advice, record_id)
     if retry or state.skip or state.content != row.hash or (state.next_at is not None and state.next_at <= now):
         return None
-    when = f"next try after {state.next_at:%Y-%m-%d %H:%M} UTC" if state.next_at else "not tried again until it changes"
-    reason = f"{state.reason} (refused {state.attempts} times; {when})"
+    reason = _render_refusal(state)
     advice = f"Correct the row in the source, or try it now: hubferry retry {sync}"
     return Held(row, ledger, "rejected", reason, advice, record_id)
 
@@ -43,6 +82,26 @@ def pin_skips(states: Mapping[str, RowState], rows: Sequence[DesiredRow]) -> lis
         for row in rows
         if (state := states.get(row.key)) is not None and state.skip == "once" and not state.content
     ]
+
+
+def record_link_attempts(
+    tx: Transaction, warehouse: Warehouse, stamp: Stamp, outcomes: Sequence[tuple[str, LinkStep, str, str]]
+) -> None:
+    """Count refusals of links, and forget those of links that were written."""
+    refused: dict[tuple[str, str], tuple[str, str]] = {}
+    for sync, step, state, why in outcomes:
+        if state == "rejected":
+            refused[sync, _link_key(step)] = (link_content(step), why)
+    for sync in {sync for sync, _ in refused}:
+        known = query_row_states(warehouse, stamp.portal_id, sync, {key for name, key in refused if name == sync})
+        states = (
+            known.get(key, RowState(sync=sync, row_key=key)).refused(content, why, stamp.at)
+            for (name, key), (content, why) in refused.items()
+            if name == sync
+        )
+        merge_row_states(tx, stamp.portal_id, states, stamp.at)
+    written = {(sync, _link_key(step)) for sync, step, state, _ in outcomes if state == "applied"}
+    delete_row_states(tx, stamp.portal_id, sorted(written - refused.keys()))
 
 
 def record_attempts(tx: Transaction, warehouse: Warehouse, stamp: Stamp, outcomes: Sequence[Outcome]) -> None:

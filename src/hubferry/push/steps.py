@@ -161,13 +161,14 @@ class RemoveLinks(msgspec.Struct, frozen=True, kw_only=True, tag="remove_links")
 
 
 class HoldLinks(msgspec.Struct, frozen=True, kw_only=True, tag="hold_links"):
-    """A link that cannot be done now; apply writes nothing and counts it as skipped."""
+    """A link that cannot be done now; apply writes nothing and counts it as `outcome` (rejected or skipped)."""
 
     from_: End
     to: End
     row_key: str
     reason: str
     advice: str
+    outcome: str = "skipped"
 
 
 class CreateLabel(msgspec.Struct, frozen=True, kw_only=True, tag="create_label"):

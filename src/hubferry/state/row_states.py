@@ -15,6 +15,9 @@ from hubferry.warehouse.interface import Transaction, Warehouse
 DELAYS = (timedelta(0), timedelta(hours=1), timedelta(hours=4), timedelta(hours=16))
 """How long a row waits after its first refusal, its second .. ; after one more it waits until it changes or is retried."""
 
+LINK_KEY = "link: "
+"""Beginning of the key of a link's state."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RowState:
@@ -51,6 +54,29 @@ def query_row_states(warehouse: Warehouse, portal_id: int, sync: str, row_keys: 
         rows = warehouse.query(sql.format(", ".join("?" * len(chunk))), [portal_id, sync, *chunk]).to_pylist()
         found |= {row["row_key"]: RowState(**row) for row in rows}
     return found
+
+
+def link_state_key(one: tuple[str, str], other: tuple[str, str]) -> str:
+    """Give the key under which the state of a link stands beside those of rows, the same from either end."""
+    return LINK_KEY + " - ".join(f"{name} {record_id}" for name, record_id in sorted((one, other)))
+
+
+def query_link_states(warehouse: Warehouse, portal_id: int, sync: str) -> dict[str, RowState]:
+    """Give the states of a sync's links that HubSpot refused, by their keys."""
+    columns = "sync, row_key, content, attempts, next_at, skip, reason"
+    sql = (
+        f"SELECT {columns} FROM {warehouse.name(SCHEMA, ROW_STATES.name)}"
+        f" WHERE portal_id = ? AND sync = ? AND left(row_key, {len(LINK_KEY)}) = ?"
+    )
+    rows = warehouse.query(sql, [portal_id, sync, LINK_KEY]).to_pylist()
+    return {row["row_key"]: RowState(**row) for row in rows}
+
+
+def delete_link_states(tx: Transaction, warehouse: Warehouse, portal_id: int, sync: str) -> None:
+    """Forget the states of all links of a sync."""
+    name = warehouse.name(SCHEMA, ROW_STATES.name)
+    where = f"portal_id = ? AND sync = ? AND left(row_key, {len(LINK_KEY)}) = ?"
+    tx.execute(f"DELETE FROM {name} WHERE {where}", [portal_id, sync, LINK_KEY])
 
 
 def merge_row_states(tx: Transaction, portal_id: int, states: Iterable[RowState], at: datetime) -> None:

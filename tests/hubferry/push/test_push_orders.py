@@ -13,6 +13,7 @@ from hubferry.push.apply import PushReport, run_push
 from hubferry.push.orders import resync_rows, skip_rows
 from hubferry.push.plan import build_plan
 
+LIMITS = "/crm/associations/v4/definitions/configurations"
 BAD = "a@x.invalid-tld-of-nobody"
 
 
@@ -175,3 +176,34 @@ def test_the_commands(refused: Any, monkeypatch: Any, capsys: Any) -> None:
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert codes == [1, 1, 0, 0, 0]
     assert answers[1]["data"]["rows"]["contacts"]["rejected"] == 1
+
+
+def test_a_link_too_many_is_refused_and_tried_later_and_later(world: Any, make_sync: Any) -> None:
+    """One company a contact is all that the portal allows."""
+    one, other = (world.add_company(name=name) for name in ("One", "Other"))
+    limit = {"category": "HUBSPOT_DEFINED", "typeId": 279, "maxToObjectIds": 1}
+    world.call("POST", f"{LIMITS}/contacts/companies/batch/create", {"inputs": [limit]})
+    world.sql(
+        f"CREATE TABLE main.people AS SELECT 1 AS id, 'a@x.com' AS email, 'Ann' AS firstname, ['{one}', '{other}'] AS firms"
+    )
+    world.syncs = [make_sync(associations=[{"to": "companies", "column": "firms"}])]
+    sent = []
+    for hours in (0, 0, 0, 1):
+        world.advance(hours * 3600)
+        before = world.calls("/batch/create")
+        report = world.push()
+        sent.append(world.calls("/batch/create") - before > 0)
+        (listed,) = world.rejected()
+        assert (report.exit_code, listed.state, report.links["contacts"].rejected) == (1, "rejected", 1)
+    assert sent == [True, True, False, True]
+    assert "raise the limit in HubSpot" in listed.advice
+
+    world.call(
+        "POST",
+        f"{LIMITS}/contacts/companies/batch/purge",
+        {"inputs": [{"category": limit["category"], "typeId": limit["typeId"]}]},
+    )
+    retry(world)
+
+    assert world.rejected() == []
+    assert world.sql("SELECT count(*) FROM hubferry.row_states") == [(0,)]
