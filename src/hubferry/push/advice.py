@@ -27,7 +27,10 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "The label belongs to another pair of objects or was deleted; push again to read the labels anew.",
     ),
     (r"itself", "Take the record's own key out of its links."),
-    (r"LIMIT|[Ll]imit|at most|[Tt]oo many", "The record has as many links as HubSpot allows; remove some, or raise the limit in HubSpot."),
+    (
+        r"LIMIT|[Ll]imit|at most|[Tt]oo many",
+        "The record has as many links as HubSpot allows; remove some, or raise the limit in HubSpot.",
+    ),
     (
         r"INVALID_(LONG|DATE|INTEGER)|was not a valid",
         "Correct the value in the source: it is not of the property's type.",
