@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -70,6 +71,28 @@ def refuse_bad_keys(table: Table, chunk: pa.Table, newest: str | None = None) ->
             raise ValueError(
                 f"merge into {table.name!r}: {count} keys of the chunk are {problem} ({', '.join(table.key)})"
             )
+
+
+def differing(one: pa.Table, other: pa.Table) -> pa.Array:
+    """Say for each row whether two tables of the same columns differ in it; NULL equals NULL, and NaN equals NaN."""
+    found = np.zeros(one.num_rows, bool)
+    for name in one.column_names:
+        fresh = one[name].combine_chunks()
+        stored = other[name].cast(fresh.type).combine_chunks()
+        if not fresh.equals(stored):  # whole columns at once: most are
+            found |= _differ(fresh, stored)
+    return pa.array(found)
+
+
+def _differ(fresh: pa.Array, stored: pa.Array) -> np.ndarray:
+    if pa.types.is_list(fresh.type):
+        pairs = zip(fresh.to_pylist(), stored.to_pylist(), strict=True)
+        return np.fromiter((here != there for here, there in pairs), bool, len(fresh))
+    unequal = pc.fill_null(pc.not_equal(fresh, stored), False)
+    if pa.types.is_floating(fresh.type):
+        unequal = pc.and_not(unequal, pc.fill_null(pc.and_(pc.is_nan(fresh), pc.is_nan(stored)), False))
+    answer: np.ndarray = pc.or_(unequal, pc.xor(fresh.is_null(), stored.is_null())).to_numpy(zero_copy_only=False)
+    return answer
 
 
 _ESCAPES = re.compile(r"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|\\u\w{4}|\\.", re.DOTALL)

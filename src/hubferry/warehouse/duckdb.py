@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from hubferry.clock import SystemClock
@@ -22,7 +21,7 @@ from hubferry.types import Clock, Column, ColumnType, Table
 from hubferry.warehouse import duckdb_types, sql
 from hubferry.warehouse.arrow import clean_chunk, refuse_bad_keys
 from hubferry.warehouse.duckdb_file import DuckDBFile, hide_values, translated
-from hubferry.warehouse.duckdb_merge import POSITION, Merge
+from hubferry.warehouse.duckdb_merge import Merge
 from hubferry.warehouse.interface import MergeCounts
 
 Connection = duckdb.DuckDBPyConnection
@@ -60,9 +59,7 @@ class DuckDBTransaction:
         refuse_bad_keys(table, chunk, newest)
         if not chunk.num_rows:
             return MergeCounts()
-        numbered = chunk.append_column(POSITION, pa.array(np.arange(chunk.num_rows)))
-        with self.register("chunk", numbered) as rows:
-            return Merge(self, table, self._name(table), rows, chunk.column_names, newest, volatile).run()
+        return Merge(self, table, self._name(table), chunk, newest, volatile).run()
 
     def append(self, table: Table, chunk: pa.Table) -> int:
         """Insert rows as they are."""
