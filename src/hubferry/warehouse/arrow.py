@@ -52,7 +52,15 @@ def clean_chunk(table: Table, chunk: pa.Table) -> pa.Table:
     if strangers:
         raise ValueError(f"table {table.name!r} has no column {', '.join(map(repr, sorted(strangers)))}")
     fields = [(column.name, arrow_type(column.type)) for column in table.columns if column.name in given]
-    return pa.table({name: _clean(name, chunk.column(name), wanted) for name, wanted in fields})
+    columns = [(name, chunk.column(name), wanted) for name, wanted in fields]
+    plain = {name for name, values, wanted in columns if values.type == wanted == pa.string()}
+    is_clean = _is_clean([part for name, values, _ in columns if name in plain for part in values.chunks])
+    return pa.table(
+        {
+            name: values if is_clean and name in plain else _clean(name, values, wanted)
+            for name, values, wanted in columns
+        }
+    )
 
 
 def refuse_bad_keys(table: Table, chunk: pa.Table, newest: str | None = None) -> None:
@@ -115,6 +123,20 @@ def clean_json(table: Table, chunk: pa.Table) -> pa.Table:
 
 def _fit_escape(found: re.Match[str]) -> str:
     return r"\ufffd" if _UNFIT.fullmatch(found[0]) else found[0]
+
+
+def _is_clean(texts: list[pa.StringArray]) -> bool:
+    """Say whether no text holds NUL or broken UTF-8: nearly always so, and seen at once in all columns put together."""
+    try:
+        joined = pa.concat_arrays(texts) if texts else pa.array([], pa.string())
+        joined.validate(full=True)
+    except pa.ArrowInvalid:  # or more than two gigabytes, which are looked at column by column
+        return False
+    _, offsets, data = joined.buffers()
+    if data is None or not len(joined):
+        return True
+    end = int(np.frombuffer(offsets, np.int32)[joined.offset + len(joined)])
+    return bool(np.frombuffer(data, np.uint8)[:end].all())
 
 
 def _clean(name: str, values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
