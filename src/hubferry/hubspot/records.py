@@ -87,8 +87,8 @@ class RecordShape:
         """The decoder of a page of such records."""
         return msgspec.json.Decoder(Page[self.type])  # type: ignore[name-defined]
 
-    def columns(self, records: Iterable[Record]) -> dict[str, list[str | None]]:
-        """Turn records of this shape into one list of values per property."""
+    def columns(self, records: Iterable[Record]) -> dict[str, Sequence[str | None]]:
+        """Turn records of this shape into one sequence of values per property."""
         if self.type is MappingRecord:
             rows = [record.properties for record in records]
             return {name: [row.get(name) for row in rows] for name in self.properties}
@@ -109,8 +109,8 @@ class RecordShape:
 
 def build_columns(
     names: Sequence[str], fields: Mapping[str, str], records: Iterable[Record]
-) -> dict[str, list[str | None]]:
-    """Transpose the properties of records into lists."""
+) -> dict[str, Sequence[str | None]]:
+    """Transpose the properties of records."""
     if not names:
         return {}
     take = attrgetter(*(fields[name] for name in names))
@@ -118,4 +118,4 @@ def build_columns(
     if len(names) == 1:
         return {names[0]: rows}
     columns = zip(*rows, strict=True) if rows else ((),) * len(names)
-    return {name: list(column) for name, column in zip(names, columns, strict=True)}
+    return dict(zip(names, columns, strict=True))

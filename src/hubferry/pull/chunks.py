@@ -49,8 +49,11 @@ def chunk_size(table: RecordTable) -> int:
 
 def keep_newest(records: Iterable[Record]) -> list[Record]:
     """Keep one record an id: the newest, of equal ones the one read last."""
+    read = list(records)
+    if len({record.id for record in read}) == len(read):
+        return read
     kept: dict[str, Record] = {}
-    for record in records:
+    for record in read:
         known = kept.get(record.id)
         if known is None or _updated(record) >= _updated(known):
             kept[record.id] = record

@@ -69,7 +69,7 @@ class RecordWriter:
                 settle(tx)
         self._tally.merged += counts
         self._tally.unparsed += chunk.unparsed
-        for each in kept:
+        for each in kept if self.tombstones else ():
             self.tombstones.pop(each.id, None)
         self._note(merged, "merged", stamp.now)
 

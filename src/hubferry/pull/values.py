@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation, localcontext
+from math import isinf
 from typing import Any
 
 import pyarrow as pa
@@ -113,9 +114,9 @@ def _parse_double(text: str) -> float | None:
         exact = Decimal(text)
     except InvalidOperation:  # an exponent beyond what any number has
         return None
-    if number in {float("inf"), float("-inf")}:
+    if isinf(number):
         return None
-    return number if exact in {Decimal(repr(number)), Decimal(number)} else None
+    return number if exact == number or exact == Decimal(repr(number)) else None  # the first compares exact values
 
 
 def _parse_integer(text: str) -> int | None:
