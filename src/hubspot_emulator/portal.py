@@ -6,7 +6,6 @@ The caller holds `lock` and commits or rolls back `db`.
 
 from __future__ import annotations
 
-import functools
 import sqlite3
 import threading
 import zlib
@@ -21,17 +20,18 @@ from hubspot_emulator import (
     associations,
     custom_objects,
     defaults,
-    definitions,
     list_members,
     rollups,
     schemas,
     storage,
     timestamps,
+    unique_values,
 )
 from hubspot_emulator.clock import Clock, VirtualClock
+from hubspot_emulator.definition_store import DefinitionStore
 from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.object_types import ACTIVITIES, ObjectType, ObjectTypes
-from hubspot_emulator.property_definition import Definition, build_raw, parse_definition
+from hubspot_emulator.property_definition import Definition
 from hubspot_emulator.storage import RecordTable, Row, State
 
 Properties = dict[str, str]
@@ -46,8 +46,6 @@ _STATE_NAMES: dict[int, StateName] = {
     State.MERGED: "merged",
     State.GONE: "gone",
 }
-ERASED = "erased email"
-"""Where unique values keep the e-mails of erased contacts, which nobody may use again."""
 _CLUSTER = 97
 _DAY_MS = 86_400_000
 _LOADED_AT_ONCE = 10_000
@@ -82,8 +80,7 @@ class Portal:
         self.db: sqlite3.Connection = storage.open_database(path, *schemas.SCHEMAS)
         self._tables: dict[str, RecordTable] = {}
         self._last_ids: dict[str, int] = {}
-        self._definitions: dict[str, dict[str, Definition]] = {}
-        self._definitions_moved = False
+        self._definitions = DefinitionStore(self.db, self.types)
         self.search_pages = 0
         """How many search pages with a successor were answered: a knob shortens some."""
         self.unsorted_pages = 0
@@ -114,16 +111,15 @@ class Portal:
             touched, self._touched = self._touched, set()
             rollups.refresh(self, touched)
         self.db.commit()
-        self._definitions_moved = self._types_moved = False
+        self._definitions.committed()
+        self._types_moved = False
 
     def rollback(self) -> None:
         """Undo what was written since the last commit."""
         self.db.rollback()
         self._touched.clear()
-        if self._definitions_moved:
-            self._definitions.clear()
+        if self._definitions.rolled_back():
             self.shapes.clear()
-            self._definitions_moved = False
         if self._types_moved:
             self._tables.clear()
             self.read_types()
@@ -163,34 +159,12 @@ class Portal:
 
     def properties(self, type_id: str) -> Mapping[str, Definition]:
         """Give a type's definitions by name, archived ones among them."""
-        known = self._definitions.get(type_id)
-        if known is None:
-            known = self._definitions[type_id] = self._load_definitions(type_id)
-        return known
+        return self._definitions.of(type_id)
 
     def add_property(self, type_id: str, definition: Mapping[str, Any]) -> None:
         """Add a definition (HubSpot's JSON) or replace the one of that name."""
-        parsed = parse_definition(definition)
-        self.db.execute(
-            "INSERT INTO properties (type_id, name, definition) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET definition = excluded.definition",
-            (type_id, parsed.name, encode(dict(definition))),
-        )
-        self.properties(type_id)
-        self._definitions[type_id][parsed.name] = parsed
-        self._definitions_moved = True
+        self._definitions.add(type_id, definition)
         self.shapes.clear()
-
-    def _load_definitions(self, type_id: str) -> dict[str, Definition]:
-        kind = self.types.resolve(type_id)
-        found = {name: parse_definition(_core_definition(name)) for name in kind.core_properties}
-        if kind.is_custom:
-            found |= {raw["name"]: parse_definition(raw) for raw in custom_objects.built_in(kind.name)}
-        else:
-            found |= _built_in(type_id)
-        stored = self.db.execute("SELECT definition FROM properties WHERE type_id = ? ORDER BY seq", (type_id,))
-        found |= {raw["name"]: parse_definition(raw) for raw in (msgspec.json.decode(blob) for (blob,) in stored)}
-        return found
 
     def table(self, type_id: str) -> RecordTable:
         """Give the stored records of a type."""
@@ -218,11 +192,7 @@ class Portal:
 
     def holder(self, type_id: str, name: str, value: str) -> int | None:
         """Give the live record that holds a unique value; contacts hold secondary e-mails as `email` too."""
-        found = self.db.execute(
-            "SELECT record_id FROM unique_values WHERE type_id = ? AND property = ? AND value = ?",
-            (type_id, name, value),
-        ).fetchone()
-        return found[0] if found else None
+        return unique_values.holder(self, type_id, name, value)
 
     def create_record(
         self,
@@ -244,7 +214,7 @@ class Portal:
         full = defaults.complete_new(kind, record_id, properties, created)
         self._write(kind, Row(record_id, State.LIVE, created, updated, None, None, b""), full, None)
         self._add_history(type_id, record_id, properties, {}, now)
-        self._add_unique(type_id, record_id, full)
+        unique_values.add(self, type_id, record_id, full)
         self.log_event("create", type_id, record_id, request)
         self.touch((type_id, record_id))
         if self.knobs.late_modified_ms:
@@ -308,7 +278,7 @@ class Portal:
         stored = self._write(kind, row._replace(created_ms=created, updated_ms=now), after, row)
         replaced = {name: before[name] for name in changed if name in before}
         self._add_history(type_id, record_id, changed, replaced, now)
-        self._replace_unique(type_id, record_id, before, after)
+        unique_values.replace(self, type_id, record_id, before, after)
         self.log_event("update", type_id, record_id, request, {"properties": sorted(properties)})
         self._touch_around(type_id, record_id)
         return stored
@@ -320,7 +290,7 @@ class Portal:
         now = self.now_ms()
         self.table(type_id).put(row._replace(state=State.ARCHIVED, archived_ms=now))
         self._next_purge_ms = min(self._next_purge_ms or now + self._bin_ms, now + self._bin_ms)
-        self._remove_unique(type_id, values)
+        unique_values.remove(self, type_id, values)
         self.log_event("archive", type_id, record_id, request)
         self._touch_around(type_id, record_id)
 
@@ -330,13 +300,13 @@ class Portal:
         if row is None or row.state != State.ARCHIVED:
             return False
         values = decode_properties(row.properties)
-        if any(self.holder(type_id, *pair) for pair in _unique_pairs(self._unique_names(type_id), values)):
+        if unique_values.are_taken(self, type_id, values):
             return False
         self._remember(type_id, record_id, row)
         updated = self.now_ms() if self.knobs.restore_moves_modified else row.updated_ms
         back = row._replace(state=State.LIVE, archived_ms=None, updated_ms=updated)
         self._store(self.types.resolve(type_id), back, values)
-        self._add_unique(type_id, record_id, values)
+        unique_values.add(self, type_id, record_id, values)
         self.log_event("restore", type_id, record_id, request)
         self._touch_around(type_id, record_id)
         return True
@@ -373,9 +343,8 @@ class Portal:
             raise KeyError(f"{type_id} has no record {record_id}")
         values = decode_properties(row.properties)
         if row.state == State.LIVE:
-            self._remove_unique(type_id, values)
-        emails = [(type_id, ERASED, value, record_id) for _, value in _unique_pairs(("email",), values)]
-        self.db.executemany("INSERT OR REPLACE INTO unique_values VALUES (?, ?, ?, ?)", emails)
+            unique_values.remove(self, type_id, values)
+        unique_values.erase(self, type_id, record_id, values)
         self._erase(type_id, record_id)
         self.log_event("gdpr-delete", type_id, record_id, request)
         self._touch_around(type_id, record_id)
@@ -390,15 +359,15 @@ class Portal:
         survivor_id = primary_id if keep else self._next_id(type_id)
         losers = (merged,) if keep else (primary, merged)
         values = defaults.merge_values(kind, (primary_id, primary_values), (merged_id, merged_values), survivor_id, now)
-        self._remove_unique(type_id, primary_values)
-        self._remove_unique(type_id, merged_values)
+        unique_values.remove(self, type_id, primary_values)
+        unique_values.remove(self, type_id, merged_values)
         for row in losers:
             self._remember(type_id, row.id, row)
             self.table(type_id).put(row._replace(state=State.MERGED, archived_ms=now, merged_into=survivor_id))
         created = min(primary.created_ms, merged.created_ms)
         before = primary if keep else None
         self._write(kind, Row(survivor_id, State.LIVE, created, now, None, None, b""), values, before)
-        self._add_unique(type_id, survivor_id, values)
+        unique_values.add(self, type_id, survivor_id, values)
         associations.unite(self, type_id, [primary_id, merged_id], survivor_id)
         list_members.unite(self, type_id, [primary_id, merged_id], survivor_id)
         self._touch_around(type_id, survivor_id)
@@ -408,7 +377,7 @@ class Portal:
     def load_records(self, type_id: str, rows: Iterable[tuple[Properties, int, int]]) -> list[int]:
         """Create many records fast from (properties, created_ms, updated_ms): unchecked, and no events; give their ids."""
         kind = self.types.resolve(type_id)
-        unique = self._unique_names(type_id)
+        unique = unique_values.names(self, type_id)
         ids: list[int] = []
         pending = iter(rows)
         while chunk := list(islice(pending, _LOADED_AT_ONCE)):  # a million records at once would fill the memory
@@ -419,10 +388,9 @@ class Portal:
                 full = defaults.complete_new(kind, record_id, properties, created)
                 full[kind.modified_property] = timestamps.render_ms(updated)
                 stored.append(Row(record_id, State.LIVE, created, updated, None, None, encode(full)))
-                held += [(type_id, name, value, record_id) for name, value in _unique_pairs(unique, full)]
+                held += [(type_id, name, value, record_id) for name, value in unique_values.pairs(unique, full)]
             self.table(type_id).put_many(stored)
-            if held:
-                self.db.executemany("INSERT INTO unique_values VALUES (?, ?, ?, ?)", sorted(held))
+            unique_values.load(self, sorted(held))
             ids += [row.id for row in stored]
         return ids
 
@@ -507,30 +475,6 @@ class Portal:
         drawn = zlib.crc32(b"lag %d" % record_id) % 1000 / 1000
         return int(self.index_lag_ms * (1 - self.knobs.index_lag_spread * drawn))
 
-    def _unique_names(self, type_id: str) -> tuple[str, ...]:
-        key = ("unique", type_id)
-        found: tuple[str, ...] | None = self.shapes.get(key)
-        if found is None:
-            kind = self.types.resolve(type_id)
-            names = {each.name for each in self.properties(type_id).values() if each.unique and not each.archived}
-            names.discard("hs_additional_emails")  # its parts are held as values of `email`
-            found = self.shapes[key] = tuple(sorted(names | ({kind.key_property} if kind.key_property else set())))
-        return found
-
-    def _add_unique(self, type_id: str, record_id: int, values: Properties) -> None:
-        held = [(type_id, *pair, record_id) for pair in _unique_pairs(self._unique_names(type_id), values)]
-        self.db.executemany("INSERT INTO unique_values VALUES (?, ?, ?, ?)", held)
-
-    def _remove_unique(self, type_id: str, values: Properties) -> None:
-        held = [(type_id, *pair) for pair in _unique_pairs(self._unique_names(type_id), values)]
-        self.db.executemany("DELETE FROM unique_values WHERE type_id = ? AND property = ? AND value = ?", held)
-
-    def _replace_unique(self, type_id: str, record_id: int, before: Properties, after: Properties) -> None:
-        names = self._unique_names(type_id)
-        if list(_unique_pairs(names, before)) != list(_unique_pairs(names, after)):
-            self._remove_unique(type_id, before)
-            self._add_unique(type_id, record_id, after)
-
     def _add_history(
         self, type_id: str, record_id: int, changes: Properties, before: Properties, at_ms: int, source: str = ""
     ) -> None:
@@ -539,26 +483,3 @@ class Portal:
             "INSERT INTO history (type_id, record_id, at_ms, source, changes, before) VALUES (?, ?, ?, ?, ?, ?)",
             (type_id, record_id, at_ms, source or self.source, encode(changes), encode(before)),
         )
-
-
-def _unique_pairs(names: Iterable[str], values: Properties) -> Iterator[tuple[str, str]]:
-    """Give the unique values of a record, each once: an e-mail may be primary and secondary at a time."""
-    emails = [values.get("email", "").lower(), *values.get("hs_additional_emails", "").lower().split(";")]
-    for name in names:
-        if name == "email":
-            yield from ((name, email) for email in dict.fromkeys(filter(None, emails)))
-        elif value := values.get(name):
-            yield name, value
-
-
-@functools.cache
-def _built_in(type_id: str) -> Mapping[str, Definition]:
-    """Give HubSpot's definitions of a type; a thousand portals share them, so nobody may change one in place."""
-    return {raw["name"]: parse_definition(raw) for raw in definitions.built_in(type_id)}
-
-
-def _core_definition(name: str) -> dict[str, object]:
-    value_type = "number" if name == "hs_object_id" else "datetime"
-    metadata = {"archivable": True, "readOnlyDefinition": True, "readOnlyValue": True}
-    field_type = "number" if value_type == "number" else "date"
-    return build_raw(name, name, value_type, field_type, hubspotDefined=True, modificationMetadata=metadata)

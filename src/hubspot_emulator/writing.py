@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from hubspot_emulator import associations, property_rules, reading, rendering, timestamps, values
+from hubspot_emulator import associations, property_rules, reading, rendering, timestamps, unique_values, values
 from hubspot_emulator.http import ApiError, ApiRequest
 from hubspot_emulator.object_types import ObjectType
-from hubspot_emulator.portal import ERASED, Current
+from hubspot_emulator.portal import Current
 from hubspot_emulator.property_definition import Problem
 from hubspot_emulator.rendering import Record
 
@@ -99,7 +99,7 @@ def check_unique(portal: Portal, kind: ObjectType, record_id: int | None, stored
     for name, value in _keys(stored):
         if not value or not (known[name].unique or name == kind.key_property):
             continue
-        if name == "email" and portal.holder(kind.type_id, ERASED, value) is not None:
+        if name == "email" and portal.holder(kind.type_id, unique_values.ERASED, value) is not None:
             raise ApiError(
                 400, "GDPR_BLACKLISTED_EMAIL: the contact of this e-mail was erased; it cannot be used again"
             )

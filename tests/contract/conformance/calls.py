@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 
-from conformance import recipes
+from conformance import needs, recipes
 from conformance.evidence import ALIASES
 from conformance.openapi import Operation, find_operations
 from conformance.recipes import Form, Upload, Values
@@ -90,7 +90,7 @@ class Caller:
     def prepare(self, method: str, template: str) -> Call | str:
         """Make a call ready; a text says which placeholder nothing stands for."""
         call = f"{method} {template}"
-        need = recipes.choose(recipes.NEEDS, call)
+        need = recipes.choose(needs.NEEDS, call)
         needed = dict(need(self)) if need is not None else {}
         filled = self.fill(template, needed)
         if isinstance(filled, str):

@@ -1,4 +1,4 @@
-"""What a recording implies: the portal it was sent to, when, and the request where it was not recorded.
+"""What a recording implies of the portal it was sent to, and when; `requests` has what it implies of the request.
 
 All of it follows from the method, the path and the recorded bodies; no rule names a recording.
 """
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from conformance.calls import Caller
 from conformance.recording import Recording
@@ -45,9 +44,6 @@ COMPUTED = {"hs_object_id", "createdate", "lastmodifieddate", "hs_lastmodifiedda
 LAG_SECONDS = 5
 _NAMES = {"first-name": "firstname", "last-name": "lastname"}
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
-
-
-# --- the portal -----------------------------------------------------------------------------------------------------
 
 
 def build_settings(recording: Recording) -> Settings:
@@ -166,7 +162,7 @@ def _records(recording: Recording, portal: Portal) -> Ids:
     if re.search(r"^(2-|butter)", found[1]):
         return {}
     type_id = portal.types.resolve(found[1].lower()).type_id
-    records = _shown(recording.body)
+    records = shown_records(recording.body)
     asked = json.dumps(recording.request or {})
     for name in {name for each in records for name in each["properties"]} | set(re.findall(r'"(\w+_field)"', asked)):
         if name not in portal.properties(type_id):
@@ -199,7 +195,8 @@ def _record(portal: Portal, type_id: str, record: Json) -> str:
     return str(record_id)
 
 
-def _shown(body: object) -> list[Json]:
+def shown_records(body: object) -> list[Json]:
+    """Give the records that an answer shows."""
     if not isinstance(body, dict):
         return []
     found = body.get("results", [body] if "properties" in body else [])
@@ -216,11 +213,12 @@ def _values(record: Mapping[str, Any], number: int) -> dict[str, str]:
 def _taken(recording: Recording, portal: Portal) -> Ids:
     """Make who is in the way of a create that was refused as a conflict."""
     if recording.status == 409:
-        portal.create_record("0-1", {"email": _conflicting(recording)})
+        portal.create_record("0-1", {"email": conflicting(recording)})
     return {}
 
 
-def _conflicting(recording: Recording) -> str:
+def conflicting(recording: Recording) -> str:
+    """Give the e-mail that a refused create asked for."""
     asked = json.dumps(recording.request or {})
     return next(iter(re.findall(r"[\w.]+@[\w.]+", asked)), "taken@example.com")
 
@@ -252,7 +250,7 @@ def _inline_ends(recording: Recording, caller: Caller, ids: Ids, portal: Portal)
     """Link the records of an answer to new ones of the types that it shows."""
     found = OBJECTS.match(recording.path)
     assert found is not None
-    for record in _shown(recording.body):
+    for record in shown_records(recording.body):
         for other in record.get("associations", {}):
             made = caller.make(f"/crm/v3/objects/{other.replace(' ', '_')}", {"properties": {}})["id"]
             here = f"/crm/v4/objects/{found[1]}/{ids[record['id']]}/associations/default/{other}/{made}"
@@ -448,7 +446,7 @@ def _stale(recording: Recording) -> list[tuple[str, str]]:
         return []
     filters = [each for group in recording.request.get("filterGroups", []) for each in group["filters"]]
     equal = [(each["propertyName"], each["value"]) for each in filters if each["operator"] == "EQ"]
-    hits = _shown(recording.body)
+    hits = shown_records(recording.body)
     return [pair for pair in equal if hits and all(hit["properties"].get(pair[0]) != pair[1] for hit in hits)]
 
 
@@ -458,7 +456,7 @@ def make_stale(recording: Recording, portal: Portal, ids: Ids) -> None:
     for name, value in _stale(recording):
         assert found is not None
         type_id = portal.types.resolve(found[1].lower()).type_id
-        for hit in _shown(recording.body):
+        for hit in shown_records(recording.body):
             record_id = int(ids[hit["id"]])
             with portal.lock:
                 portal.update_record(type_id, record_id, {name: value})
@@ -515,127 +513,3 @@ CALLS: tuple[tuple[str, Callable[[Recording, Caller, Ids, Portal], None]], ...] 
     (r"/2-\d+", _custom),
     (r"/engagements/v1/", _engagements),
 )
-
-
-# --- the request ----------------------------------------------------------------------------------------------------
-
-
-def derive_query(recording: Recording) -> str:
-    """Give the recorded query, what the address of the next page adds to it, and names where they were left out."""
-    pairs = dict(parse_qsl(recording.query, keep_blank_values=True))
-    body = recording.body if isinstance(recording.body, dict) else {}
-    link = body.get("paging", {}).get("next", {}).get("link", "")
-    pairs = {name: value for name, value in parse_qsl(link.partition("?")[2]) if name != "after"} | pairs
-    if body.get("paging") and recording.method == "GET" and "results" in body:
-        pairs.setdefault("limit", str(len(body["results"])))
-    for name in [name for name, value in pairs.items() if value == "..."]:
-        shown = _shown(body)
-        pairs[name] = ",".join(sorted({key for each in shown for key in {**each["properties"], **each[name]}}))
-        pairs["associations"] = ",".join(sorted({key for each in shown for key in each.get("associations", ())}))
-    return urlencode(pairs)
-
-
-def derive_body(recording: Recording) -> Any:
-    """Give the recorded request, or the one that the answer implies; None where it implies none."""
-    if recording.request is not None:
-        return recording.request
-    body = recording.body if isinstance(recording.body, dict) else {}
-    for pattern, build in REQUESTS:
-        if re.search(pattern, f"{recording.method} {recording.status} {recording.path}"):
-            found = build(recording, body)
-            if found is not None:
-                return found
-    return None
-
-
-def _refused_values(recording: Recording, body: Json) -> Any:
-    """Write the properties that the refusal names, each time that it names them."""
-    listed = re.search(r"not valid: (\[.*\])", body["message"])
-    if listed is None:
-        return None
-    names = [each["name"] for each in json.loads(listed[1])]
-    if "/batch/" not in recording.path:
-        return {"properties": dict.fromkeys(names, "x")}
-    size = names.index(names[0], 1) if names[0] in names[1:] else len(names)
-    parts = [names[start : start + size] for start in range(0, len(names), size)]
-    return {"inputs": [{"properties": dict.fromkeys(part, "x")} for part in parts]}
-
-
-def _written(recording: Recording, body: Json) -> Any:
-    """Write what the results show: a caller's own values, and ids that nothing has where errors name such."""
-    creates = recording.path.endswith("/create")
-    found = [_input(each, creates=creates) for each in _shown(body)]
-    lost = [each for error in body.get("errors", []) for each in error.get("context", {}).get("ids", [])]
-    return {"inputs": [*found, *({"id": each, "properties": {"firstname": "x"}} for each in lost)]} if found else None
-
-
-def _input(result: Mapping[str, Any], *, creates: bool) -> Json:
-    own = {name: value for name, value in result["properties"].items() if _is_own(name, value)}
-    more = {} if creates else {"id": result["id"]}
-    trace = {"objectWriteTraceId": result["objectWriteTraceId"]} if "objectWriteTraceId" in result else {}
-    return {"properties": own} | more | trace
-
-
-def _is_own(name: str, value: object) -> bool:
-    """Whether a caller wrote a property: HubSpot's own begin with hs_, or count."""
-    return value is not None and name not in COMPUTED and not name.startswith(("hs_", "num_", "lifecyclestage"))
-
-
-def _sought(_: Recording, body: Json) -> Any:
-    hits = _shown(body)
-    return {"limit": len(hits), "properties": sorted(hits[0]["properties"])} if hits else {}
-
-
-def _links(recording: Recording, body: Json) -> Any:
-    """Name both ends of each result, and of each error what it is about."""
-    pairs = [
-        {
-            "from": {"id": str(each["fromObjectId"])},
-            "to": {"id": str(each["toObjectId"])},
-            "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 279}],
-        }
-        for each in body["results"]
-    ]
-    own = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 449}]
-    for error in body.get("errors", []):
-        itself = re.search(r"Object (\d+) cannot be associated to itself", error["message"])
-        here = itself[1] if itself else _itself(body)
-        there = here if itself else error["context"]["id"][0]
-        pairs.append({"from": {"id": here}, "to": {"id": there}, "types": own})
-    return {"inputs": pairs}
-
-
-def _itself(body: Json) -> str:
-    return re.findall(r"Object (\d+) cannot", json.dumps(body))[0]
-
-
-def _reads(_: Recording, body: Json) -> Any:
-    lost = [each for error in body.get("errors", []) for each in error["context"]["fromObjectId"]]
-    return {"inputs": [*({"id": each["from"]["id"]} for each in body["results"]), *({"id": each} for each in lost)]}
-
-
-def _campaign_ids(_: Recording, body: Json) -> Any:
-    lost = re.findall(r"GUID format: ([\w-]+)'", json.dumps(body.get("errors", [])))
-    return {"inputs": [*({"id": each["id"]} for each in body["results"]), *({"id": each} for each in lost)]}
-
-
-REQUESTS: tuple[tuple[str, Callable[[Recording, Json], Any]], ...] = (
-    (r" 401 ", lambda recording, body: {}),
-    (r"POST 409 .*/batch/create$", lambda r, body: {"inputs": [{"properties": {"email": _conflicting(r)}}] * 2}),
-    (r"POST 400 .*/batch/update$", lambda r, body: _twice(body)),
-    (r"POST 400 .*/objects/\w+(/batch/create)?$", _refused_values),
-    (r"POST 400 .*/search$", lambda recording, body: {}),
-    (r"PUT 400 ", lambda recording, body: {}),
-    (r"POST 20\d /crm/v4/.*/batch/create$", _links),
-    (r"POST 20\d /crm/v4/.*/batch/read$", _reads),
-    (r"POST 20\d /marketing/campaigns/.*/batch/read$", _campaign_ids),
-    (r"POST 20\d /crm/v3/lists/search$", lambda r, body: {"count": 20, "offset": body["offset"] - len(body["lists"])}),
-    (r"POST 20\d .*/objects/\w+/search$", _sought),
-    (r"POST 20\d .*/objects/\w+/batch/", _written),
-    (r"POST 201 .*/groups$", lambda recording, body: {"name": body["name"], "label": body["label"]}),
-)
-
-
-def _twice(body: Json) -> Any:
-    ids = body.get("context", {}).get("ids", [])
-    return {"inputs": [{"id": each, "properties": {"firstname": "x"}} for each in ids * 2]} if ids else None

@@ -10,9 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlencode
-
-from hubspot_emulator import lists
+from urllib.parse import urlencode
 
 Values = Mapping[str, str]
 Json = dict[str, Any]
@@ -110,16 +108,19 @@ def _typed(values: Values) -> Json:
     return inputs(_pair(values) | {"type": "contact_to_company"})
 
 
-def _property(values: Values) -> Json:
+def build_property(values: Values) -> Json:
+    """Build the body that makes a property."""
     name = f"made_{values['n']}"
     return {"name": name, "label": name, "type": "string", "fieldType": "text", "groupName": "contactinformation"}
 
 
-def _list(values: Values) -> Json:
+def build_list(values: Values) -> Json:
+    """Build the body that makes a list."""
     return {"name": f"List {values['n']}", "objectTypeId": "0-1", "processingType": "MANUAL"}
 
 
-def _label(values: Values) -> Json:
+def build_label(values: Values) -> Json:
+    """Build the body that makes a label or a group."""
     return {"name": f"label_{values['n']}", "label": f"Label {values['n']}"}
 
 
@@ -127,7 +128,8 @@ def _stage(values: Values) -> Json:
     return {"label": f"Stage {values['n']}", "displayOrder": 0, "metadata": {"probability": "0.5"}}
 
 
-def _pipeline(values: Values) -> Json:
+def build_pipeline(values: Values) -> Json:
+    """Build the body that makes a pipeline."""
     return {"label": f"Pipeline {values['n']}", "displayOrder": 0, "stages": [_stage(values)]}
 
 
@@ -135,7 +137,8 @@ def _old_values(**given: str) -> Json:
     return {"properties": [{"property": name, "value": value} for name, value in given.items()]}
 
 
-def _schema(values: Values) -> Json:
+def build_schema(values: Values) -> Json:
+    """Build the body that makes a custom object."""
     return {
         "name": f"thing_{values['n']}",
         "labels": {"singular": "Thing", "plural": "Things"},
@@ -161,7 +164,8 @@ def _changed_flow(values: Values) -> Json:
     return kept | {"name": "Renamed", "revisionId": values["revisionId"]}
 
 
-def _import(values: Values) -> Upload:
+def build_import(values: Values) -> Upload:
+    """Build the body that starts an import."""
     name = f"contacts{values['n']}.csv"
     columns = [
         {"columnObjectTypeId": "0-1", "columnName": "First", "propertyName": "firstname"},
@@ -177,7 +181,8 @@ def _import(values: Values) -> Upload:
     return Upload(request, name, f"First,Email\r\nAda,i{values['n']}@example.com\r\nBad,no-address\r\n")
 
 
-def _export(_: Values) -> Json:
+def build_export(_: Values) -> Json:
+    """Build the body that asks for an export."""
     return {
         "exportType": "VIEW",
         "exportName": "n",
@@ -188,11 +193,13 @@ def _export(_: Values) -> Json:
     }
 
 
-def _limit(_: Values) -> Json:
+def build_limit(_: Values) -> Json:
+    """Build the body that limits an association."""
     return inputs({"category": "HUBSPOT_DEFINED", "typeId": 279, "maxToObjectIds": 5})
 
 
-def _event_body(values: Values) -> Json:
+def build_event(values: Values) -> Json:
+    """Build the body that makes a marketing event."""
     more = {"eventName": f"Event {values['n']}", "eventOrganizer": "Ada"}
     return more | {"externalAccountId": "account-1", "externalEventId": f"made-{values['n']}"}
 
@@ -212,13 +219,13 @@ BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
         r"POST .*/marketing-events/(.*/)?batch/update$",
         lambda v: inputs({"objectId": v["objectId"], "eventName": "Renamed"}),
     ),
-    (r"POST .*/marketing-events/(.*/)?events/upsert$", lambda v: inputs(_event_body(v))),
+    (r"POST .*/marketing-events/(.*/)?events/upsert$", lambda v: inputs(build_event(v))),
     (
         r"POST .*/marketing-events/(.*/)?events/delete$",
         lambda v: inputs({"appId": 123, "externalAccountId": "account-1", "externalEventId": v["externalEventId"]}),
     ),
-    (r"POST .*/marketing-events/(.*/)?events$", _event_body),
-    (r"PUT .*/marketing-events/.*events/", lambda v: _event_body(v) | {"externalEventId": v["externalEventId"]}),
+    (r"POST .*/marketing-events/(.*/)?events$", build_event),
+    (r"PUT .*/marketing-events/.*events/", lambda v: build_event(v) | {"externalEventId": v["externalEventId"]}),
     (r"PATCH .*/marketing-events/", lambda v: {"eventName": "Renamed"}),
     (r"POST /contacts/v1/contact$", lambda v: _old_values(email=f"v{v['n']}@example.com")),
     (r"POST /contacts/v1/contact/createOrUpdate/", lambda v: _old_values(firstname="Ada")),
@@ -242,7 +249,7 @@ BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
         r"POST .*(/deal-splits/|/splits/)(.*/)?batch/upsert$",
         lambda v: inputs({"id": v["deal"], "splits": [{"ownerId": v["owner"], "percentage": 1.0}]}),
     ),
-    (r"POST .*definitions/configurations/.*batch/(create|update)$", _limit),
+    (r"POST .*definitions/configurations/.*batch/(create|update)$", build_limit),
     (
         r"POST .*definitions/configurations/.*batch/purge$",
         lambda v: inputs({"category": "HUBSPOT_DEFINED", "typeId": 279}),
@@ -256,7 +263,7 @@ BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
         lambda v: inputs({"from": {"id": v["contact"]}, "to": [{"id": v["company"]}]}),
     ),
     (r"PUT .*objects/.*/associations/(?!default)", lambda v: TYPES),
-    (r"POST .*associations/.*labels$", _label),
+    (r"POST .*associations/.*labels$", build_label),
     (r"PUT .*associations/.*labels$", lambda v: {"associationTypeId": int(v["label"]), "label": f"Renamed {v['n']}"}),
     (r"POST .*objects/.*batch/(read|archive)$", lambda v: inputs({"id": v["contact"]})),
     (r"POST .*objects/.*batch/create$", lambda v: inputs(NEW)),
@@ -270,25 +277,25 @@ BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
     (r"POST .*objects/.*/merge$", lambda v: {"primaryObjectId": v["contact"], "objectIdToMerge": v["spare"]}),
     (r"(POST|PATCH) /crm/(v3/)?objects/[^/]*(/[^/]*)?(/\{objectId\})?$", lambda v: NEW),
     (r"POST .*/properties/.*batch/read$", lambda v: inputs({"name": "email"}) | {"archived": False}),
-    (r"POST .*/properties/.*batch/create$", lambda v: inputs(_property(v))),
+    (r"POST .*/properties/.*batch/create$", lambda v: inputs(build_property(v))),
     (r"POST .*/properties/.*batch/archive$", lambda v: inputs({"name": "remarks"})),
-    (r"POST .*/properties/.*groups$", _label),
+    (r"POST .*/properties/.*groups$", build_label),
     (r"PATCH .*/properties/.*groups/", lambda v: {"label": "Other"}),
-    (r"POST .*/properties/", _property),
+    (r"POST .*/properties/", build_property),
     (r"PATCH .*/properties/", lambda v: {"label": "Other"}),
     (r"PUT .*/rule-type/", lambda v: {"ruleArguments": ["50"]}),
     (r"POST .*/schemas/batch/read$", lambda v: inputs("contacts")),
-    (r"POST .*/schemas$", _schema),
+    (r"POST .*/schemas$", build_schema),
     (
         r"POST .*/schemas/\{objectType\}/associations$",
         lambda v: {"fromObjectTypeId": v["objectType"], "toObjectTypeId": "0-3", "name": f"link_{v['n']}"},
     ),
     (r"PATCH .*/schemas/", lambda v: {"description": "Things"}),
-    (r"POST .*/export/async$", _export),
-    (r"POST .*/imports(/[\d-]+)?$", _import),
+    (r"POST .*/export/async$", build_export),
+    (r"POST .*/imports(/[\d-]+)?$", build_import),
     (r"POST .*/lists/(.*/)?(search|all)$", lambda v: {"processingTypes": ["MANUAL"]}),
     (r"POST .*/lists/.*idmapping$", lambda v: ["1"]),
-    (r"POST .*/lists(/[\d-]*(-beta)?)?$", _list),
+    (r"POST .*/lists(/[\d-]*(-beta)?)?$", build_list),
     (r"PUT .*/memberships/(add|remove)$", lambda v: [v["contact"]]),
     (r"PUT .*/memberships/add-and-remove$", lambda v: {"recordIdsToAdd": [v["contact"]], "recordIdsToRemove": []}),
     (r"POST .*records/memberships/batch/read$", lambda v: inputs({"objectTypeId": "0-1", "recordId": v["contact"]})),
@@ -308,7 +315,7 @@ BODIES: tuple[tuple[str, Callable[[Values], object]], ...] = (
     (r"POST .*/members/batch$", lambda v: inputs({"userId": v["user"], "type": "EXTRA"})),
     (r"POST /settings/(users|v3/users)", lambda v: {"email": f"u{v['n']}@example.com", "sendWelcomeEmail": False}),
     (r"PUT /settings/", lambda v: {"firstName": "Ada"}),
-    (r"(POST|PUT) .*/pipelines/.*\{objectType\}(/\{pipelineId\})?$", _pipeline),
+    (r"(POST|PUT) .*/pipelines/.*\{objectType\}(/\{pipelineId\})?$", build_pipeline),
     (r"(POST|PUT) .*/pipelines/.*stages", _stage),
     (r"PATCH .*/pipelines/", lambda v: {"label": f"Renamed {v['n']}"}),
     (
@@ -341,222 +348,6 @@ QUERIES: tuple[tuple[str, Callable[[Values], Values]], ...] = (
     (r"GET /exports/download/", lambda v: {name: v[name] for name in ("expires", "signature")}),
     (r"PUT .*/update-list-name$", lambda v: {"listName": f"Renamed {v['n']}"}),
 )
-
-# --- what must be there ---------------------------------------------------------------------------------------------
-
-
-def _make_list(send: Sender) -> Json:
-    return dict(send.make("/crm/v3/lists", _list({"n": f"m{send.unique()}"}))["list"])
-
-
-def _deleted_list(send: Sender) -> Values:
-    made = _make_list(send)
-    send.make(f"DELETE /crm/v3/lists/{made['listId']}", None)
-    return {"listId": made["listId"]}
-
-
-def _two_lists(send: Sender) -> Values:
-    return {"listId": _make_list(send)["listId"], "sourceListId": _make_list(send)["listId"]}
-
-
-def _spare(send: Sender) -> Values:
-    return {"spare": send.make("/crm/v3/objects/contacts", NEW)["id"]}
-
-
-def _tokens(send: Sender) -> Json:
-    form = Form(CLIENT | {"grant_type": "authorization_code", "code": f"m{send.unique()}", "redirect_uri": "http://x"})
-    return dict(send.make("/oauth/v1/token", form))
-
-
-def _flow(send: Sender) -> Values:
-    made = send.make("/automation/v4/flows", FLOW | {"name": f"Made {send.unique()}"})
-    return {"flow": made["id"], "flowId": made["id"], "revisionId": made["revisionId"]}
-
-
-def _own_property(send: Sender) -> Values:
-    made = send.make("/crm/v3/properties/contacts", _property({"n": f"m{send.unique()}"}))
-    return {"name": made["name"]}
-
-
-def _with_rule(send: Sender) -> Values:
-    made = _own_property(send)
-    path = f"/crm/property-validations/2026-09/contacts/{made['name']}/rule-type/MAX_LENGTH"
-    send.make(f"PUT {path}", {"ruleArguments": ["9"]})
-    return made
-
-
-def _legacy_list(send: Sender) -> Values:
-    return {"legacyListId": str(int(_make_list(send)["listId"]) + lists.LEGACY_OFFSET)}
-
-
-def _empty_group(send: Sender) -> Values:
-    return {"groupName": send.make("/crm/v3/properties/contacts/groups", _label({"n": f"m{send.unique()}"}))["name"]}
-
-
-def _own_schema(send: Sender) -> Values:
-    """Take an object that another call made and that deals are not linked to yet, since a portal has 20 at most."""
-    found = send.read("/crm-object-schemas/v3/schemas")["results"]
-    known = [each for each in found if each["name"].startswith("thing_") and not _is_linked(each, "0-3")]
-    made = known[0] if known else send.make("/crm-object-schemas/v3/schemas", _schema({"n": f"m{send.unique()}"}))
-    return {"objectType": made["objectTypeId"], "associationIdentifier": made["associations"][0]["id"]}
-
-
-def _is_linked(schema: Json, other: str) -> bool:
-    return any(other in {each["fromObjectTypeId"], each["toObjectTypeId"]} for each in schema["associations"])
-
-
-def _own_label(send: Sender) -> Values:
-    """Take a label that another call made, since a pair of objects has ten at most."""
-    found = send.read("/crm/v4/associations/contacts/companies/labels")["results"]
-    known = [each["typeId"] for each in found if str(each["label"]).startswith(("Label", "Renamed"))]
-    if not known:
-        made = send.make("/crm/v4/associations/contacts/companies/labels", _label({"n": f"m{send.unique()}"}))
-        known = [made["results"][0]["typeId"]]
-    return {"label": str(known[0]), "associationTypeId": str(known[0])}
-
-
-def _limited(send: Sender) -> Values:
-    send.make("/crm/associations/v4/definitions/configurations/contacts/companies/batch/create", _limit({}))
-    return {}
-
-
-def _own_pipeline(send: Sender) -> Values:
-    body = _pipeline({"n": f"m{send.unique()}"})
-    made = send.make(
-        "/crm/v3/pipelines/deals", body | {"stages": [*body["stages"], body["stages"][0] | {"label": "Last"}]}
-    )
-    return {"objectType": "deals", "pipelineId": made["id"], "stageId": made["stages"][0]["id"]}
-
-
-def _running_import(send: Sender) -> Values:
-    return {"importId": send.make("/crm/v3/imports", _import({"n": f"m{send.unique()}"}))["id"]}
-
-
-def _done_export(send: Sender) -> Values:
-    task = send.make("/crm/v3/exports/export/async", _export({}))["id"]
-    return {"taskId": task, "exportId": task}
-
-
-def _subscription(send: Sender) -> Values:
-    found = send.read("/communication-preferences/v3/definitions")["subscriptionDefinitions"]
-    return {"subscription": found[0]["id"]}
-
-
-def _user(send: Sender) -> Values:
-    made = send.make("/settings/users/v3", {"email": f"m{send.unique()}@example.com"})["id"]
-    team = send.read("/settings/teams/2026-09-beta")["results"][0]["id"]
-    return {"user": made, "userId": made, "teamId": team}
-
-
-def _team_member(send: Sender) -> Values:
-    found = _user(send)
-    send.make(f"/settings/teams/2026-09-beta/{found['teamId']}/members", {"userId": found["user"], "type": "DEFAULT"})
-    return found
-
-
-def _first_id(send: Sender, kind: str) -> str:
-    return str(send.read(f"/crm/v3/objects/{kind}?limit=1")["results"][0]["id"])
-
-
-def _engagement(send: Sender) -> Values:
-    return {"engagementId": _first_id(send, "notes")}
-
-
-def _company_with_engagement(send: Sender) -> Values:
-    found = send.read("/engagements/v1/engagements/paged")["results"]
-    linked = next(each["associations"]["companyIds"] for each in found if each["associations"]["companyIds"])
-    return {"objectType": "COMPANY", "objectId": str(linked[0])}
-
-
-def _old_list(send: Sender) -> Values:
-    made = _make_list(send)
-    send.make(f"PUT /crm/v3/lists/{made['listId']}/memberships/add", [_first_id(send, "contacts")])
-    return {"listId": str(int(made["listId"]) + lists.LEGACY_OFFSET)}
-
-
-def _deal(send: Sender) -> Values:
-    return {"deal": _first_id(send, "deals"), "owner": send.read("/crm/v3/owners")["results"][0]["id"]}
-
-
-def _own_event(send: Sender) -> Values:
-    body = _event_body({"n": f"m{send.unique()}"})
-    send.make("/marketing/marketing-events/2026-09/events", body)
-    path = f"/marketing/marketing-events/2026-09/events/{body['externalEventId']}?externalAccountId=account-1"
-    return {
-        "objectId": send.read(path)["objectId"],
-        **{name: body[name] for name in body if name.startswith("external")},
-    }
-
-
-def _marketing_event(send: Sender) -> Values:
-    """Take an event that an app made, which alone has an id of that app's."""
-    found = send.read("/marketing/marketing-events/2026-09")["results"]
-    made = next(each for each in found if each.get("externalEventId") and "appInfo" in each)
-    known = send.read(f"/marketing/marketing-events/2026-09/{made['externalEventId']}/identifiers")
-    return {
-        "objectId": made["objectId"],
-        "marketingEventId": made["objectId"],
-        "externalEventId": made["externalEventId"],
-        "externalAccountId": known["results"][0]["externalAccountId"],
-        "contactIdentifier": _first_id(send, "contacts"),
-    }
-
-
-def _event(send: Sender) -> Values:
-    found = send.read("/email/public/v1/events")["events"][0]
-    return {"created": str(found["created"]), "eventId": found["id"]}
-
-
-def _file_of_export(send: Sender) -> Values:
-    task = _done_export(send)["taskId"]
-    send.pass_time(60)
-    address = send.read(f"/crm/v3/exports/export/async/tasks/{task}/status")["result"]
-    path, _, query = address.partition("?")
-    *_, export_id, name = path.split("/")
-    return {"exportId": export_id, "fileName": name, **dict(parse_qsl(query))}
-
-
-NEEDS: tuple[tuple[str, Callable[[Sender], Values]], ...] = (
-    (r"(POST|PUT|PATCH|DELETE) .*/marketing-events/", _own_event),
-    (r"/marketing-events/.*\{", _marketing_event),
-    (r"(/deal-splits/|/splits/)", _deal),
-    (r"PUT .*/lists/.*/restore$", _deleted_list),
-    (r"/lists/.*/add-from/", _two_lists),
-    (r"GET .*/lists/.*/name/\{listName\}$", lambda send: {"listName": _make_list(send)["name"]}),
-    (r"POST .*objects/.*/(merge|gdpr-delete)$", _spare),
-    (r"/oauth/v1/access-tokens/", lambda send: {"token": _tokens(send)["access_token"]}),
-    (r"/oauth/v1/refresh-tokens/", lambda send: {"token": _tokens(send)["refresh_token"]}),
-    (r"/oauth/.*/(introspect|revoke)$", lambda send: {"token": _tokens(send)["access_token"]}),
-    (r"(PUT|POST|DELETE|GET) .*/(flows|workflow-id-mappings)/(batch|performance|\{)", _flow),
-    (r"GET .*/property-validations/.*\{name\}", _with_rule),
-    (r"PUT .*/property-validations/", _own_property),
-    (r"GET .*/lists/.*idmapping$", _legacy_list),
-    (r"DELETE .*/properties/.*\{name\}$", _own_property),
-    (r"DELETE .*/properties/.*groups/", _empty_group),
-    (r"(PATCH|DELETE|POST) .*/schemas/\{objectType\}", _own_schema),
-    (r"(PUT|DELETE) .*associations/.*/labels", _own_label),
-    (r"definitions/configurations/.*batch/(update|purge)$", _limited),
-    (r"(PUT|PATCH|DELETE) .*/pipelines/|POST .*/pipelines/.*/stages", _own_pipeline),
-    (r"/imports/.*\{importId\}", _running_import),
-    (r"/exports/download/", _file_of_export),
-    (r"/exports/.*\{(taskId|exportId)\}", _done_export),
-    (r"POST .*/(statuses|(un|re)?subscribe)", _subscription),
-    (r"/engagements/v1/.*\{engagementId\}", _engagement),
-    (r"/engagements/v1/.*\{objectId\}", _company_with_engagement),
-    (r"/(forms/v2|form-integrations)/.*\{formId\}", lambda send: {"formId": send.read("/forms/v2/forms")[0]["guid"]}),
-    (r"/email/public/v1/events/\{created\}", _event),
-    (r"/contacts/v1/contact/merge-vids/", lambda send: {"vid": _first_id(send, "contacts")} | _spare(send)),
-    (r"/contacts/v1/contact/createOrUpdate/", lambda send: {"email": f"v{send.unique()}@example.com"}),
-    (r"/contacts/v1/lists/\{listId\}", _old_list),
-    (r"/contacts/v1/contact/vid/", lambda send: {"vid": _first_id(send, "contacts")}),
-    (r"/companies/v2/companies/\{id\}", lambda send: {"id": _first_id(send, "companies")}),
-    (r"/deals/v1/deal/\{id\}", lambda send: {"id": _first_id(send, "deals")}),
-    (r"/(companies|deals)/.*properties/named/", lambda send: {"name": "createdate"}),
-    (r"/crm/v3/objects/\{fromObjectType\}/.*\{type\}", lambda send: {"type": "contact_to_company"}),
-    (r"DELETE .*/members/", _team_member),
-    (r"(/settings/.*(members|\{userId\}))|/high-usage-report/", _user),
-)
-"""What a call needs -> the values of its placeholders, and others that its body names."""
 
 FIXED: Values = {
     "toObjectType": "companies",

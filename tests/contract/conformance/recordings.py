@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import urllib3
 
-from conformance import implied
+from conformance import implied, requests
 from conformance.answers import find_differences, find_error_differences, parse_body
 from conformance.calls import Caller, list_routes
 from conformance.checks import name_family
@@ -50,7 +50,7 @@ def replay(recording: Recording, router: Router) -> Replay:
         return Replay(recording.file, recording.path.split("/")[1], "the emulator does not serve this call")
     family = name_family(match.route) if isinstance(match, Match) else "app"
     result = Replay(recording.file, family)
-    body = implied.derive_body(recording)
+    body = requests.derive_body(recording)
     if body is None and recording.method in {"POST", "PUT", "PATCH"}:
         result.reason = "the request was not recorded and does not follow from the answer"
         return result
@@ -81,7 +81,7 @@ def _send(
         and path == recording.path
     ):
         path = _known_path(match, caller, path)
-    query = implied.derive_query(recording)
+    query = requests.derive_query(recording)
     target = f"{path}?{query}" if query else path
     token = _token(recording)
     answer = caller.send(recording.method, target, body, token=token)
