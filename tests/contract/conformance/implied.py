@@ -12,17 +12,14 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from conformance import implied_v1
 from conformance.calls import Caller
-from conformance.recording import Recording
+from conformance.recording import Recording, find_named
 from hubspot_emulator import (
     associations,
     definitions,
     documents,
-    engagement_writes,
     event_occurrences,
-    form_submissions,
-    list_members,
-    lists,
     marketing_samples,
     owners,
     property_definition,
@@ -42,7 +39,6 @@ OBJECTS = re.compile(r"/crm/(?:v3/objects|objects/[\d-]+)/([\w-]+)(?:/(.*))?$")
 LINKS = re.compile(r"/crm/v4/associations/(\w+)/(\w+)/batch/(\w+)$")
 COMPUTED = {"hs_object_id", "createdate", "lastmodifieddate", "hs_lastmodifieddate"}
 LAG_SECONDS = 5
-_NAMES = {"first-name": "firstname", "last-name": "lastname"}
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
@@ -93,18 +89,6 @@ def _scalars(value: object) -> Iterator[object]:
         yield value
 
 
-def _named(value: object, name: str) -> Iterator[Any]:
-    """Give every value of a key, wherever it stands."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key == name:
-                yield inner
-            yield from _named(inner, name)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _named(inner, name)
-
-
 def seed(recording: Recording, portal: Portal, caller: Caller) -> Ids:
     """Put into a portal what a recording implies; give the ids of recorded things there."""
     ids: Ids = {}
@@ -120,7 +104,7 @@ def seed(recording: Recording, portal: Portal, caller: Caller) -> Ids:
 
 
 def _owners(recording: Recording, portal: Portal) -> Ids:
-    named = {str(each) for part in (recording.body, recording.request) for each in _named(part, "hubspot_owner_id")}
+    named = {str(each) for part in (recording.body, recording.request) for each in find_named(part, "hubspot_owner_id")}
     now = timestamps.render_ms(portal.now_ms())
     more = {"type": "PERSON", "archived": False, "createdAt": now, "updatedAt": now}
     owners.load(
@@ -152,7 +136,7 @@ def _groups(recording: Recording, caller: Caller, ids: Ids, portal: Portal) -> N
     if recording.status >= 400:
         return
     known = {each["name"] for each in caller.read(f"/crm/v3/properties/{kind}/groups")["results"]}
-    for name in sorted(set(_named(recording.request, "groupName")) - known):
+    for name in sorted(set(find_named(recording.request, "groupName")) - known):
         caller.make(f"/crm/v3/properties/{kind}/groups", {"name": name, "label": name})
 
 
@@ -241,7 +225,7 @@ def _linked(recording: Recording, portal: Portal) -> Ids:
 
 
 def _inline(request: object) -> Iterator[Json]:
-    for each in _named(request, "associations"):
+    for each in find_named(request, "associations"):
         if isinstance(each, list):
             yield from (link for link in each if "types" in link)
 
@@ -330,116 +314,6 @@ def _campaigns(recording: Recording, portal: Portal) -> Ids:
     return {}
 
 
-def _listed(recording: Recording, portal: Portal) -> Ids:
-    """Make the lists of v1 that a call names or answers, and the contacts in them."""
-    now, ids = portal.now_ms(), Ids()
-    shown = recording.body.get("lists", []) if isinstance(recording.body, dict) else []
-    number = re.search(r"/lists/(\d+)/", recording.path)
-    dynamic = "dynamic" in json.dumps(recording.body)
-    kind = "DYNAMIC" if number and dynamic else "MANUAL"
-    row = lists.create(portal, "Named", "0-1", kind, None, request="")
-    ids |= {number[1]: str(row.id + lists.LEGACY_OFFSET)} if number else {}
-    for each in shown:
-        lists.create(portal, each["name"], "0-1", "MANUAL", None, request="")
-    for email in re.findall(r"[\w.]+@[\w.]+", json.dumps(recording.request or {})):
-        portal.create_record("0-1", {"email": email})
-    for each in recording.body.get("contacts", []):
-        record_id = _old_contact(portal, each)
-        ids[str(each["vid"])] = str(record_id)
-        list_members.load(portal, row.id, [list_members.Member(record_id, now)])
-    if recording.body.get("has-more"):
-        more = [portal.create_record("0-1", {"email": f"m{place}@example.com"}) for place in range(30)]
-        list_members.load(portal, row.id, [list_members.Member(each, now) for each in more])
-    return ids
-
-
-def _old_contacts(recording: Recording, portal: Portal) -> Ids:
-    """Make contacts of v1, those of a merge among them."""
-    body = recording.body if isinstance(recording.body, dict) else {}
-    ids: Ids = {}
-    for each in body.get("contacts", [body] if "vid" in body else []):
-        ids[str(each["vid"])] = str(_old_contact(portal, each))
-    for vid in _named(recording.request, "vidToMerge"):
-        if recording.status < 400:
-            ids[str(vid)] = str(portal.create_record("0-1", {"email": "merged@example.com"}))
-    vid = re.search(r"/merge-vids/(\d+)", recording.path)
-    return ids | ({vid[1]: str(portal.create_record("0-1", {"email": "kept@example.com"}))} if vid else {})
-
-
-def _old_contact(portal: Portal, each: Json) -> int:
-    """Make a contact of v1 with the forms it sent, the lists it is in, and those that became part of it."""
-    values = _old_values(each)
-    audits = each["merge-audits"]
-    emails = [audit[name]["value"] for audit in audits for name in ("merged_to_email", "merged_from_email")]
-    emails += re.findall(r"[\w.]+@[\w.]+", json.dumps(each["identity-profiles"]))
-    own = values | {"email": emails[0]}
-    record_id = portal.create_record("0-1", own)
-    for number, audit in enumerate(audits):
-        names = {name: audit[key] for key, name in _NAMES.items() if key in audit}
-        gone = portal.create_record("0-1", {"email": audit["merged_from_email"]["value"]} | names)
-        record_id = portal.merge_records("0-1", record_id, gone, request=f"{number}")
-    for place, sent in enumerate(each["form-submissions"]):
-        page = sent.get("page-url", "")
-        values_sent = [("email", own["email"])]
-        submission = form_submissions.Submission(sent["form-id"], sent["timestamp"], f"{place}", values_sent, page)
-        form_submissions.load(portal, [submission])
-        form = {"name": sent["title"], "formType": "hubspot"}
-        documents.add(
-            portal, form_submissions.KIND, Document(sent["form-id"], None, portal.now_ms(), portal.now_ms(), form)
-        )
-    if each.get("list-memberships"):
-        row = lists.create(portal, "Named", "0-1", "MANUAL", None, request="")
-        list_members.load(portal, row.id, [list_members.Member(record_id, portal.now_ms())])
-    return record_id
-
-
-def _old_values(contact: Json) -> dict[str, str]:
-    given = {name: part["value"] for name, part in contact["properties"].items()}
-    return {
-        name: value for name, value in given.items() if name in {"email", "firstname", "lastname", "lifecyclestage"}
-    }
-
-
-def _engagements(recording: Recording, caller: Caller, ids: Ids, portal: Portal) -> None:
-    """Send every engagement of an answer to the call that makes them."""
-    if not isinstance(recording.body, dict):
-        return
-    named = {"contactIds": "contacts", "companyIds": "companies", "dealIds": "deals"}
-    for each in recording.body.get("results", []):
-        for key, kind in named.items():
-            for recorded in each["associations"][key]:
-                if str(recorded) not in ids:
-                    name = {"companies": "name", "contacts": "email", "deals": "dealname"}[kind]
-                    record = {name: f"e{recorded}@example.com"} | (
-                        {"dealstage": "closedwon"} if kind == "deals" else {}
-                    )
-                    ids[str(recorded)] = caller.make(f"/crm/v3/objects/{kind}", {"properties": record})["id"]
-        links = {key: [int(ids[str(end)]) for end in each["associations"][key]] for key in named}
-        envelope = {
-            key: each["engagement"][key] for key in ("timestamp", "type", "uid", "ownerId") if key in each["engagement"]
-        }
-        new = {"engagement": envelope, "associations": links, "metadata": each["metadata"]}
-        made = caller.make("/engagements/v1/engagements", new)["engagement"]
-        _stamp_users(portal, made, each["engagement"])
-
-
-def _stamp_users(portal: Portal, made: Json, recorded: Json) -> None:
-    """Let an activity say who made it, which no call of an app does."""
-    users = {"createdBy": "hs_created_by_user_id", "modifiedBy": "hs_updated_by_user_id"}
-    values = {name: str(recorded[key]) for key, name in users.items() if key in recorded}
-    with portal.lock:
-        portal.update_record(engagement_writes.TYPES[made["type"]], made["id"], values)
-        portal.commit()
-
-
-def _engagement_owners(recording: Recording, portal: Portal) -> Ids:
-    now = timestamps.render_ms(portal.now_ms())
-    more = {"type": "PERSON", "archived": False, "createdAt": now, "updatedAt": now}
-    named = sorted({str(each) for each in _named(recording.body, "ownerId")})
-    owners.load(portal, [{"id": each, "email": f"o{each}@example.com", **more} for each in named])
-    return {}
-
-
 def _stale(recording: Recording) -> list[tuple[str, str]]:
     """Give the filters of a search whose hit does not keep them: the index still knew the value from before."""
     if not recording.path.endswith("/search") or not isinstance(recording.request, dict):
@@ -464,11 +338,6 @@ def make_stale(recording: Recording, portal: Portal, ids: Ids) -> None:
                 portal.clock.sleep(2 * LAG_SECONDS)
                 portal.update_record(type_id, record_id, {name: hit["properties"][name]})
                 portal.commit()
-
-
-def _company(recording: Recording, portal: Portal) -> Ids:
-    named = [str(each) for each in _named(recording.request, "objectId")]
-    return {each: str(portal.create_record("0-2", {"name": "n", "domain": "n.example.com"})) for each in named}
 
 
 def _occurrences(recording: Recording, portal: Portal) -> Ids:
@@ -499,17 +368,17 @@ SEEDS: tuple[tuple[str, Callable[[Recording, Portal], Ids]], ...] = (
     (OBJECTS.pattern, _linked),
     (LINKS.pattern, _pairs),
     (r"/marketing/campaigns/", _campaigns),
-    (r"/contacts/v1/lists/(static|\d+/)", _listed),
-    (r"/contacts/v1/(lists/all|contact/vid|contact/merge)", _old_contacts),
-    (r"/companies/v1/", _company),
+    (r"/contacts/v1/lists/(static|\d+/)", implied_v1.put_lists),
+    (r"/contacts/v1/(lists/all|contact/vid|contact/merge)", implied_v1.put_contacts),
+    (r"/companies/v1/", implied_v1.put_companies),
     (r"^/events/", _occurrences),
-    (r"/engagements/v1/", _engagement_owners),
+    (r"/engagements/v1/", implied_v1.put_owners),
 )
-FOR_ERRORS = (_taken, _listed, _old_contacts)
+FOR_ERRORS = (_taken, implied_v1.put_lists, implied_v1.put_contacts)
 """What is seeded for refused calls too."""
 CALLS: tuple[tuple[str, Callable[[Recording, Caller, Ids, Portal], None]], ...] = (
     (r"/crm/v3/properties/", _groups),
     (OBJECTS.pattern, _inline_ends),
     (r"/2-\d+", _custom),
-    (r"/engagements/v1/", _engagements),
+    (r"/engagements/v1/", implied_v1.send_engagements),
 )

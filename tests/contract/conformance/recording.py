@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -55,3 +55,15 @@ def _load(row: Mapping[str, Any]) -> Recording:
         body,
         row.get("recorded"),
     )
+
+
+def find_named(value: object, name: str) -> Iterator[Any]:
+    """Give every value of a key, wherever it stands."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == name:
+                yield inner
+            yield from find_named(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from find_named(inner, name)
