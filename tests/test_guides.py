@@ -1,15 +1,21 @@
 """Every guide, typed as it stands: its files are written, its SQL is run, its commands end as the page says.
 
 In a guide, `yaml` blocks that begin with a comment naming a file are that file (of hubferry.yml: settings laid over it), `sql`
-blocks run in the warehouse, `sh` blocks are typed by the reader. A command that does not end with 0 says so in a comment.
+blocks run in the warehouse, `sh` blocks are typed by the reader; a `python` block that begins with a file's name is that file.
+A command that does not end with 0 says so in a comment; one that ends with `&` goes on until the page is read.
 Blocks called `bash` need what no test has (an account, a registry); what may stand in them is listed here.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +30,9 @@ from hubspot_emulator.server import Emulator
 
 GUIDES = Path(__file__).parent.parent / "docs" / "guides"
 PAGES = sorted(GUIDES.glob("*.md"))
+SHELL = ("curl ", "hubferry emulator ", "printf ", "pytest ", "python -m hubspot_emulator ")
+"""What is typed into a shell of its own, beside what hubferry itself does in this process."""
+PORTS = ("8765", "8766", "8775", "8776")
 ELSEWHERE = ("export ", "pip install ", "dagster ", "make ", "curl ", "pytest", "dbt ", "docker ", "hubferry move ")
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
@@ -41,10 +50,16 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.running: list[subprocess.Popen[str]] = []
+        self._ports: dict[str, str] = {}
 
     def follow(self, kind: str, text: str) -> None:
         if kind == "yaml":
             self.write(text)
+        elif kind == "python":
+            named = re.match(r"# ([\w./-]+\.py)\n", text)
+            if named is not None:
+                (self.folder / named[1]).write_text(text)
         elif kind == "sql":
             with duckdb.connect(str(self.folder / "warehouse.duckdb")) as connection:
                 connection.execute(text)
@@ -65,10 +80,49 @@ class Reader:
         command, _, remark = line.partition("  # ")
         if not command.strip():
             return
+        said = re.search(r"ends with (\d+)", remark)
+        wanted = int(said[1] if said else 0)
+        if command.startswith(SHELL):
+            assert self.run(command) == wanted, line
+            return
         words = [self.name(word) for word in shlex.split(command)]
         assert words[0] == "hubferry", f"no test can type: {line}"
-        said = re.search(r"ends with (\d+)", remark)
-        assert main(words[1:]) == int(said[1] if said else 0), line
+        assert main(words[1:]) == wanted, line
+
+    def run(self, command: str) -> int:
+        """Run a command in a shell, on ports that are free; one that goes on has said by then that it is ready."""
+        command = re.sub("|".join(PORTS), lambda found: self.port(found[0]), command)
+        paths = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        goes_on = command.rstrip().endswith("&")
+        process = subprocess.Popen(
+            ["bash", "-o", "pipefail", "-c", command.rstrip(" &")],
+            cwd=self.folder,
+            env=os.environ | {"PATH": paths},
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        if goes_on:
+            self.running.append(process)
+            return 0 if process.stdout.readline().startswith("HubSpot API on http://") else 1
+        with process:
+            sys.stdout.write(process.stdout.read()[-2_000:])
+        return process.returncode
+
+    def port(self, written: str) -> str:
+        """Give a free port in place of one that the page has."""
+        if written not in self._ports:
+            with socket.create_server(("127.0.0.1", 0)) as listening:
+                self._ports[written] = str(listening.getsockname()[1])
+        return self._ports[written]
+
+    def stop(self) -> None:
+        """End what goes on."""
+        for process in self.running:
+            os.killpg(process.pid, signal.SIGTERM)
+            with process:
+                pass
 
     def name(self, word: str) -> str:
         """Give what a reader types for RUN and PLAN: the latest push, and the latest plan."""
@@ -101,8 +155,11 @@ def test_a_guide_does_what_it_says(
     file = reader.folder / "hubferry.yml"
     file.write_text(file.read_text().replace("http://127.0.0.1:8765", portal.base_url))
 
-    for kind, text in blocks(page):
-        reader.follow(kind, text)
+    try:
+        for kind, text in blocks(page):
+            reader.follow(kind, text)
+    finally:
+        reader.stop()
 
     assert "Traceback" not in capsys.readouterr().err
 
