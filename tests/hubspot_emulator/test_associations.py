@@ -1,78 +1,23 @@
-"""Associations over HTTP: errors first, then what a write leaves behind, then reads."""
+"""Associations over HTTP: errors first, then what a write leaves behind."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import urllib3
 
 from hubspot_emulator import associations
 from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.server import Emulator
 from hubspot_emulator.settings import Settings
-
-DATED = "/crm/associations/2026-09"
-UNLABELLED, PRIMARY = ("HUBSPOT_DEFINED", 279), ("HUBSPOT_DEFINED", 1)
-
-Link = tuple[str, int]
-
-
-class Caller:
-    """Makes records and calls; every test makes its own records, so the portal can be shared."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        self.emulator = emulator
-        self.pool = urllib3.PoolManager(headers={"Authorization": "Bearer pat-test"})
-
-    def call(self, method: str, path: str, body: object = None, token: str = "pat-test") -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        url = self.emulator.base_url + path
-        answer = self.pool.request(method, url, body=None if body is None else json.dumps(body), headers=headers)
-        return answer.status, json.loads(answer.data) if answer.data else None
-
-    def create(self, object_type: str = "contacts", **properties: str) -> int:
-        needed = {"contacts": {"firstname": "Ada"}, "companies": {"name": "Acme"}, "deals": {"dealname": "One"}}
-        status, record = self.call(
-            "POST", f"/crm/objects/2026-09/{object_type}", {"properties": needed.get(object_type, {}) | properties}
-        )
-        assert status == 201, record
-        return int(record["id"])
-
-    def label(self, name: str, inverse: str | None = None, ends: str = "contacts/companies") -> Link:
-        """Define a label of that name and text; give its key."""
-        body = {"name": name, "label": name.title()} | ({"inverseLabel": inverse} if inverse else {})
-        status, answer = self.call("POST", f"{DATED}/{ends}/labels", body)
-        assert status == 200, answer
-        return "USER_DEFINED", next(each["typeId"] for each in answer["results"] if each["label"] == name.title())
-
-    def link(self, from_id: int, to_id: int, *types: Link, ends: str = "contacts/companies") -> None:
-        status, answer = self.call("POST", f"{DATED}/{ends}/batch/create", {"inputs": [pair(from_id, to_id, *types)]})
-        assert status == 201, answer
-
-    def read(self, from_id: int, ends: str = "contacts/companies") -> dict[int, set[Link]]:
-        """Give the types of link to every other end; empty where there are none."""
-        _, answer = self.call("POST", f"{DATED}/{ends}/batch/read", {"inputs": [{"id": str(from_id)}]})
-        return {
-            end["toObjectId"]: {(each["category"], each["typeId"]) for each in end["associationTypes"]}
-            for result in answer["results"]
-            for end in result["to"]
-        }
-
-
-def pair(from_id: object, to_id: object, *types: Link) -> dict[str, Any]:
-    specs = [{"associationCategory": category, "associationTypeId": type_id} for category, type_id in types]
-    return {"from": {"id": str(from_id)}, "to": {"id": str(to_id)}} | ({"types": specs} if types else {})
+from linker import DATED, PRIMARY, UNLABELLED, Linker, pair
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[Caller]:
+def api() -> Iterator[Linker]:
     knobs = Knobs(labels_per_pair=100)
     with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
-        caller = Caller(emulator)
+        caller = Linker(emulator)
         yield caller
         caller.pool.clear()
 
@@ -80,7 +25,7 @@ def api() -> Iterator[Caller]:
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 
-def test_reading_a_record_without_associations_is_an_error_in_a_207(api: Caller) -> None:
+def test_reading_a_record_without_associations_is_an_error_in_a_207(api: Linker) -> None:
     contact = str(api.create())
 
     status, answer = api.call("POST", f"{DATED}/contacts/companies/batch/read", {"inputs": [{"id": contact}]})
@@ -95,7 +40,7 @@ def test_reading_a_record_without_associations_is_an_error_in_a_207(api: Caller)
     }
 
 
-def test_one_pair_with_both_ends_missing_has_two_errors_and_the_other_pair_is_written(api: Caller) -> None:
+def test_one_pair_with_both_ends_missing_has_two_errors_and_the_other_pair_is_written(api: Linker) -> None:
     contact, company = api.create(), api.create("companies")
     inputs = [pair(999_001, 999_002, UNLABELLED), pair(contact, company, UNLABELLED)]
 
@@ -116,7 +61,7 @@ def test_one_pair_with_both_ends_missing_has_two_errors_and_the_other_pair_is_wr
     ]
 
 
-def test_a_text_for_an_id_and_a_record_with_itself_are_refused_one_by_one(api: Caller) -> None:
+def test_a_text_for_an_id_and_a_record_with_itself_are_refused_one_by_one(api: Linker) -> None:
     contact = api.create()
     inputs = [pair("unknown_id", contact, ("HUBSPOT_DEFINED", 449)), pair(contact, contact, ("HUBSPOT_DEFINED", 449))]
 
@@ -139,7 +84,7 @@ def test_a_text_for_an_id_and_a_record_with_itself_are_refused_one_by_one(api: C
     ]
 
 
-def test_a_label_written_under_the_wrong_category_is_an_invalid_type(api: Caller) -> None:
+def test_a_label_written_under_the_wrong_category_is_an_invalid_type(api: Linker) -> None:
     contact, company = api.create(), api.create("companies")
     _, type_id = api.label("wrong_category")
     inputs = [pair(contact, company, ("INTEGRATOR_DEFINED", type_id))]
@@ -156,7 +101,7 @@ def test_a_label_written_under_the_wrong_category_is_an_invalid_type(api: Caller
     ("call", "most"),
     [("batch/read", 1_000), ("batch/create", 2_000), ("batch/archive", 100), ("batch/labels/archive", 100)],
 )
-def test_a_batch_over_its_limit_is_refused_whole(api: Caller, call: str, most: int) -> None:
+def test_a_batch_over_its_limit_is_refused_whole(api: Linker, call: str, most: int) -> None:
     one = {
         "batch/read": {"id": "1"},
         "batch/archive": {"from": {"id": "1"}, "to": [{"id": "2"}]},
@@ -173,7 +118,7 @@ def test_a_batch_over_its_limit_is_refused_whole(api: Caller, call: str, most: i
 def test_a_record_that_is_full_takes_no_new_end_but_its_labels_can_change() -> None:
     knobs = Knobs(ends_per_record=1)
     with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
-        caller = Caller(emulator)
+        caller = Linker(emulator)
         contact, first, second = caller.create(), caller.create("companies"), caller.create("companies")
         caller.link(contact, first, UNLABELLED)
         body = {"inputs": [pair(contact, second, UNLABELLED)]}
@@ -190,7 +135,7 @@ def test_a_record_that_is_full_takes_no_new_end_but_its_labels_can_change() -> N
 def test_a_token_needs_the_scopes_of_both_objects() -> None:
     tokens = {"pat-half": frozenset({"crm.objects.contacts.read"})}
     with Emulator(Settings(contacts=0, limits=False, tokens=tokens)) as emulator:
-        caller = Caller(emulator)
+        caller = Linker(emulator)
         body = {"inputs": [{"id": "1"}]}
         status, answer = caller.call("POST", f"{DATED}/contacts/companies/batch/read", body, token="pat-half")
         caller.pool.clear()
@@ -199,7 +144,7 @@ def test_a_token_needs_the_scopes_of_both_objects() -> None:
     assert answer["errors"][0]["context"]["requiredGranularScopes"] == ["crm.objects.companies.read"]
 
 
-def test_a_single_pair_cannot_be_read(api: Caller) -> None:
+def test_a_single_pair_cannot_be_read(api: Linker) -> None:
     status, _ = api.call("GET", "/crm/objects/2026-09/contacts/1/associations/companies/2")
 
     assert status == 405
@@ -208,7 +153,7 @@ def test_a_single_pair_cannot_be_read(api: Caller) -> None:
 # --- what a write leaves behind -------------------------------------------------------------------------------------
 
 
-def test_a_labelled_write_makes_the_default_and_the_inverse_of_both(api: Caller) -> None:
+def test_a_labelled_write_makes_the_default_and_the_inverse_of_both(api: Linker) -> None:
     deal, contact = api.create("deals"), api.create()
     sponsor = api.label("sponsor", "Sponsored", ends="deals/contacts")
 
@@ -218,7 +163,7 @@ def test_a_labelled_write_makes_the_default_and_the_inverse_of_both(api: Caller)
     assert api.read(contact, "contacts/deals") == {deal: {("HUBSPOT_DEFINED", 4), ("USER_DEFINED", sponsor[1] + 1)}}
 
 
-def test_a_write_replaces_the_labels_and_keeps_what_hubspot_defined(api: Caller) -> None:
+def test_a_write_replaces_the_labels_and_keeps_what_hubspot_defined(api: Linker) -> None:
     contact, company = api.create(), api.create("companies")
     old, new = api.label("old_label"), api.label("new_label")
     api.link(contact, company, old)
@@ -229,7 +174,7 @@ def test_a_write_replaces_the_labels_and_keeps_what_hubspot_defined(api: Caller)
     assert len(api.read(company, "companies/contacts")[contact]) == 3
 
 
-def test_two_inputs_for_one_pair_leave_the_second_inputs_labels(api: Caller) -> None:
+def test_two_inputs_for_one_pair_leave_the_second_inputs_labels(api: Linker) -> None:
     contact, company = api.create(), api.create("companies")
     first, second = api.label("first_label"), api.label("second_label")
     inputs = [pair(contact, company, first), pair(contact, company, second)]
@@ -239,7 +184,7 @@ def test_two_inputs_for_one_pair_leave_the_second_inputs_labels(api: Caller) -> 
     assert api.read(contact)[company] & {first, second} == {second}
 
 
-def test_writing_the_same_association_again_changes_nothing(api: Caller) -> None:
+def test_writing_the_same_association_again_changes_nothing(api: Linker) -> None:
     contact, company = api.create(), api.create("companies")
     both = (api.label("one_of_two"), api.label("two_of_two"))
     api.link(contact, company, *both)
@@ -250,7 +195,7 @@ def test_writing_the_same_association_again_changes_nothing(api: Caller) -> None
     assert api.read(contact) == before == {company: {UNLABELLED, PRIMARY, *both}}
 
 
-def test_the_default_call_keeps_labels(api: Caller) -> None:
+def test_the_default_call_keeps_labels(api: Linker) -> None:
     contact, company = api.create(), api.create("companies")
     label = api.label("kept_label")
     api.link(contact, company, label)
@@ -263,7 +208,7 @@ def test_the_default_call_keeps_labels(api: Caller) -> None:
     assert label in api.read(contact)[company]
 
 
-def test_removing_a_label_keeps_the_rest_and_removing_the_unlabelled_removes_all(api: Caller) -> None:
+def test_removing_a_label_keeps_the_rest_and_removing_the_unlabelled_removes_all(api: Linker) -> None:
     contact, company = api.create(), api.create("companies")
     first, second = api.label("removed_label"), api.label("staying_label")
     api.link(contact, company, first, second)
@@ -278,7 +223,7 @@ def test_removing_a_label_keeps_the_rest_and_removing_the_unlabelled_removes_all
     assert api.read(company, "companies/contacts") == {}
 
 
-def test_taking_primary_away_leaves_the_link(api: Caller) -> None:
+def test_taking_primary_away_leaves_the_link(api: Linker) -> None:
     contact, company = api.create(), api.create("companies")
     api.link(contact, company, PRIMARY)
 
@@ -289,7 +234,7 @@ def test_taking_primary_away_leaves_the_link(api: Caller) -> None:
 
 
 @pytest.mark.parametrize(("prefix", "status"), [("/crm/v4/associations", 204), (DATED, 200)])
-def test_archiving_pairs_answers_by_version_and_removes_both_directions(api: Caller, prefix: str, status: int) -> None:
+def test_archiving_pairs_answers_by_version_and_removes_both_directions(api: Linker, prefix: str, status: int) -> None:
     contact, company = api.create(), api.create("companies")
     api.link(contact, company, api.label(f"archived_{status}"))
     body = {"inputs": [{"from": {"id": str(contact)}, "to": [{"id": str(company)}]}]}
@@ -301,7 +246,7 @@ def test_archiving_pairs_answers_by_version_and_removes_both_directions(api: Cal
     assert api.read(contact) == api.read(company, "companies/contacts") == {}
 
 
-def test_put_and_delete_of_one_pair(api: Caller) -> None:
+def test_put_and_delete_of_one_pair(api: Linker) -> None:
     contact, company = api.create(), api.create("companies")
     _, type_id = api.label("single_pair")
     path = f"/crm/v4/objects/contact/{contact}/associations/company/{company}"
@@ -322,7 +267,7 @@ def test_put_and_delete_of_one_pair(api: Caller) -> None:
     assert api.read(contact) == {}
 
 
-def test_the_first_company_becomes_primary_and_a_new_primary_demotes_it(api: Caller) -> None:
+def test_the_first_company_becomes_primary_and_a_new_primary_demotes_it(api: Linker) -> None:
     contact, first, second = api.create(), api.create("companies"), api.create("companies")
     api.link(contact, first, UNLABELLED)
     api.link(contact, second, UNLABELLED)
@@ -335,7 +280,7 @@ def test_the_first_company_becomes_primary_and_a_new_primary_demotes_it(api: Cal
     assert api.read(first, "companies/contacts") == {contact: {("HUBSPOT_DEFINED", 280)}}
 
 
-def test_a_primary_written_from_the_companys_side_is_the_contacts_only_one(api: Caller) -> None:
+def test_a_primary_written_from_the_companys_side_is_the_contacts_only_one(api: Linker) -> None:
     contact, first, second = api.create(), api.create("companies"), api.create("companies")
     api.link(contact, first, PRIMARY)
 
@@ -344,7 +289,7 @@ def test_a_primary_written_from_the_companys_side_is_the_contacts_only_one(api: 
     assert api.read(contact) == {first: {UNLABELLED}, second: {UNLABELLED, PRIMARY}}
 
 
-def test_associations_do_not_move_the_modified_date(api: Caller) -> None:
+def test_associations_do_not_move_the_modified_date(api: Linker) -> None:
     contact, company = api.create(), api.create("companies")
     _, before = api.call("GET", f"/crm/objects/2026-09/contacts/{contact}")
     api.call("GET", "/account-info/2026-09/details")
@@ -356,7 +301,7 @@ def test_associations_do_not_move_the_modified_date(api: Caller) -> None:
     assert after["updatedAt"] == before["updatedAt"]
 
 
-def test_links_of_an_archived_record_are_not_read(api: Caller) -> None:
+def test_links_of_an_archived_record_are_not_read(api: Linker) -> None:
     contact, company, other = api.create(), api.create("companies"), api.create("companies")
     api.link(contact, company, UNLABELLED)
     api.link(contact, other, UNLABELLED)
@@ -367,7 +312,7 @@ def test_links_of_an_archived_record_are_not_read(api: Caller) -> None:
     assert api.read(company, "companies/contacts") == {}
 
 
-def test_a_merge_unites_links_and_keeps_one_primary(api: Caller) -> None:
+def test_a_merge_unites_links_and_keeps_one_primary(api: Linker) -> None:
     keep, lose = api.create(), api.create()
     first, second = api.create("companies"), api.create("companies")
     api.link(keep, first, PRIMARY)
@@ -385,7 +330,7 @@ def test_a_merge_unites_links_and_keeps_one_primary(api: Caller) -> None:
 def test_a_merge_that_keeps_the_primary_record_keeps_its_links_too() -> None:
     knobs = Knobs(merge_keeps_primary=True)
     with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
-        caller = Caller(emulator)
+        caller = Linker(emulator)
         keep, lose, other = caller.create(), caller.create(), caller.create()
         company = caller.create("companies")
         caller.link(keep, company, PRIMARY)
@@ -401,7 +346,7 @@ def test_a_merge_that_keeps_the_primary_record_keeps_its_links_too() -> None:
     assert contacts == {other: {("HUBSPOT_DEFINED", 449)}}, "a merged record is not linked to itself"
 
 
-def test_the_truth_of_a_record_is_what_reads_tell(api: Caller) -> None:
+def test_the_truth_of_a_record_is_what_reads_tell(api: Linker) -> None:
     contact, company, archived = api.create(), api.create("companies"), api.create("companies")
     label = api.label("in_truth")
     api.link(contact, company, label)
@@ -418,7 +363,7 @@ def test_the_truth_of_a_record_is_what_reads_tell(api: Caller) -> None:
     assert gone == []
 
 
-def test_every_write_is_an_event_with_its_request(api: Caller) -> None:
+def test_every_write_is_an_event_with_its_request(api: Linker) -> None:
     contact, company = api.create(), api.create("companies")
     api.link(contact, company, UNLABELLED)
     api.call("DELETE", f"/crm/objects/2026-09/contacts/{contact}/associations/companies/{company}")
@@ -431,7 +376,7 @@ def test_every_write_is_an_event_with_its_request(api: Caller) -> None:
     assert events == [("create", 1), ("associate", 1), ("dissociate", 1)], "removing nothing is no event"
 
 
-def test_a_create_takes_its_associations_along_and_a_bad_one_creates_nothing(api: Caller) -> None:
+def test_a_create_takes_its_associations_along_and_a_bad_one_creates_nothing(api: Linker) -> None:
     company = api.create("companies")
     spec = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 279}]
     good = {
@@ -447,140 +392,3 @@ def test_a_create_takes_its_associations_along_and_a_bad_one_creates_nothing(api
     assert set(api.read(int(record["id"]))) == {company}
     status, _ = api.call("POST", "/crm/objects/2026-09/contacts", {"properties": bad["properties"]})
     assert status == 201, "the refused create held the e-mail address"
-
-
-# --- reads ----------------------------------------------------------------------------------------------------------
-
-
-def test_ids_are_numbers_on_the_other_end_and_texts_on_the_own(api: Caller) -> None:
-    contact, company = api.create(), api.create("companies")
-    api.link(contact, company, UNLABELLED)
-
-    _, answer = api.call("POST", f"{DATED}/0-1/0-2/batch/read", {"inputs": [{"id": str(contact)}]})
-
-    result = answer["results"][0]
-    assert result["from"] == {"id": str(contact)}
-    assert result["to"][0]["toObjectId"] == company
-    assert {"category": "HUBSPOT_DEFINED", "typeId": 1, "label": "Primary"} in result["to"][0]["associationTypes"]
-    assert "paging" not in result
-
-
-def test_a_knob_makes_ids_texts_and_leaves_records_without_links_out() -> None:
-    knobs = Knobs(ids_as_text=True, missing_is_error=False)
-    with Emulator(Settings(contacts=0, limits=False, knobs=knobs)) as emulator:
-        caller = Caller(emulator)
-        contact, lonely, company = caller.create(), caller.create(), caller.create("companies")
-        caller.link(contact, company, UNLABELLED)
-        body = {"inputs": [{"id": str(contact)}, {"id": str(lonely)}]}
-        status, answer = caller.call("POST", f"{DATED}/contacts/companies/batch/read", body)
-        caller.pool.clear()
-
-    assert status == 200
-    assert [result["to"][0]["toObjectId"] for result in answer["results"]] == [str(company)]
-
-
-def test_a_paging_token_comes_percent_encoded_and_is_taken_in_both_forms() -> None:
-    token = associations.render_after(7502)
-
-    assert token == "MC0wLTc1MDI%3D"
-    assert associations.parse_after(token) == associations.parse_after("MC0wLTc1MDI=") == 7502
-
-
-def test_a_token_from_elsewhere_is_refused(api: Caller) -> None:
-    inputs = [{"id": str(api.create()), "after": "page two"}]
-
-    status, answer = api.call("POST", f"{DATED}/contacts/companies/batch/read", {"inputs": inputs})
-
-    assert (status, answer["category"]) == (400, "VALIDATION_ERROR")
-
-
-@pytest.fixture(scope="module")
-def crowded(api: Caller) -> tuple[int, list[int]]:
-    """A company with 1,203 contacts."""
-    company = api.create("companies")
-    portal = api.emulator.portal
-    with portal.lock:
-        rows: list[tuple[dict[str, str], int, int]] = [({"firstname": "Ada"}, 1_000, 1_000)] * 1_203
-        contacts = list(portal.load_records("0-1", rows))
-        pairs = [(company, contact) for contact in contacts]
-        associations.load_pairs(portal, "0-2", "0-1", "HUBSPOT_DEFINED", 280, pairs)
-        portal.db.commit()
-    return company, contacts
-
-
-def test_each_input_of_a_batch_read_has_its_own_cursor(api: Caller, crowded: tuple[int, list[int]]) -> None:
-    company, contacts = crowded
-    found: list[int] = []
-    ask: dict[str, str] = {"id": str(company)}
-    pages = 0
-
-    while True:
-        _, answer = api.call("POST", f"{DATED}/companies/contacts/batch/read", {"inputs": [ask]})
-        result, pages = answer["results"][0], pages + 1
-        found += [end["toObjectId"] for end in result["to"]]
-        if "paging" not in result:
-            break
-        ask["after"] = result["paging"]["next"]["after"]
-
-    assert (found, pages) == (contacts, 3)
-
-
-def test_one_records_links_are_paged_by_the_token_as_given(api: Caller, crowded: tuple[int, list[int]]) -> None:
-    company, contacts = crowded
-    path = f"/crm/objects/2026-09/companies/{company}/associations/contacts"
-
-    _, first = api.call("GET", f"{path}?limit=500")
-    _, second = api.call("GET", f"{path}?limit=500&after={first['paging']['next']['after']}")
-
-    assert [end["toObjectId"] for end in first["results"] + second["results"]] == contacts[:1_000]
-
-
-def test_inline_associations_end_at_a_hundred_and_go_on_under_their_link(
-    api: Caller, crowded: tuple[int, list[int]]
-) -> None:
-    company, contacts = crowded
-
-    _, record = api.call("GET", f"/crm/objects/2026-09/companies/{company}?associations=contacts")
-    inline = record["associations"]["contacts"]
-    link = urlsplit(inline["paging"]["next"]["link"])
-    status, more = api.call("GET", f"{link.path}?{link.query}")
-
-    assert [end["id"] for end in inline["results"]] == [str(contact) for contact in contacts[:100]]
-    assert {end["type"] for end in inline["results"]} == {"company_to_contact_unlabeled"}
-    assert status == 200
-    assert more["results"][0] == {"id": str(contacts[100]), "type": "company_to_contact_unlabeled"}
-
-
-def test_inline_associations_name_every_type_and_line_items_with_a_space(api: Caller) -> None:
-    deal, contact = api.create("deals"), api.create()
-    company, item = api.create("companies"), api.create("line_items", name="Screw")
-    api.link(deal, contact, ("HUBSPOT_DEFINED", 3), ends="deals/contacts")
-    api.link(deal, company, ("HUBSPOT_DEFINED", 341), ends="deals/companies")
-    api.link(deal, item, ("HUBSPOT_DEFINED", 19), ends="deals/line_items")
-
-    _, record = api.call("GET", f"/crm/objects/2026-09/deals/{deal}?associations=contacts,companies,line_items")
-
-    assert record["associations"] == {
-        "contacts": {"results": [{"id": str(contact), "type": "deal_to_contact"}]},
-        "companies": {
-            "results": [
-                {"id": str(company), "type": "deal_to_company_unlabeled"},
-                {"id": str(company), "type": "deal_to_company"},
-            ]
-        },
-        "line items": {"results": [{"id": str(item), "type": "deal_to_line_item"}]},
-    }
-
-
-def test_a_batch_read_of_a_thousand_records_answers_every_one(api: Caller, crowded: tuple[int, list[int]]) -> None:
-    company, contacts = crowded
-    inputs = [{"id": str(contact)} for contact in contacts[:1_000]]
-
-    status, answer = api.call("POST", f"{DATED}/contacts/companies/batch/read", {"inputs": inputs})
-
-    asked = [each["id"] for each in inputs]
-    answered = [result["from"]["id"] for result in answer["results"]]
-    assert status == 200
-    assert sorted(answered) == sorted(asked)
-    assert answered != asked, "answers do not come in the order of the question"
-    assert all(result["to"][0]["toObjectId"] == company for result in answer["results"])
