@@ -259,3 +259,61 @@ def test_an_export_of_notes(call: Call, expected: int) -> None:
     }  # fmt: skip
 
     assert call("POST", "/crm/exports/2026-09/export/async", json=body).status == expected
+
+
+# Associations, the bin, jobs
+
+
+@both("archive_limit", 400, 204, value=2_000)
+def test_removing_101_pairs_at_once(call: Call, expected: int) -> None:
+    one = {"from": {"id": create(call, firstname="A")}, "to": [{"id": create(call, firstname="B")}]}
+
+    answer = call("POST", "/crm/v4/associations/contacts/contacts/batch/archive", json={"inputs": [one] * 101})
+
+    assert answer.status == expected
+
+
+@both("first_company_becomes_primary", {1, 279}, {279}, value=False)
+def test_the_first_company_of_a_contact(call: Call, expected: set[int]) -> None:
+    contact = create(call, firstname="A")
+    company = call("POST", "/crm/objects/2026-09/companies", json={"properties": {"name": "C"}}).json()["id"]
+    call("PUT", f"/crm/v4/objects/contacts/{contact}/associations/default/companies/{company}")
+
+    (link,) = call("GET", f"/crm/v4/objects/contacts/{contact}/associations/companies").json()["results"]
+
+    assert {each["typeId"] for each in link["associationTypes"]} == expected
+
+
+@both("bin_days", [1, 1, 0], [1, 0, 0], value=10)
+def test_how_long_the_bin_keeps_a_record(emulator: Emulator, call: Call, expected: list[int]) -> None:
+    call("DELETE", f"{CONTACTS}/{create(call, firstname='A')}")
+    found = []
+    for days in (0, 11, 80):
+        emulator.clock.advance(days * 86_400)
+        found.append(len(call("GET", f"{CONTACTS}?archived=true").json()["results"]))
+
+    assert found == expected
+
+
+EXPORT = {
+    "exportType": "VIEW", "exportName": "C", "format": "CSV", "language": "EN", "objectType": "contacts",
+    "objectProperties": ["firstname"],
+}  # fmt: skip
+
+
+def exported_after(emulator: Emulator, call: Call, seconds: float) -> str:
+    """Give the status of an export of a contact after so long."""
+    create(call, firstname="A")
+    task = call("POST", "/crm/exports/2026-09/export/async", json=EXPORT).json()["id"]
+    emulator.clock.advance(seconds)
+    return str(call("GET", f"/crm/exports/2026-09/export/async/tasks/{task}/status").json()["status"])
+
+
+@both("export_start_ms", "COMPLETE", "PROCESSING", value=60_000)
+def test_how_long_an_export_of_nearly_nothing_takes(emulator: Emulator, call: Call, expected: str) -> None:
+    assert exported_after(emulator, call, 2.5) == expected
+
+
+@both("export_rows_per_second", "COMPLETE", "PROCESSING", value=1)
+def test_how_fast_exports_go_on(emulator: Emulator, call: Call, expected: str) -> None:
+    assert exported_after(emulator, call, 2.5) == expected

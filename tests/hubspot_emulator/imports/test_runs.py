@@ -192,6 +192,21 @@ def test_a_file_of_too_many_rows_and_too_many_imports_are_429(make_imports: Call
 
 
 @pytest.mark.parametrize(
+    ("knobs", "state"),
+    [({}, "DONE"), ({"import_start_ms": 60_000}, "STARTED"), ({"import_rows_per_second": 1}, "PROCESSING")],
+)
+def test_how_long_an_import_takes_is_a_knob(
+    make_imports: Callable[..., Imports], knobs: dict[str, int], state: str
+) -> None:
+    imports = make_imports(knobs=Knobs(**knobs))
+    job = imports.start(rows(1), [EMAIL])
+
+    advance(imports, 10)
+
+    assert imports.fetch(job)["state"] == state
+
+
+@pytest.mark.parametrize(
     ("request_part", "what"),
     [
         ({"nme": "x"}, 'Unrecognized field "nme"'),
