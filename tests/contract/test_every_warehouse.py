@@ -353,6 +353,41 @@ def test_every_type_comes_back_as_it_went_in(warehouse: Warehouse) -> None:
     assert warehouse.query_columns("crm", "every_type") == EVERY_TYPE.columns
 
 
+def test_a_digest_is_another_one_when_any_value_is_and_the_same_otherwise(warehouse: Warehouse) -> None:
+    warehouse.ensure_table(EVERY_TYPE)
+    whole = {
+        "text": "a",
+        "number": 0.1,
+        "yes": True,
+        "at": START,
+        "day": date(2024, 2, 29),
+        "tree": '{"a":1}',
+        "list": ["a", "b"],
+        "money": Decimal("1.5"),
+    }
+    others = {
+        "text": "a ",
+        "number": 0.10000000000000002,
+        "yes": False,
+        "at": START + timedelta(microseconds=1),
+        "day": date(2024, 3, 1),
+        "tree": '{"a":"1"}',
+        "list": ["b", "a"],
+        "money": Decimal("1.500000001"),
+    }
+    rows = [whole, *({**whole, name: value} for name, value in others.items())]
+    rows += [{**whole, name: None} for name in whole] + [{**whole, "text": ""}, {**whole, "list": []}]
+    merge(warehouse, chunk(*({**row, "id": n} for n, row in enumerate(rows)), table=EVERY_TYPE), EVERY_TYPE)
+
+    digest = warehouse.digest([warehouse.quote(name) for name in whole])
+    sql = f"SELECT {digest} AS digest FROM {warehouse.name('crm', 'every_type')} ORDER BY id"
+    found = warehouse.query(sql)["digest"].to_pylist()
+
+    assert len(set(found)) == len(rows)
+    assert warehouse.query(sql)["digest"].to_pylist() == found
+    assert warehouse.query(f"SELECT {warehouse.digest([])} AS d")["d"][0].as_py()
+
+
 @pytest.mark.parametrize("write", ["append", "merge"])
 def test_nul_and_broken_utf8_become_the_replacement_character(people: Warehouse, write: str) -> None:
     broken = pa.array([b"a\0b", b"lone \xed\xa0\x80 surrogate", b"fine \xf0\x9f\xa6\x84"]).view(pa.string())

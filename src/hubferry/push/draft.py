@@ -25,6 +25,7 @@ from hubferry.push.steps import (
     UpdateRecord,
 )
 from hubferry.state import ledger, plans
+from hubferry.state.encoded_rows import EncodedRow, EncodedRows
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
 from hubferry.state.plan_rows import PlacedRow, PlanRows, delete_plan_rows
@@ -76,13 +77,22 @@ class Draft:
             self.flush()
         return number
 
-    def note(self, rows: PlanRows, placed: Sequence[PlacedRow], adopted: Sequence[LedgerRow]) -> None:
-        """Note where rows went, and in the ledger those whose records hold everything already."""
-        if not placed and not adopted:
+    def note(
+        self,
+        rows: PlanRows,
+        placed: Sequence[PlacedRow],
+        adopted: Sequence[LedgerRow],
+        known: EncodedRows | None = None,
+        encoded: Sequence[EncodedRow] = (),
+    ) -> None:
+        """Note where rows went, in the ledger those whose records hold everything already, and how rows were encoded."""
+        if not placed and not adopted and not encoded:
             return
         with self.lease.transaction() as tx:
             rows.append(tx, placed)
             ledger.merge_ledger(tx, self.stamp, adopted)
+            if known is not None:
+                known.merge(tx, encoded)
 
     def take_back(self, sync: str, numbers: Collection[int], spoiled: Sequence[PlacedRow]) -> None:
         """Take steps back, and what the plan noted in the ledger of rows that turned out to be one record."""

@@ -140,6 +140,12 @@ class SyncMapping:
         ]
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
+    @property
+    def encoding(self) -> str:
+        """Give a hash of everything that decides how a row is encoded, options that a plan makes among it."""
+        known = sorted((repr(each.property), repr(sorted(each.stages.items()))) for each in self.fields)
+        return hashlib.sha256(msgspec.json.encode([self.fingerprint, known])).hexdigest()
+
     def _describe(self, each: Field) -> str:
         """Say what a field's property is; what the plan itself makes of it (properties, options) is left out."""
         prop, block = each.property, self.sync.block.fields.get(each.property.name)

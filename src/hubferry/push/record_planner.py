@@ -6,7 +6,8 @@ when all rows have been looked at.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -22,9 +23,10 @@ from hubferry.push.encode import canonical
 from hubferry.push.identity import Found, Held, Identity, NotFound, Resolver
 from hubferry.push.left_planner import LeftPlanner
 from hubferry.push.link_store import LinkStore
+from hubferry.push.link_source import LinkTable
 from hubferry.push.mapping import LinkField, SyncMapping
 from hubferry.push.portal import Portal
-from hubferry.push.rows import KEY, DesiredRow, InvalidRow, Problem, build_row, link_detail, row_key
+from hubferry.push.rows import DIGEST, KEY, DesiredRow, InvalidRow, Problem, build_row, link_detail, row_key
 from hubferry.push.standing import hold_row, pin_skips
 from hubferry.push.steps import (
     AddOptions,
@@ -39,6 +41,7 @@ from hubferry.push.steps import (
     RecordStep,
     UpdateRecord,
 )
+from hubferry.state.encoded_rows import EncodedRow, EncodedRows
 from hubferry.state.ledger import LedgerReader, LedgerRow
 from hubferry.state.plan_rows import PlacedRow, PlanRows
 from hubferry.state.row_states import merge_row_states, query_row_states
@@ -101,7 +104,7 @@ class RecordPlanner:
         """Plan every row."""
         first = not self.ledger.count_rows(self.mapping.name)
         tables = source.query_link_tables(self.mapping, self.warehouse)
-        for batch in source.query_rows(self.mapping, self.warehouse, tables):
+        for batch in self._query_rows(tables):
             self._plan_batch(batch)
             self.draft.lease.renew()
             self.progress.advance(f"plan {self.mapping.name}", done=self.counts.rows, share=self.client.usage.share())
@@ -113,6 +116,27 @@ class RecordPlanner:
         if first and self.counts.creates and not self.counts.matched:
             self._require_adoption()
         self._plan_setup()
+
+    def _query_rows(self, tables: Mapping[int, LinkTable]) -> Iterator[list[Row]]:
+        """Read the source; where the warehouse can tell which rows stayed as they are, all others."""
+        if self._encoded is None:
+            return source.query_rows(self.mapping, self.warehouse, tables)
+        digests = source.render_digests(self.mapping, self.warehouse)
+        plan_id = self.draft.plan_id
+        with self.draft.lease.transaction() as tx:
+            placed = self._encoded.place_unchanged(tx, digests, plan_id, self.mapping.object)
+        self.counts.rows += placed
+        self.counts.matched += placed
+        self.counts.unchanged += placed
+        without = self._encoded.render_placed(plan_id) if placed else None
+        return source.query_rows(self.mapping, self.warehouse, digests=True, without=without)
+
+    @cached_property
+    def _encoded(self) -> EncodedRows | None:
+        """What rows were when they were last encoded; None where all rows are looked at, or only we can compare them."""
+        if self.full or self.only is not None or not source.can_digest(self.mapping, self.warehouse):
+            return None
+        return EncodedRows(self.warehouse, self.ledger.portal_id, self.mapping.name, self.mapping.encoding)
 
     def _set_link_aside(self, link: LinkField, key: str, other: object) -> None:
         """List a link of a source of its own whose row is not among the sync's; rows that `where` leaves out are meant to be."""
@@ -154,6 +178,7 @@ class RecordPlanner:
     def _plan_batch(self, batch: Sequence[Row]) -> None:
         rows: list[DesiredRow] = []
         placed: list[PlacedRow] = []
+        encoded: list[EncodedRow] = []
         for values in batch:
             self._ordinal += 1
             row = build_row(self.mapping, values, self._ordinal)
@@ -166,6 +191,9 @@ class RecordPlanner:
                 self._set_aside(row.key, row.problems)
             else:
                 rows.append(row)
+                if self._encoded is not None:
+                    digest, value = str(values[DIGEST]), match_hash(row, self.mapping)
+                    encoded.append(EncodedRow(row_key=row.key, digest=digest, row_hash=row.hash, match_value=value))
         known = {
             key: row
             for key, row in self.ledger.query_rows(self.mapping.name, [row.key for row in rows]).items()
@@ -180,7 +208,7 @@ class RecordPlanner:
             rows = [row for row in rows if row not in fresh]
         looked_at = {row.key for row in due}
         placed += [self._skip(row, known[row.key]) for row in rows if row.key not in looked_at]
-        self.draft.note(self.rows, placed, [])
+        self.draft.note(self.rows, placed, [], self._encoded, encoded)
         self._due += due
         self._known |= {row.key: known[row.key] for row in due if row.key in known}
         if len(self._due) >= source.BATCH_ROWS:
@@ -225,7 +253,7 @@ class RecordPlanner:
         """A row that is as the ledger has it; not looked at, but it owns its record."""
         self.counts.matched += 1
         self.counts.unchanged += 1
-        match_value = match_text(row, self.mapping)
+        match_value = match_hash(row, self.mapping)
         return PlacedRow(row.key, "unchanged", known.record_id, match_value, matched=True, known=True)
 
     def _hold_unresolved(self, each: Identity) -> Identity:
@@ -374,6 +402,12 @@ def match_text(row: DesiredRow, mapping: SyncMapping) -> str | None:
     return None if value is None else str(value)
 
 
+def match_hash(row: DesiredRow, mapping: SyncMapping) -> str | None:
+    """Give a hash of that value: enough to find two rows that have the same one."""
+    text = match_text(row, mapping)
+    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
+
+
 def _merges(identities: Iterable[Identity]) -> dict[str, str]:
     """Give the records of the ledger that were merged into others, with their survivors."""
     return {
@@ -389,7 +423,7 @@ def _placement(each: Identity, diff: RowDiff, mapping: SyncMapping) -> PlacedRow
         each.row.key,
         "held",
         each.record.record_id if isinstance(each, Found) else None,
-        match_text(each.row, mapping),
+        match_hash(each.row, mapping),
         matched=found,
         known=each.ledger is not None,
     )

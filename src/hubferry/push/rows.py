@@ -60,7 +60,7 @@ class InvalidRow:
     problems: tuple[Problem, ...]
 
 
-KEY, COPIES, FIELD, LINK, RECORD = "k", "n", "f", "a", "r"
+KEY, COPIES, DIGEST, FIELD, LINK, RECORD = "k", "n", "d", "f", "a", "r"
 """Names of the columns that `source` selects; FIELD and LINK are followed by a position."""
 
 

@@ -8,7 +8,7 @@ from hubferry.config.model import LinksBlock, Sync
 from hubferry.errors import ConfigError, SourceError, UnknownNameError
 from hubferry.push.link_source import LinkTable
 from hubferry.push.mapping import SyncMapping
-from hubferry.push.rows import COPIES, FIELD, KEY, LINK, RECORD, row_key
+from hubferry.push.rows import COPIES, DIGEST, FIELD, KEY, LINK, RECORD, row_key
 from hubferry.warehouse.interface import Row, Warehouse
 
 BATCH_ROWS = 5_000
@@ -50,11 +50,43 @@ def query_source_columns(sync: Sync, warehouse: Warehouse) -> tuple[str, ...]:
         raise ConfigError(f"sync {sync.name!r}: {error}", file=sync.file, line=sync.line(path)) from error
 
 
+def can_digest(mapping: SyncMapping, warehouse: Warehouse) -> bool:
+    """Say whether the warehouse can tell which rows changed: their keys are texts or whole numbers, all they ask for is in them."""
+    if any(link.source is not None for link in mapping.links):
+        return False
+    picked = warehouse.describe_source(_render_picked(mapping, warehouse))
+    return next(column.type for column in picked if column.name == KEY) in {"string", "integer"}
+
+
+def render_digests(mapping: SyncMapping, warehouse: Warehouse) -> str:
+    """Give the SELECT of each row's key as text, the digest of all else, and how many rows have the key."""
+    return (
+        f"SELECT CAST({KEY} AS VARCHAR) AS row_key, {_render_digest(mapping, warehouse)} AS digest,"
+        f" count(*) OVER (PARTITION BY {KEY}) AS copies FROM ({_render_picked(mapping, warehouse)}) AS picked"
+    )
+
+
+def _render_digest(mapping: SyncMapping, warehouse: Warehouse) -> str:
+    return warehouse.digest([name for name in _picked(mapping, warehouse) if name != KEY])
+
+
 def query_rows(
-    mapping: SyncMapping, warehouse: Warehouse, links: Mapping[int, LinkTable] | None = None
+    mapping: SyncMapping,
+    warehouse: Warehouse,
+    links: Mapping[int, LinkTable] | None = None,
+    *,
+    digests: bool = False,
+    without: str | None = None,
 ) -> Iterator[list[Row]]:
-    """Read every row of the source in batches, under the short names that `rows` knows, links of other sources joined to it."""
-    sql = f"SELECT *, count(*) OVER (PARTITION BY {KEY}) AS {COPIES} FROM ({_render_picked(mapping, warehouse)}) AS picked"
+    """Read the rows of the source in batches, under the short names that `rows` knows, links of other sources joined to it.
+
+    `digests`: each with the digest of what it holds; `without`: a SELECT of the keys, as texts, of rows that are left out.
+    """
+    digest = f", {_render_digest(mapping, warehouse)} AS {DIGEST}" if digests else ""
+    sql = f"SELECT *, count(*) OVER (PARTITION BY {KEY}) AS {COPIES}{digest} FROM ({_render_picked(mapping, warehouse)}) AS picked"
+    if without is not None:
+        placed = f"SELECT 1 FROM ({without}) AS p WHERE p.row_key = CAST(counted.{KEY} AS VARCHAR)"
+        sql = f"SELECT * FROM ({sql}) AS counted WHERE NOT EXISTS ({placed})"
     try:
         for batch in warehouse.query_batches(sql, rows=BATCH_ROWS):
             rows = batch.to_pylist()
@@ -79,17 +111,24 @@ def query_row(mapping: SyncMapping, warehouse: Warehouse, key: str | None) -> Ro
 
 def _render_picked(mapping: SyncMapping, warehouse: Warehouse) -> str:
     """Give the SELECT of what a sync needs of its source, under the short names."""
+    picked = ", ".join(f"{value} AS {name}" for name, value in _picked(mapping, warehouse).items())
+    return f"SELECT {picked} FROM ({render_source(mapping.sync, warehouse)}) AS source"
+
+
+def _picked(mapping: SyncMapping, warehouse: Warehouse) -> dict[str, str]:
+    """Give what is selected, by its short name."""
     quote = warehouse.quote
-    picked = [f"{quote(mapping.key_column)} AS {KEY}"]
+    picked = {KEY: quote(mapping.key_column)}
     if mapping.record_id_column is not None:
-        picked.append(f"{quote(mapping.record_id_column)} AS {RECORD}")
+        picked[RECORD] = quote(mapping.record_id_column)
     for i, field in enumerate(mapping.fields):
         if field.column is not None:
-            picked.append(f"{quote(field.column)} AS {FIELD}{i}")
+            picked[f"{FIELD}{i}"] = quote(field.column)
         elif field.sql is not None:
-            picked.append(f"({field.sql}) AS {FIELD}{i}")
-    picked += [f"{quote(link.column)} AS {LINK}{i}" for i, link in enumerate(mapping.links) if link.column is not None]
-    return f"SELECT {', '.join(picked)} FROM ({render_source(mapping.sync, warehouse)}) AS source"
+            picked[f"{FIELD}{i}"] = f"({field.sql})"
+    return picked | {
+        f"{LINK}{i}": quote(link.column) for i, link in enumerate(mapping.links) if link.column is not None
+    }
 
 
 def query_link_tables(mapping: SyncMapping, warehouse: Warehouse) -> dict[int, LinkTable]:

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from hubferry.state.push_tables import JOURNAL, LEDGER, PLAN_STEPS, REJECTED
+from hubferry.state.push_tables import ENCODED_ROWS, JOURNAL, LEDGER, PLAN_STEPS, REJECTED
 from hubferry.state.tables import SCHEMA
 from hubferry.warehouse.interface import Transaction, Warehouse
 
 
 def erase_pushed(tx: Transaction, warehouse: Warehouse, portal_id: int, object_name: str, ids: Sequence[str]) -> None:
-    """Empty ledger, journal and rejected rows of these records, and drop the steps of plans that hold their values."""
-    names = {each.name: warehouse.name(SCHEMA, each.name) for each in (JOURNAL, LEDGER, PLAN_STEPS, REJECTED)}
+    """Empty ledger, journal and rejected rows of these records, and drop the steps of plans that hold their values, and hashes of them."""
+    names = {
+        each.name: warehouse.name(SCHEMA, each.name) for each in (ENCODED_ROWS, JOURNAL, LEDGER, PLAN_STEPS, REJECTED)
+    }
     nothing, object_ = warehouse.as_json("'{}'"), warehouse.quote("object")
     with tx.register("erased", pa.table({"id": pa.array(ids, pa.string())})) as rows:
         erased = f"(SELECT e.id FROM {rows} AS e)"
@@ -31,6 +33,7 @@ def erase_pushed(tx: Transaction, warehouse: Warehouse, portal_id: int, object_n
             f"DELETE FROM {names['plan_steps']} AS t WHERE EXISTS ({ours}) OR EXISTS ({written})",
             (*who, portal_id, object_name),
         )
+        tx.execute(f"DELETE FROM {names['encoded_rows']} AS t WHERE EXISTS ({ours})", who)
         tx.execute(f"UPDATE {names['journal']} AS t SET reason = NULL WHERE EXISTS ({ours})", who)
         tx.execute(f"UPDATE {names['rejected']} AS t SET message = NULL, advice = NULL WHERE EXISTS ({ours})", who)
         tx.execute(

@@ -93,7 +93,9 @@ PLAN_ROWS = StateTable(
         _SYNC,
         _ROW,
         StateColumn("record_id", "string", "the row's record, where it exists"),
-        StateColumn("match_value", "string", "the value that the row is matched by, in the form that is compared"),
+        StateColumn(
+            "match_value", "string", "hash of the value that the row is matched by, in the form that is compared"
+        ),
         StateColumn("number", "integer", "its step, where it has one"),
         StateColumn("bucket", "string", "unchanged, creates, updates or held"),
         StateColumn("clears", "integer", "filled properties that become empty"),
@@ -102,6 +104,24 @@ PLAN_ROWS = StateTable(
         StateColumn("known", "boolean", "the ledger had it before"),
     ),
     key=("plan_id", "sync", "row_key"),
+)
+ENCODED_ROWS = StateTable(
+    "encoded_rows",
+    "What each source row was when it was last encoded: one whose digest is the same, and done by the ledger, is not read again.",
+    (
+        _PORTAL,
+        _SYNC,
+        _ROW,
+        StateColumn(
+            "encoding", "string", "hash of what decides how rows are encoded: the sync, properties, options, labels"
+        ),
+        StateColumn("digest", "string", "of the row's columns, made by the warehouse"),
+        StateColumn("row_hash", "string", "of the encoded row, as in the ledger"),
+        StateColumn(
+            "match_value", "string", "hash of the value that the row is matched by, in the form that is compared"
+        ),
+    ),
+    key=("portal_id", "sync", "row_key"),
 )
 JOURNAL = StateTable(
     "journal",
@@ -169,4 +189,15 @@ ROW_STATES = StateTable(
     key=("portal_id", "sync", "row_key"),
 )
 
-TABLES: tuple[StateTable, ...] = (HOLDS, JOURNAL, LEDGER, LINKS, PLANS, PLAN_ROWS, PLAN_STEPS, REJECTED, ROW_STATES)
+TABLES: tuple[StateTable, ...] = (
+    ENCODED_ROWS,
+    HOLDS,
+    JOURNAL,
+    LEDGER,
+    LINKS,
+    PLANS,
+    PLAN_ROWS,
+    PLAN_STEPS,
+    REJECTED,
+    ROW_STATES,
+)

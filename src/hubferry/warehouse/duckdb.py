@@ -125,6 +125,10 @@ class DuckDBWarehouse:
         """Give SQL that reads a text as JSON."""
         return f"CAST({value} AS JSON)"
 
+    def digest(self, values: Sequence[str]) -> str:
+        """Give SQL of a hash of values."""
+        return f"sha256(CAST(json_array({', '.join(values)}) AS VARCHAR))"
+
     @contextmanager
     def session(self) -> Iterator[None]:
         """Keep the file open until the block ends; other processes cannot read it meanwhile."""

@@ -19,6 +19,13 @@ def full_name(*parts: str) -> str:
     return ".".join(quote(part) for part in parts)
 
 
+def literal(text: str) -> str:
+    """Write a text that we made (an id, a hash, the name of a sync) as a literal; raise ValueError for what engines read apart."""
+    if "\\" in text or "\0" in text:
+        raise ValueError(f"a text that engines write differently: {text!r}")
+    return "'" + text.replace("'", "''") + "'"
+
+
 def column_list(names: Iterable[str], *, of: str | None = None) -> str:
     """List quoted columns, each with the prefix `of` where given."""
     prefix = f"{of}." if of else ""

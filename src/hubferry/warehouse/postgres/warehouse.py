@@ -150,6 +150,10 @@ class PostgresWarehouse:
         """Give SQL that reads a text as JSON."""
         return f"CAST({value} AS jsonb)"
 
+    def digest(self, values: Sequence[str]) -> str:
+        """Give SQL of a hash of values: of the row's text, which quotes each and tells NULL from ''."""
+        return f"encode(sha256(convert_to(CAST(ROW({', '.join(values)}) AS text), 'UTF8')), 'hex')"
+
     @contextmanager
     def busy(self, label: str = "") -> Iterator[None]:
         """Keep connections until the block ends; pg_stat_activity says what they are for."""
