@@ -11,6 +11,15 @@ if TYPE_CHECKING:
 
 def open_project(folder: Path, environment: str | None) -> Project:
     """Open the project of a folder, under an environment or as its files stand."""
+    from hubferry.config.model import MEMORY  # noqa: PLC0415
+    from hubferry.errors import ConfigError  # noqa: PLC0415
     from hubferry.project import Project  # noqa: PLC0415
 
-    return Project.open(folder, environment=environment)
+    project = Project.open(folder, environment=environment)
+    duckdb = project.files.file.warehouse.duckdb
+    if duckdb is not None and duckdb.path == MEMORY:
+        raise ConfigError(
+            "warehouse.duckdb.path is `:memory:`: what a command reads would be gone when the command ends. Name a file,"
+            " or use it from Python, where it lives as long as the project: hubferry.Project.open(folder).pull()."
+        )
+    return project

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from hubferry import objects
 from hubferry.config import environments, lines, mistakes, references
-from hubferry.config.model import Project, ProjectFile, Sync, SyncBlock, find_secrets
+from hubferry.config.model import MOTHERDUCK, Project, ProjectFile, Sync, SyncBlock, find_secrets
 from hubferry.errors import ConfigError, UnknownNameError
 from hubferry.types import Secret
 
@@ -79,10 +79,10 @@ def resolve_secret(project: Project, path: str, reference: str, environ: Mapping
 
 def check_duckdb_name(path: str, schema: str, *, file: str | None = None, line: int | None = None) -> None:
     """Refuse a DuckDB file named like a schema in it: `hubspot.contacts` would be ambiguous in every query."""
-    stem = Path(path).stem
+    stem = path.partition("?")[0].rpartition(":")[2] if path.startswith(MOTHERDUCK) else Path(path).stem
     if stem.lower() in (schema.lower(), STATE_SCHEMA):
         raise ConfigError(
-            f"the DuckDB file {path!r} has the name of the schema {stem!r} in it, so that `{stem}.contacts` could mean"
+            f"the DuckDB database {path!r} has the name of the schema {stem!r} in it, so that `{stem}.contacts` could mean"
             " two things in SQL. Name the file otherwise, e.g. warehouse.duckdb.",
             file=file,
             line=line,

@@ -26,6 +26,10 @@ class Block(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
 
 
+MEMORY = ":memory:"
+"""DuckDB's name for a database without a file."""
+MOTHERDUCK = ("md:", "motherduck:")
+"""How the names of MotherDuck's databases begin."""
 SecretReference = Annotated[str, Field(json_schema_extra={"secret": True})]
 """`${NAME}`, never the secret itself; it is looked up where it is used."""
 
@@ -71,18 +75,20 @@ class HubSpotBlock(Block):
 
 
 class DuckDBBlock(Block):
-    """DuckDB: one file on this machine."""
+    """DuckDB: one file on this machine, memory of one process, or MotherDuck."""
 
     path: str = "warehouse.duckdb"
-    """The file, relative to the project's folder."""
+    """The file, relative to the project's folder; `md:NAME` is a database of MotherDuck (built to its documentation, not yet run there); `:memory:`, from Python alone, ends with its process."""
+    motherduck_token: SecretReference = ""
+    """`${NAME}`: MotherDuck's token; without it DuckDB looks for its own, in MOTHERDUCK_TOKEN."""
     memory_limit: str = "512MB"
     """How much memory DuckDB may take before it uses the disk."""
 
     @model_validator(mode="after")
     def _check_path(self) -> Self:
-        """Refuse what DuckDB would not take for a file: its state would be gone, or a file of that name appear."""
-        if self.path == ":memory:" or self.path.startswith(("md:", "motherduck:")):
-            raise ValueError(f"path is {self.path!r}; only files are supported yet, neither :memory: nor MotherDuck")
+        """Refuse a token in the path, where errors and logs would show it."""
+        if "token" in self.path.partition("?")[2].lower():
+            raise ValueError("path holds a token. Write `motherduck_token: ${MOTHERDUCK_TOKEN}` in its place")
         return self
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from hubferry.clock import SystemClock
 from hubferry.errors import SourceError, WarehouseError
-from hubferry.types import Clock, Column, ColumnType, Table
+from hubferry.types import Clock, Column, ColumnType, Secret, Table
 from hubferry.warehouse import duckdb_types, sql
 from hubferry.warehouse.arrow import clean_chunk, refuse_bad_keys
 from hubferry.warehouse.duckdb_file import DuckDBFile, hide_values, translated
@@ -95,16 +95,26 @@ class DuckDBTransaction:
 
 
 class DuckDBWarehouse:
-    """One DuckDB file as a warehouse; open only while a transaction or a query runs."""
+    """One DuckDB file as a warehouse; open only while a transaction or a query runs.
+
+    `:memory:` is a database of this object alone, gone with it; `md:NAME` one of MotherDuck, with its token.
+    """
 
     engine = "duckdb"
     most_columns = 10_000
     """DuckDB names no limit; wider tables only get slow."""
 
-    def __init__(self, path: str | Path, *, memory_limit: str = "512MB", clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        memory_limit: str = "512MB",
+        clock: Clock | None = None,
+        token: Secret | None = None,
+    ) -> None:
         self.path = Path(path)
         self._memory_limit, self._clock = memory_limit, clock or SystemClock()
-        self._file = DuckDBFile.for_path(self.path)
+        self._file = DuckDBFile.for_path(self.path, token)
         self._catalog: str | None = None
         self._spelled: set[tuple[str, str]] = set()
         """Tables that were found under just this name."""

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import duckdb
 
+from hubferry.config.model import MEMORY, MOTHERDUCK
 from hubferry.errors import SourceError, WarehouseError, WarehouseLockedError
-from hubferry.types import Clock
+from hubferry.types import Clock, Secret
 
 LOCK_PATIENCE_SECONDS = 2.0
 _LOCK_POLL_SECONDS = 0.05
@@ -47,8 +48,9 @@ class DuckDBFile:
     _all: dict[Path, DuckDBFile] = {}  # noqa: RUF012  the registry of this process, guarded by _all_lock
     _all_lock = threading.Lock()
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, token: Secret | None = None) -> None:
+        self.path, self._token = path, token
+        self._elsewhere = is_elsewhere(path)
         self.writing = threading.Lock()
         """One write transaction at a time: DuckDB refuses a second writer of a row instead of letting it wait."""
         self.writer: int | None = None
@@ -64,8 +66,13 @@ class DuckDBFile:
         """Rows were updated or deleted since the log was last written back."""
 
     @classmethod
-    def for_path(cls, path: Path) -> DuckDBFile:
-        """Give the one file object of a path in this process."""
+    def for_path(cls, path: Path, token: Secret | None = None) -> DuckDBFile:
+        """Give the one file object of a path in this process; each `:memory:` is one of its own."""
+        if str(path) == MEMORY:
+            return cls(path)
+        if is_elsewhere(path):
+            with cls._all_lock:
+                return cls._all.setdefault(path, cls(path, token))
         with cls._all_lock:
             return cls._all.setdefault(path.resolve(), cls(path.resolve()))
 
@@ -116,7 +123,7 @@ class DuckDBFile:
                 self._let_go_if_unused(even_if_busy=True)
 
     def _let_go_if_unused(self, *, even_if_busy: bool = False) -> None:
-        if self._users or (self._busy and not even_if_busy) or self._database is None:
+        if self._users or (self._busy and not even_if_busy) or self._database is None or str(self.path) == MEMORY:
             return
         if self._idle is not None:
             self._idle.cancel()
@@ -132,11 +139,13 @@ class DuckDBFile:
 
     def _open(self, memory_limit: str, clock: Clock) -> duckdb.DuckDBPyConnection:
         began, logged = time.monotonic(), self._log_bytes() > 0
-        database = _open(self.path, memory_limit, clock)
+        database = _open(self.path, memory_limit, clock, self._token)
         self._reading_seconds = time.monotonic() - began if logged else 0.0
         return database
 
     def _log_bytes(self) -> int:
+        if self._elsewhere:
+            return 0
         log = self.path.with_name(self.path.name + ".wal")
         return log.stat().st_size if log.exists() else 0
 
@@ -147,25 +156,34 @@ class DuckDBFile:
         return size > _WAL_WORTH_WRITING_BACK and (not self.replaced or size > self.path.stat().st_size / _WAL_SHARE)
 
 
-def _open(path: Path, memory_limit: str, clock: Clock) -> duckdb.DuckDBPyConnection:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def is_elsewhere(path: str | Path) -> bool:
+    """Say whether a path names no file: this process's memory, or a database of MotherDuck."""
+    return str(path) == MEMORY or str(path).startswith(MOTHERDUCK)
+
+
+def _open(path: Path, memory_limit: str, clock: Clock, token: Secret | None) -> duckdb.DuckDBPyConnection:
+    if not is_elsewhere(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory_limit,
         "wal_autocheckpoint": _WAL_AUTOCHECKPOINT,
         "python_enable_replacements": False,  # a name in a user's SQL must never be read from our Python variables
     }
+    if token is not None:
+        config["motherduck_token"] = token.reveal()
     deadline = clock.monotonic() + LOCK_PATIENCE_SECONDS
     while True:
         try:
             database = duckdb.connect(str(path), config=config)
         except duckdb.Error as error:
             if "Could not set lock" not in str(error):
-                raise translated(error, path=path) from error
+                raise translated(error, path=path, secret=token) from None if token else error
             if clock.monotonic() >= deadline:
                 raise _locked(path, str(error)) from error
             clock.sleep(_LOCK_POLL_SECONDS)
         else:
-            database.execute("PRAGMA disable_checkpoint_on_shutdown")
+            if not is_elsewhere(path):
+                database.execute("PRAGMA disable_checkpoint_on_shutdown")
             return database
 
 
@@ -184,10 +202,17 @@ def hide_values(message: str) -> str:
 
 
 def translated(
-    error: duckdb.Error, *, path: Path, kind: type[WarehouseError] = WarehouseError, what: str = "DuckDB"
+    error: duckdb.Error,
+    *,
+    path: Path,
+    kind: type[WarehouseError] = WarehouseError,
+    what: str = "DuckDB",
+    secret: Secret | None = None,
 ) -> WarehouseError:
     """Say a DuckDB error in hubferry's words: its first line, without the values that it quotes."""
     line = next(iter(str(error).splitlines()), type(error).__name__)
+    if secret is not None:
+        line = line.replace(secret.reveal(), "***")
     if isinstance(error, _HOLDS_VALUES):
         line = hide_values(str(error))
     advice = (
@@ -195,5 +220,9 @@ def translated(
         if isinstance(error, duckdb.OutOfMemoryException)
         else ""
     )
+    if str(path).startswith(MOTHERDUCK):
+        advice = (
+            " Check the database's name and `motherduck_token`; DuckDB loads MotherDuck's extension from the network."
+        )
     where = "" if kind is SourceError else f" ({path})"
     return kind(f"{what}: {line}{where}{advice}")

@@ -24,9 +24,15 @@ def open_warehouse(
     if block.snowflake is not None:
         return _open_snowflake(block.snowflake, Path(folder), resolve)
     from hubferry.warehouse.duckdb import DuckDBWarehouse
+    from hubferry.warehouse.duckdb_file import is_elsewhere
 
     chosen = block.duckdb or DuckDBBlock()
-    return DuckDBWarehouse(Path(folder, chosen.path), memory_limit=chosen.memory_limit, clock=clock or SystemClock())
+    return DuckDBWarehouse(
+        chosen.path if is_elsewhere(chosen.path) else Path(folder, chosen.path),
+        memory_limit=chosen.memory_limit,
+        clock=clock or SystemClock(),
+        token=_resolved(resolve, "warehouse.duckdb.motherduck_token", chosen.motherduck_token),
+    )
 
 
 def _open_postgres(block: PostgresBlock, resolve: Resolve | None) -> Warehouse:

@@ -200,11 +200,3 @@ def test_a_sync_knows_the_line_of_every_setting(folder: Path) -> None:
     assert sync.line("fields.annualrevenue.on_null") == 7
     assert sync.line("associations.0.by") == 9
     assert sync.line("guards.max_creates") is None
-
-
-@pytest.mark.parametrize("path", [":memory:", "md:analytics", "motherduck:analytics"])
-def test_a_duckdb_that_is_no_file_is_refused(tmp_path: Path, path: str) -> None:
-    (tmp_path / "hubferry.yml").write_text(f"warehouse:\n  duckdb: {{path: '{path}'}}\n")
-
-    with pytest.raises(ConfigError, match="only files"):
-        load_project(tmp_path, {})
