@@ -22,8 +22,8 @@ from hubferry.push.draft import Draft
 from hubferry.push.encode import canonical
 from hubferry.push.identity import Found, Held, Identity, NotFound, Resolver
 from hubferry.push.left_planner import LeftPlanner
-from hubferry.push.link_store import LinkStore
 from hubferry.push.link_source import LinkTable
+from hubferry.push.link_store import LinkStore
 from hubferry.push.mapping import LinkField, SyncMapping
 from hubferry.push.portal import Portal
 from hubferry.push.rows import DIGEST, KEY, DesiredRow, InvalidRow, Problem, build_row, link_detail, row_key
