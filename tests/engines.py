@@ -66,28 +66,14 @@ def postgres_engine(folder: Path) -> Iterator[Warehouse]:
         sent.check()
 
 
-_SERVE = """
-import importlib, os, socket, sys, threading
-import pyarrow as pa, pyarrow.compute as pc, uvicorn
-import fakesnow.arrow as answers
-whole = answers.timestamp_to_sf_struct
-def with_nulls(values):  # fakesnow 0.12 answers a NULL time as 1970
-    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    made = whole(pc.fill_null(values, pa.scalar(0, values.type)))
-    return pa.StructArray.from_arrays(made.flatten(), fields=list(made.type), mask=values.is_null())
-answers.timestamp_to_sf_struct = with_nulls
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()  # ends with the process that tests
-uvicorn.Server(uvicorn.Config(importlib.import_module("fakesnow.server").app, log_config=None)).run([listener])
-"""
+_SERVE = Path(__file__).parent / "fakesnow_server.py"
 
 
 @cache
 def snowflake_server() -> tuple[str, int]:
     """Start one fakesnow for this process, as a process of its own on loopback, and give where it listens."""
     running = subprocess.Popen(
-        [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, str(_SERVE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     _RUNNING.append(running)
     atexit.register(_end)
