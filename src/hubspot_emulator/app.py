@@ -36,7 +36,7 @@ from hubspot_emulator.delivery import Receive, Send
 from hubspot_emulator.families import FAMILIES
 from hubspot_emulator.fault_actions import Action, Phase
 from hubspot_emulator.faults import Faults
-from hubspot_emulator.http import ApiError, ApiRequest, ApiResponse, Headers, Route
+from hubspot_emulator.http import HUBSPOT, ApiError, ApiRequest, ApiResponse, Headers, Route
 from hubspot_emulator.limits import Limits
 from hubspot_emulator.mutate import MutationError
 from hubspot_emulator.portal import Portal
@@ -235,7 +235,7 @@ class _Api:
             token=token,
             granted=(self._tokens.scopes(token) or frozenset()) - self._faults.taken_scopes(token),
             content_type=call.headers.get(b"content-type", b"").decode("latin-1"),
-            base_url=f"http://{call.headers.get(b'host', b'api.hubapi.com').decode('latin-1')}",
+            base_url=_base_url(call.headers.get(b"host", b"").decode("latin-1")),
             correlation_id=call.correlation_id,
         )
 
@@ -293,6 +293,11 @@ def all_routes(limits: Limits, tokens: Tokens) -> tuple[Route, ...]:
         *(family.routes for family in FAMILIES),
     )
     return tuple(route for family in families for route in family)
+
+
+def _base_url(host: str) -> str:
+    """Give what addresses in answers begin with: the host that was called, plainly unless it is HubSpot's own name."""
+    return HUBSPOT if HUBSPOT.endswith(f"//{host}") or not host else f"http://{host}"
 
 
 def _error(error: ApiError, correlation_id: str) -> ApiResponse:

@@ -137,7 +137,7 @@ def paging_of(ends: Ends, from_id: str, page: Page) -> dict[str, Any]:
     version = ends.request.version
     prefix = f"/crm/{version}/objects" if version in {"v3", "v4"} else f"/crm/objects/{version}"
     path = f"{prefix}/{ends.from_kind.type_id}/{from_id}/associations/{ends.to_kind.type_id}"
-    return {"paging": {"next": {"after": token, "link": f"https://api.hubapi.com{path}?after={token}"}}}
+    return {"paging": {"next": {"after": token, "link": f"{ends.request.base_url}{path}?after={token}"}}}
 
 
 def shuffled(wanted: Mapping[str, int]) -> list[tuple[str, int]]:

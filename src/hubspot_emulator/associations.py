@@ -392,7 +392,9 @@ class NewLinks(NamedTuple):
     types: tuple[TypeKey, ...]
 
 
-def inline(portal: Portal, type_id: str, ids: Iterable[int], to_types: Iterable[str]) -> dict[int, dict[str, Any]]:
+def inline(
+    portal: Portal, type_id: str, ids: Iterable[int], to_types: Iterable[str], *, base_url: str
+) -> dict[int, dict[str, Any]]:
     """Build the `associations` of records for list and get: one entry a type of link (HS-37)."""
     found: dict[int, dict[str, Any]] = {}
     wanted = [portal.types.resolve(name) for name in to_types]
@@ -406,7 +408,7 @@ def inline(portal: Portal, type_id: str, ids: Iterable[int], to_types: Iterable[
             if after is not None:
                 token = render_after(after)
                 path = f"/crm/v3/objects/{type_id}/{record_id}/associations/{to_type.type_id}"
-                link = f"https://api.hubapi.com{path}?portalId={portal.portal_id}&after={token}"
+                link = f"{base_url}{path}?portalId={portal.portal_id}&after={token}"
                 part["paging"] = {"next": {"after": token, "link": link}}
             found.setdefault(record_id, {})[to_type.inline_key] = part
     return found

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Headers = Mapping[str, str]
 Context = Mapping[str, Sequence[str]]
+HUBSPOT = "https://api.hubapi.com"
+"""Where HubSpot itself answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,7 @@ class ApiRequest:
     """The scopes of the token, for the calls that answer less instead of refusing."""
     content_type: str = ""
     """The Content-Type header as sent: multipart bodies name their boundary there."""
-    base_url: str = ""
+    base_url: str = HUBSPOT
     """The address this call came to, from its Host header: addresses in answers start with it."""
     correlation_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 

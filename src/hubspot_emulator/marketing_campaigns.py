@@ -163,8 +163,7 @@ def _with_assets(request: ApiRequest, campaign: Document, names: Sequence[str]) 
         assets[kind] = {"results": found[:10]}
         if len(found) > 10:
             token = paging.encode_token("10")
-            base = request.base_url or "https://api.hubapi.com"
-            link = f"{base}/marketing/v3/campaigns/{campaign.id}/assets/{kind}?after={token}"
+            link = f"{request.base_url}/marketing/v3/campaigns/{campaign.id}/assets/{kind}?after={token}"
             assets[kind]["paging"] = {"next": {"after": token, "link": link}}
     return _render(campaign, names) | {"assets": assets}
 

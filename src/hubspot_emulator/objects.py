@@ -76,7 +76,7 @@ def create_record(portal: Portal, request: ApiRequest) -> ApiResponse:
     body = parsing.fields(request.json(), {"properties", "associations", "objectWriteTraceId"})
     record_id = writing.create(portal, kind, body, request)
     answer = json_response(writing.created(portal, kind, record_id), status=201)
-    location = f"https://api.hubapi.com{request.path}/{record_id}"
+    location = f"{request.base_url}{request.path}/{record_id}"
     return ApiResponse(status=201, body=answer.body, headers={"Location": location})
 
 
@@ -170,12 +170,13 @@ def _shown(request: ApiRequest) -> Shown:
         properties=parsing.names(request, "properties"),
         history=parsing.names(request, "propertiesWithHistory"),
         association_types=parsing.names(request, "associations"),
+        base_url=request.base_url,
     )
 
 
 def _next(request: ApiRequest, after: str) -> dict[str, str]:
     rest = [_pair(name, value) for name, given in request.query.items() if name != "after" for value in given]
-    return {"after": after, "link": f"https://api.hubapi.com{request.path}?{'&'.join([*rest, f'after={after}'])}"}
+    return {"after": after, "link": f"{request.base_url}{request.path}?{'&'.join([*rest, f'after={after}'])}"}
 
 
 @lru_cache(maxsize=256)

@@ -80,7 +80,7 @@ def _list(portal: Portal, request: ApiRequest) -> ApiResponse:
     answer: dict[str, Any] = {"results": [msgspec.Raw(body) for _, body in found[:limit]]}
     if len(found) > limit:
         last = found[limit - 1][0]
-        link = f"https://api.hubapi.com{request.path}?limit={limit}&after={last}"
+        link = f"{request.base_url}{request.path}?limit={limit}&after={last}"
         answer["paging"] = {"next": {"after": str(last), "link": link}}
     return json_response(answer)
 

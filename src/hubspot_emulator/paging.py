@@ -46,9 +46,8 @@ def build_next(request: ApiRequest, text: str) -> dict[str, dict[str, str]]:
     """Build the `paging` of a page that has a successor."""
     token = encode_token(text)
     rest = [(name, value) for name, given in request.query.items() if name != "after" for value in given]
-    base = request.base_url or "https://api.hubapi.com"
     query = "&".join(filter(None, (urlencode(rest), f"after={token}")))
-    return {"next": {"after": token, "link": f"{base}{request.path}?{query}"}}
+    return {"next": {"after": token, "link": f"{request.base_url}{request.path}?{query}"}}
 
 
 def cut_limits(query: dict[str, list[str]], body: bytes, most: int) -> tuple[dict[str, list[str]], bytes]:

@@ -84,7 +84,7 @@ def create_property(portal: Portal, request: ApiRequest) -> ApiResponse:
     parsing.known_parameters(request, ())
     raw = create(portal, _kind(portal, request), parsing.fields(request.json(), NEW))
     answer = json_response(raw, status=201)
-    location = f"https://api.hubapi.com{request.path}/{raw['name']}"
+    location = f"{request.base_url}{request.path}/{raw['name']}"
     return ApiResponse(status=201, body=answer.body, headers={"Location": location})
 
 

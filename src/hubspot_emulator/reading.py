@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hubspot_emulator import associations, rendering, sensitivity, values
-from hubspot_emulator.http import ApiError
+from hubspot_emulator.http import HUBSPOT, ApiError
 from hubspot_emulator.object_types import UNREAD_TYPES, ObjectType
 from hubspot_emulator.rendering import Record
 from hubspot_emulator.storage import Row, State
@@ -25,6 +25,8 @@ class Shown:
     association_types: Sequence[str] = ()
     granted: frozenset[str] = frozenset()
     """The caller's scopes: sensitive values are left out without theirs (HS-13)."""
+    base_url: str = HUBSPOT
+    """What the addresses of further pages begin with."""
 
 
 def records(portal: Portal, kind: ObjectType, rows: Iterable[Row], shown: Shown) -> list[Record]:
@@ -44,7 +46,7 @@ def records(portal: Portal, kind: ObjectType, rows: Iterable[Row], shown: Shown)
     if shown.association_types and linked:
         named = [name for name in shown.association_types if name.lower() not in UNREAD_TYPES]
         types = [portal.types.resolve(name).type_id for name in named]
-        inline = associations.inline(portal, kind.type_id, linked, types)
+        inline = associations.inline(portal, kind.type_id, linked, types, base_url=shown.base_url)
         for row, each in zip(rows, found, strict=True):
             if inline.get(row.id):
                 each.associations = inline[row.id]

@@ -75,6 +75,27 @@ def test_every_answer_bears_the_portals_time_and_a_correlation_id(emulator: Emul
     assert answer.headers["content-type"] == "application/json;charset=utf-8"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{CONTACTS}?limit=1",
+        "/crm/v3/owners?limit=1",
+        "/crm/v3/lists/1/memberships?limit=1",
+        "/marketing/v3/forms?limit=1",
+    ],
+)
+@pytest.mark.parametrize("host", [None, "api.hubapi.com", "hubspot.test:81"])
+def test_addresses_of_further_pages_begin_with_the_host_that_was_called(
+    emulator: Emulator, pool: urllib3.PoolManager, path: str, host: str | None
+) -> None:
+    headers = {"Authorization": "Bearer pat-test"} | ({"Host": host} if host else {})
+
+    link = pool.request("GET", emulator.base_url + path, headers=headers).json()["paging"]["next"]["link"]
+
+    wanted = {None: emulator.base_url, "api.hubapi.com": "https://api.hubapi.com"}.get(host, f"http://{host}")
+    assert link.startswith(f"{wanted}{path.partition('?')[0]}?")
+
+
 def test_searches_are_limited_by_the_second_and_reads_by_ten(call: Call) -> None:
     searches = [call("POST", f"{CONTACTS}/search", json={}) for _ in range(6)]
     reads = [call("GET", f"{CONTACTS}?limit=1").status for _ in range(190)]
