@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +13,7 @@ import duckdb
 import pytest
 import yaml
 
+from forked import run_forked
 from hubferry.clock import SystemClock
 from hubferry.config.model import Sync, SyncBlock
 from hubferry.hubspot.client import Client
@@ -242,9 +240,10 @@ SCRIPT = Path(__file__).parent / "hubferry" / "push" / "push_in_process.py"
 def push_in_process(world: World, crash: str = "") -> int:
     """Push the world's first sync in a process of its own, which may be killed at a crash point; give its exit code."""
     text = world.syncs[0].model_dump_json(by_alias=True)
-    environ = os.environ | ({"HUBFERRY_CRASH": crash} if crash else {})
-    command = [sys.executable, str(SCRIPT), str(world.path), world.portal.base_url, text]
-    return subprocess.run(command, env=environ, check=False, timeout=100).returncode
+    environ = {"HUBFERRY_CRASH": crash} if crash else {}
+    ended = run_forked(SCRIPT, str(world.path), world.portal.base_url, text, environ=environ)
+    print(ended.said)  # shown where the test fails
+    return ended.code
 
 
 @pytest.fixture

@@ -19,6 +19,53 @@ Row = Mapping[str, Any]
 SHOWN = 20
 ALL_OBJECTS = ("contacts", "companies", "deals")
 ALL_PAIRS = (("contacts", "companies"), ("contacts", "deals"), ("companies", "deals"))
+SOME_PROPERTIES: Mapping[str, dict[str, Any]] = {
+    "companies": {
+        "properties": [
+            "annualrevenue",
+            "description",
+            "domain",
+            "hs_lastmodifieddate",
+            "industry",
+            "is_public",
+            "name",
+            "numberofemployees",
+            "web_technologies",
+        ]
+    },
+    "contacts": {
+        "properties": [
+            "birthday",
+            "email",
+            "firstname",
+            "hs_additional_emails",
+            "hs_analytics_num_visits",
+            "hs_merged_object_ids",
+            "last_visit_at",
+            "lastmodifieddate",
+            "lifecyclestage",
+            "loyalty_score",
+            "newsletter",
+            "num_notes",
+            "remarks",
+            "topics",
+        ]
+    },
+    "deals": {
+        "properties": [
+            "amount",
+            "closedate",
+            "dealname",
+            "dealstage",
+            "dealtype",
+            "hs_lastmodifieddate",
+            "hs_next_step",
+        ]
+    },
+}
+"""Blocks of streams with a few properties of each type, for tests that are not about all of them."""
+EVERY_PROPERTY: Mapping[str, dict[str, Any]] = {name: {"properties": "all"} for name in ALL_OBJECTS}
+"""The same with all: hundreds of columns, so that each pull takes seconds."""
 _MISFIT = object()
 
 
@@ -199,4 +246,12 @@ def _parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-__all__ = ["ALL_OBJECTS", "ALL_PAIRS", "assert_equal_to_truth", "call_control", "fetch_truth"]
+__all__ = [
+    "ALL_OBJECTS",
+    "ALL_PAIRS",
+    "EVERY_PROPERTY",
+    "SOME_PROPERTIES",
+    "assert_equal_to_truth",
+    "call_control",
+    "fetch_truth",
+]

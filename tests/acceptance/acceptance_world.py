@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from forked import Ended, run_forked
 from truth import assert_equal_to_truth, call_control
 
 OBJECTS = ("contacts", "companies", "deals")
@@ -84,19 +84,6 @@ class WarehouseFile:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A command that ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def said(self) -> str:
-        return self.stdout + self.stderr
-
-
-@dataclass(frozen=True)
 class ProjectFolder:
     """A project's folder, and its commands as a user types them."""
 
@@ -108,15 +95,7 @@ class ProjectFolder:
 
     def run(self, *arguments: str, environ: Mapping[str, str] | None = None) -> Ended:
         """Run one command in the folder; whatever it says stays."""
-        ended = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "hubferry", *arguments],
-            cwd=self.path,
-            env={**os.environ, **(environ or {})},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Ended(ended.returncode, ended.stdout, ended.stderr)
+        return run_forked("hubferry.cli.app", arguments, environ=environ, folder=self.path)
 
     def succeed(self, *arguments: str) -> Ended:
         """Run one command that must end well."""

@@ -17,13 +17,14 @@ from acceptance_world import (
     NARROW,
     OBJECTS,
     TOKEN,
-    Ended,
     Portal,
     ProjectFolder,
     running_portal,
     write_project,
     write_sync,
 )
+
+from forked import Ended
 
 NARROW_TOKEN = "pat-na1-planted-narrow-token"
 READING_TOKEN = "pat-na1-planted-reading-token"

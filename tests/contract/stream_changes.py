@@ -10,7 +10,7 @@ import urllib3
 from hubferry.streams.definition import Stream
 from hubspot_emulator import documents
 from hubspot_emulator.server import Emulator
-from truth import call_control, fetch_truth
+from truth import SOME_PROPERTIES, call_control, fetch_truth
 
 READ_ONLY = {"deal_splits", "feedback_submissions", "users"}
 """Objects whose records HubSpot lets nobody write, or only by calls of their own."""
@@ -46,14 +46,16 @@ class Changes:
         """Change records of every object, and let things happen."""
         for stream in streams:
             if stream.reader == "records" and stream.object is not None and stream.object.name not in READ_ONLY:
-                self._change_records(stream.object.path_name)
+                pulled = SOME_PROPERTIES.get(stream.name, {}).get("properties")
+                self._change_records(stream.object.path_name, pulled)
         counts = {"creates": 6, "edits": 8, "merges": 1, "archives": 2, "associations": 6, "activity": 12}
         call_control(self._emulator.control_url, "POST", "/mutate", {"seed": 3, **counts})
 
-    def _change_records(self, path: str) -> None:
+    def _change_records(self, path: str, pulled: list[str] | None) -> None:
+        """Archive a record and edit another, in a property that is pulled."""
         listed = self.call("GET", f"/crm/objects/2026-09/{path}?limit=3")["results"]
         definitions = self.call("GET", f"/crm/properties/2026-09/{path}")["results"]
-        free = (each["name"] for each in definitions if each["type"] == "string" and _is_free(each))
+        free = (each["name"] for each in definitions if (pulled is None or each["name"] in pulled) and _is_free(each))
         if listed:
             self.call("DELETE", f"/crm/objects/2026-09/{path}/{listed[-1]['id']}")
         name = next(free, None)
@@ -128,4 +130,5 @@ def _is_free(definition: dict[str, Any]) -> bool:
     """Say whether a person may write any text there."""
     marks = definition["modificationMetadata"]
     rules = definition.get("hasUniqueValue") or definition.get("calculated") or definition["options"]
-    return not marks["readOnlyValue"] and not rules and definition["fieldType"] in {"text", "textarea"}
+    is_text = definition["type"] == "string" and definition["fieldType"] in {"text", "textarea"}
+    return is_text and not marks["readOnlyValue"] and not rules

@@ -33,6 +33,7 @@ from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.server import Emulator
 from hubspot_emulator.settings import Settings
 from stream_truth import diff_stream, diff_versions
+from truth import SOME_PROPERTIES
 
 CARS = custom_stream(build_custom("cars", "2-0"))
 EVERY = (*STREAMS, CARS)
@@ -56,6 +57,8 @@ COMPANIONS = {
     "subscription_statuses": ("contacts", "subscription_changes"),
 }
 """Streams that use what others wrote."""
+BLOCKS = {**SOME_PROPERTIES, "deals_archived": SOME_PROPERTIES["deals"]}
+"""The widest tables have a few columns of each type; the tests of pull read all of them."""
 OF_ANY_OBJECT = {"deal_pipelines"}
 """HubSpot names a scope of whatever object where none lets the token read pipelines."""
 
@@ -83,7 +86,8 @@ class Scene:
     def pull(self, *names: str, full_refresh: bool = False, **settings: str) -> PullReport:
         """Pull these streams, or all, each with these settings."""
         chosen = names or (*(stream.name for stream in STREAMS), ALL_CUSTOM)
-        block = PullBlock.model_validate({"streams": dict.fromkeys(chosen, settings)})
+        blocks = {name: BLOCKS.get(name, {}) | settings for name in chosen}
+        block = PullBlock.model_validate({"streams": blocks})
         kind = Arming if isinstance(self.warehouse, Dying) else StateStore
         state = kind(self.warehouse, self.clock)
         with self.warehouse.session():

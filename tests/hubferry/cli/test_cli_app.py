@@ -12,15 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from forked import Ended, run_forked
 from hubferry.cli.app import main
 
 SECRET = "pat-na1-planted-secret"
 
 
-def hubferry(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "hubferry", *arguments]
-    environment = {**os.environ, "HUBSPOT_TOKEN": SECRET, **environ}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+def hubferry(*arguments: str, folder: Path, **environ: str) -> Ended:
+    return run_forked("hubferry.cli.app", arguments, folder=folder, environ={"HUBSPOT_TOKEN": SECRET, **environ})
 
 
 @pytest.fixture
@@ -49,13 +48,15 @@ def test_a_mistake_is_a_sentence_on_stderr_and_an_exit_code(
 ) -> None:
     ended = hubferry(*arguments, folder=project)
 
-    assert (ended.returncode, ended.stdout) == (code, "")
+    assert (ended.code, ended.stdout) == (code, "")
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
 def test_a_mistake_as_json_is_one_value_on_stdout(project: Path) -> None:
-    ended = hubferry("rejected", "contcts", "--output", "json", folder=project)
+    command = [sys.executable, "-W", "error", "-m", "hubferry", "rejected", "contcts", "--output", "json"]
+    environment = {**os.environ, "HUBSPOT_TOKEN": SECRET}
+    ended = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
     assert ended.returncode == 2
     assert json.loads(ended.stdout)["error"]["type"] == "UnknownNameError"
@@ -77,7 +78,7 @@ def test_an_unreachable_host_is_a_sentence_and_leaves_the_rest_of_the_check(proj
 
     ended = hubferry("check", folder=project)
 
-    assert ended.returncode == 1
+    assert ended.code == 1
     assert "ok  warehouse" in ended.stdout
     assert "NO  token" in ended.stdout
     assert SECRET not in ended.stdout + ended.stderr

@@ -1,8 +1,6 @@
-"""A process for the tests of kills: pulls once, in small chunks. `python pull_run.py BASE_URL WAREHOUSE`."""
+"""What `forked` runs for the tests of kills: one pull in small chunks."""
 
 from __future__ import annotations
-
-import sys
 
 from hubferry.clock import SystemClock
 from hubferry.config.model import PullBlock
@@ -32,7 +30,3 @@ def main(base_url: str, path: str) -> None:
         report = run_pull(client=client, warehouse=warehouse, state=StateStore(warehouse, SystemClock()), pull=BLOCK)
     for each in (*report.streams, *report.associations):
         assert each.state == "done", each
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

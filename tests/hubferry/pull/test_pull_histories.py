@@ -7,9 +7,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from forked import run_forked
 from hubferry.state.crash import POINTS
 from hubferry.streams.definition import Stream
 from hubferry.streams.registry import BY_NAME
@@ -31,7 +30,7 @@ from hubspot_emulator.server import Emulator
 from stream_truth import diff_stream, diff_versions
 from truth import ALL_OBJECTS, ALL_PAIRS, assert_equal_to_truth, call_control
 
-SERVER = Path(__file__).parent / "pull_server.py"
+SCRIPT = Path(__file__).parent / "pull_of_history.py"
 REACHED = tuple(point for point in POINTS if not point.startswith("push."))
 FAULT_SHARE = 0.05
 MOST_CHANGES = 6
@@ -66,42 +65,12 @@ FEW = (("owners",), ("tickets",), ("subscription_changes", "subscription_statuse
 MANY_BESIDE = (*FEW, ("property_history",), ("email_events", "owners"))
 
 
-class Server:
-    """The process that forks pulls."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def pull(self, asked: dict[str, Any]) -> int:
-        """Give how a pull ended."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """One process that forks pulls."""
-    made = Server()
-    yield made
-    made.close()
-
-
 class History:
     """One portal, one warehouse, and what happens to them, all drawn from a seed."""
 
     def __init__(
         self,
         seed: int,
-        server: Server,
         emulator: Emulator,
         clock: VirtualClock,
         path: Path,
@@ -109,7 +78,7 @@ class History:
         short: bool,
     ) -> None:
         self.rng = Random(f"history {seed}")
-        self.server, self.emulator, self.clock, self.path = server, emulator, clock, path
+        self.emulator, self.clock, self.path = emulator, clock, path
         self.objects = self.rng.choice(SHORT if short else LONG)
         self.beside = (
             self.rng.choice(FEW if short else MANY_BESIDE) if self.rng.random() < (0.3 if short else 0.8) else ()
@@ -158,18 +127,19 @@ class History:
             ended.set()
             thread.join()
 
-    def pull(self, **more: Any) -> int:
-        """Pull once."""
-        return self.server.pull(
-            {
-                "base_url": self.emulator.base_url,
-                "control_url": self.emulator.control_url,
-                "now": self.clock.time(),
-                "path": str(self.path),
-                "pull": self.pull_block,
-                **more,
-            }
-        )
+    def pull(self, *, crash: str = "", **more: Any) -> int:
+        """Pull once, in a process of its own."""
+        asked = {
+            "base_url": self.emulator.base_url,
+            "control_url": self.emulator.control_url,
+            "now": self.clock.time(),
+            "path": str(self.path),
+            "pull": self.pull_block,
+            **more,
+        }
+        ended = run_forked(SCRIPT, asked, environ={"HUBFERRY_CRASH": crash} if crash else {})
+        sys.stderr.write(ended.said)  # shown where the test fails
+        return ended.code
 
     def draw_end(self) -> dict[str, Any]:
         """Draw how a pull is killed: at a crash point, after some time, or not at all."""
@@ -212,9 +182,7 @@ class History:
         return [*found, *(diff_versions(warehouse, stream) if append else ())]
 
 
-def live_through(
-    seed: int, server: Server, portal_factory: Callable[..., Emulator], path: Path, *, short: bool = False
-) -> None:
+def live_through(seed: int, portal_factory: Callable[..., Emulator], path: Path, *, short: bool = False) -> None:
     """Run one history."""
     rng, clock = Random(f"portal {seed}"), VirtualClock()
     knobs = Knobs(
@@ -236,7 +204,7 @@ def live_through(
         shared_clock=clock,
     )
     try:
-        History(seed, server, emulator, clock, path, short=short).run(turns=rng.randint(1, 2 if short else 4))
+        History(seed, emulator, clock, path, short=short).run(turns=rng.randint(1, 2 if short else 4))
     except BaseException:
         sys.stderr.write(f"\nhistory of seed {seed}: HUBFERRY_HISTORY={seed} runs it alone\n")
         raise
@@ -249,14 +217,14 @@ FIRST = int(os.environ.get("HUBFERRY_FIRST_HISTORY", "1000"))
 
 @pytest.mark.parametrize("seed", [int(ONE)] if ONE else range(60))
 def test_after_any_history_tables_equal_the_portal(
-    seed: int, server: Server, portal_factory: Callable[..., Emulator], tmp_path: Path
+    seed: int, portal_factory: Callable[..., Emulator], tmp_path: Path
 ) -> None:
-    live_through(seed, server, portal_factory, tmp_path / "warehouse.duckdb", short=True)
+    live_through(seed, portal_factory, tmp_path / "warehouse.duckdb", short=True)
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + MANY))
 def test_after_many_histories_tables_equal_the_portal(
-    seed: int, server: Server, portal_factory: Callable[..., Emulator], tmp_path: Path
+    seed: int, portal_factory: Callable[..., Emulator], tmp_path: Path
 ) -> None:
-    live_through(seed, server, portal_factory, tmp_path / "warehouse.duckdb")
+    live_through(seed, portal_factory, tmp_path / "warehouse.duckdb")

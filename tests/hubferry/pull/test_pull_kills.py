@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from forked import run_forked
 from hubferry.state.crash import POINTS
 from hubferry.warehouse.duckdb import DuckDBWarehouse
 from hubspot_emulator.clock import VirtualClock
@@ -23,13 +21,9 @@ SCRIPT = Path(__file__).parent / "pull_run.py"
 
 def run(emulator: Emulator, warehouse: Path, crash: str | None = None) -> int:
     """Pull in a process of its own; give how it ended."""
-    environ = {name: value for name, value in os.environ.items() if name != "HUBFERRY_CRASH"}
-    environ |= {"HUBFERRY_CRASH": crash} if crash else {}
-    done = subprocess.run(
-        [sys.executable, SCRIPT, emulator.base_url, warehouse], env=environ, check=False, capture_output=True, text=True
-    )
-    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
-    return done.returncode
+    done = run_forked(SCRIPT, emulator.base_url, str(warehouse), environ={"HUBFERRY_CRASH": crash} if crash else {})
+    assert done.code in {0, -signal.SIGKILL}, done.stderr
+    return done.code
 
 
 @pytest.mark.parametrize("point", REACHED)

@@ -32,7 +32,7 @@ def test_tables_equal_the_portal_whatever_hubspot_turns_out_to_do(world: MakeWor
     portal = world(contacts=150, knobs=Knobs(**knobs))
     portal.pull()
 
-    for turn in range(3):
+    for turn in range(2):
         portal.clock.advance(3600)
         portal.mutate(turn, creates=10, edits=30, archives=12, merges=8, associations=20, restores=2 * (turn > 0))
         portal.clock.advance(60)

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from truth import EVERY_PROPERTY
+
 MakeWorld = Callable[..., Any]
 
 
 def test_a_first_pull_makes_tables_equal_the_portal(world: MakeWorld) -> None:
     portal = world()
 
-    report = portal.pull()
+    report = portal.pull(settings=EVERY_PROPERTY)
 
     assert {each.state for each in (*report.streams, *report.associations)} == {"done"}
     portal.check()

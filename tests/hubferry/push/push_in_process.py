@@ -1,8 +1,6 @@
-"""Pushes one sync in a process of its own, so that a test may kill it: path, base_url, sync as JSON."""
+"""What `forked` runs where a push may be killed: one sync, given as JSON."""
 
 from __future__ import annotations
-
-import sys
 
 from hubferry.clock import SystemClock
 from hubferry.config.model import Sync
@@ -22,7 +20,3 @@ def main(path: str, base_url: str, sync: str) -> None:
             warehouse=warehouse,
             state=StateStore(warehouse, SystemClock()),
         )
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,13 +1,9 @@
-"""A process for the tests of state: loads rows chunk by chunk with its cursor, and may be killed anywhere.
-
-`python state_run.py FILE CHUNKS [KILL_AT_STATEMENT]`; prints the number of statements it ran.
-"""
+"""What `forked` runs for the tests of state: loads rows chunk by chunk with its cursor, and may be killed anywhere."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -81,7 +77,8 @@ def load(warehouse: duckdb_warehouse.DuckDBWarehouse, chunks: int) -> None:
     state.finish_run(run_id, "done", {"rows": chunks * 3})
 
 
-if __name__ == "__main__":
-    KillingWarehouse.killing = Killing(int(sys.argv[3]) if len(sys.argv) > 3 else None)
-    load(KillingWarehouse(sys.argv[1]), int(sys.argv[2]))
+def main(path: str, chunks: int, kill_at_statement: int | None = None) -> None:
+    """Load, and print the number of statements that it took."""
+    KillingWarehouse.killing = Killing(kill_at_statement)
+    load(KillingWarehouse(path), chunks)
     print(KillingWarehouse.killing.count)

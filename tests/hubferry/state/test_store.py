@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import state_run
 
+from forked import Ended, run_forked
 from hubferry.clock import SystemClock
 from hubferry.errors import WarehouseError
 from hubferry.state import crash
@@ -29,10 +28,9 @@ def state(tmp_path: Path) -> StateStore:
     return StateStore(DuckDBWarehouse(tmp_path / "w.duckdb"), SystemClock())
 
 
-def run_load(path: Path, *arguments: str, crash_at: str | None = None) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, **({"HUBFERRY_CRASH": crash_at} if crash_at else {})}
-    command = [sys.executable, str(Path(state_run.__file__)), str(path), str(CHUNKS), *arguments]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+def run_load(path: Path, kill_at_statement: int | None = None, *, crash_at: str | None = None) -> Ended:
+    environ = {"HUBFERRY_CRASH": crash_at} if crash_at else {}
+    return run_forked(Path(state_run.__file__), str(path), CHUNKS, kill_at_statement, environ=environ)
 
 
 def assert_rows_equal_cursor(path: Path) -> None:
@@ -63,7 +61,7 @@ def test_a_kill_before_any_statement_leaves_rows_and_cursor_equal(tmp_path: Path
 
     for at in kills:
         path = tmp_path / f"{at}.duckdb"
-        assert run_load(path, str(at)).returncode == -9
+        assert run_load(path, at).code == -9
         assert_rows_equal_cursor(path)
         assert_loaded(path)
 
@@ -76,7 +74,7 @@ def test_a_kill_at_a_crash_point_leaves_rows_and_cursor_equal(tmp_path: Path, po
 
     killed = run_load(path, crash_at=f"{point}:{2 if point.startswith('transaction') else 1}")
 
-    assert killed.returncode == -9
+    assert killed.code == -9
     assert_rows_equal_cursor(path)
     assert_loaded(path)
 

@@ -1,8 +1,4 @@
-"""A process that forks pulls which may be killed: imports once, so that a pull of a small portal costs little more than itself.
-
-One JSON object a line on stdin: `{"base_url", "control_url", "now", "path", "pull", "crash"?, "kill_after"?, "options"?}`.
-One line on stdout for each: how the pull ended (its exit code; -9 where it was killed), and what was not done.
-"""
+"""What `forked` runs for the tests of histories: one pull, on the portal's clock, which may be killed after some time."""
 
 from __future__ import annotations
 
@@ -11,12 +7,9 @@ import os
 import sys
 import threading
 import time
-from datetime import UTC, datetime
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
-
-import pyarrow as pa
 
 from hubferry.config.model import PullBlock
 from hubferry.hubspot.client import Client
@@ -52,8 +45,10 @@ class PortalClock:
             self._now += seconds
 
 
-def pull(asked: dict[str, Any]) -> int:
-    """Pull once, in this process."""
+def main(asked: dict[str, Any]) -> int:
+    """Pull once: `{"base_url", "control_url", "now", "path", "pull", "kill_after"?, "options"?}`; give the exit code."""
+    if asked.get("kill_after") is not None:
+        kill_later(asked["kill_after"])
     chunks.SMALLEST = chunks.CELLS = 40
     clock = PortalClock(asked["control_url"], asked["now"])
     warehouse = DuckDBWarehouse(asked["path"])
@@ -79,29 +74,3 @@ def kill_later(seconds: float) -> None:
         os.kill(os.getpid(), 9)
 
     threading.Thread(target=wait_and_kill, daemon=True).start()
-
-
-def main() -> None:
-    """Fork a pull for each line."""
-    pa.array([datetime.now(UTC)]).to_pylist()  # has pyarrow import what it imports late, once for all
-    for line in sys.stdin:
-        asked = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            if asked.get("crash"):
-                os.environ["HUBFERRY_CRASH"] = asked["crash"]
-            if asked.get("kill_after") is not None:
-                kill_later(asked["kill_after"])
-            code = 70
-            try:
-                code = pull(asked)
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
