@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -156,7 +158,6 @@ class _ServerThread:
             access_log=False,
             date_header=False,  # the portal's clock dates the answers
             server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
         self._server = _Server(config)
         self._thread = threading.Thread(target=self._run, name=f"hubspot-emulator-{self.port}", daemon=True)
@@ -169,7 +170,7 @@ class _ServerThread:
 
     def ask_to_stop(self) -> None:
         """Let the server end after the calls in flight."""
-        self._server.should_exit = True
+        self._server.ask_to_end()
 
     def join(self) -> None:
         """Wait until the server has ended."""
@@ -181,16 +182,50 @@ class _ServerThread:
 
 
 class _Server(uvicorn.Server):
-    """A server that tells other threads when it listens."""
+    """A server that tells other threads when it listens, and ends at once when it is asked to.
+
+    uvicorn looks every tenth of a second whether it is to end, and takes another tenth for that; tests start thousands.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listens = threading.Event()
+        self._ends = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and say so."""
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self.listens.set()
+
+    def ask_to_end(self) -> None:
+        """Let the server end; called by another thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._ends.set)
+
+    async def main_loop(self) -> None:
+        """Wait until the server is asked to end."""
+        await self._ends.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let calls in flight end for a while, then cut them off."""
+        for server in self.servers:
+            server.close()
+        for listening in sockets or []:
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._calls_end(), SHUTDOWN_SECONDS)
+        for task in self.server_state.tasks:
+            task.cancel()
+
+    async def _calls_end(self) -> None:
+        state = self.server_state
+        while state.connections or state.tasks:  # noqa: ASYNC110  uvicorn keeps these sets and tells nobody of changes
+            await asyncio.sleep(0.001)
 
 
 def _tier(settings: Settings) -> Tier:
