@@ -252,7 +252,14 @@ def _label(raw: Json) -> Iterator[Json]:
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "property_history": ("object", "record_id", "property", "timestamp", "value", "source_type", "source_id"),
-    "subscription_changes": ("recipient", "timestamp", "change_type", "change", "caused_by_event"),
+    "subscription_changes": (
+        "recipient",
+        "timestamp",
+        "change_type",
+        "change",
+        "subscription_id",
+        "caused_by_event",
+    ),
 }
 """HubSpot gives these no id: hubferry makes one, and the rows are compared by what they say."""
 PARTLY_TOLD = {"contact_lists": {"hs_folder_name"}, "api_usage": {"current_usage", "collected_at"}, "workflows": None}
