@@ -109,6 +109,33 @@ def snowflake_engine(folder: Path) -> Iterator[Warehouse]:
             connection.cursor().execute(f"DROP DATABASE {settings.database}")
 
 
+@contextmanager
+def hosted_engine(folder: Path) -> Iterator[Warehouse]:
+    """Give a database of fakesnow as a stored procedure has it: by the one session that it is handed."""
+    pytest.importorskip("fakesnow")
+    from hubferry.warehouse.snowflake.hosted import HostedWarehouse  # noqa: PLC0415
+
+    with procedure_session() as (session, database):
+        warehouse = HostedWarehouse(session, database)
+        with warehouse.busy():
+            yield warehouse
+
+
+@contextmanager
+def procedure_session() -> Iterator[tuple[Any, str]]:
+    """Give what Snowflake hands to a stored procedure, and the name of a database of its own."""
+    from hubferry.warehouse.snowflake.account import connect  # noqa: PLC0415
+    from procedure_session import ProcedureSession  # noqa: PLC0415
+
+    settings = snowflake_settings(f"hubferry_test_{secrets.token_hex(4)}")
+    with connect(settings, "hubferry tests") as connection, dialects.recorded_snowflake() as sent:
+        connection.cursor().execute(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
+        yield ProcedureSession(connection), settings.database
+        if is_real_snowflake():
+            connection.cursor().execute(f"DROP DATABASE {settings.database}")
+    sent.check()
+
+
 def is_real_snowflake() -> bool:
     """Say whether the tests run on an account, as `make test-snowflake` has it."""
     return "HUBFERRY_TEST_SNOWFLAKE" in os.environ
@@ -136,3 +163,5 @@ def snowflake_settings(database: str) -> Any:
 
 
 ENGINES: dict[str, Opened] = {"duckdb": duckdb_engine, "postgres": postgres_engine, "snowflake": snowflake_engine}
+HOSTED: dict[str, Opened] = {"hosted": hosted_engine}
+"""Snowflake from within; the contract of every warehouse alone runs on it, and what is of its own."""

@@ -36,6 +36,7 @@ def run(step: dict[str, Any], folder: Path, summary: Path) -> None:
     assert done.returncode == 0, f"{step['name']}: {done.stdout}{done.stderr}"
 
 
+@pytest.mark.heavy  # six processes
 def test_every_step_of_the_workflow_runs(
     tmp_path: Path, portal_factory: Callable[..., Emulator], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,11 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engines import ENGINES, is_real_snowflake
+from engines import ENGINES, HOSTED, is_real_snowflake
 from hubferry.errors import SourceError, WarehouseError
 from hubferry.types import Column, Table
 from hubferry.warehouse.arrow import arrow_schema, table_from_rows
 from hubferry.warehouse.interface import MergeCounts, Warehouse
+from hubferry.warehouse.snowflake.hosted import HostedWarehouse
 
 PEOPLE = Table(
     "crm",
@@ -46,9 +47,9 @@ EVERY_TYPE = Table(
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=[*ENGINES, *(pytest.param(name, marks=pytest.mark.heavy) for name in HOSTED)])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
-    with ENGINES[request.param](tmp_path) as opened:
+    with (ENGINES | HOSTED)[request.param](tmp_path) as opened:
         yield opened
 
 
@@ -299,7 +300,13 @@ def test_execute_says_how_many_rows_it_touched(people: Warehouse) -> None:
         assert tx.execute(f"DELETE FROM {people.name('crm', 'people')} WHERE id = ?", ("9",)) == 0
 
 
-def test_a_query_in_a_transaction_sees_its_writes_and_one_outside_does_not(people: Warehouse) -> None:
+def test_a_query_in_a_transaction_sees_its_writes_and_one_outside_does_not(
+    people: Warehouse, request: pytest.FixtureRequest
+) -> None:
+    if isinstance(people, HostedWarehouse):
+        request.applymarker(
+            pytest.mark.xfail(strict=True, reason="a procedure has one session: it sees its own writes")
+        )
     count = f"SELECT count(*) AS n FROM {people.name('crm', 'people')}"
 
     with people.transaction() as tx:

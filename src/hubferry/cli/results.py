@@ -81,6 +81,14 @@ class InitResult(TypedDict):
     files: list[str]
 
 
+class RenderResult(TypedDict):
+    """The SQL file and the package that were written, and the jobs that will run by themselves."""
+
+    file: str
+    package: str
+    jobs: list[str]
+
+
 class ResolveResult(TypedDict):
     """The row, and the record that it is; None: the next push makes one."""
 
@@ -150,6 +158,7 @@ RESULTS: dict[str, Any] = {
     "serve": list[Job],
     "show": ShowResult,
     "skip": RowsResult,
+    "snowflake": RenderResult,
     "status": Status,
     "streams": list[StreamInfo],
     "undo": Plan,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from hubferry.project.activity import StreamActivity, SyncActivity
 from hubferry.project.calls import Calls
 from hubferry.project.facade import Project
+from hubferry.project.hosted import open_hosted
 from hubferry.project.mapper import Mapper, PropertyInfo, SourceInfo, fit
 from hubferry.project.plans import Cause, Outcomes, PlanInfo, RowAnswer, RunSteps, StepCount, StepPage, StepResult
 from hubferry.project.records import RecordStory
+from hubferry.project.snowflake_package import write_package
+from hubferry.project.snowflake_sql import Rendered, render_snowflake
 from hubferry.project.sync_draft import GUARDS, FieldDraft, LinkDraft, Origin, SyncDraft
 from hubferry.project.tables import RowPage, StreamTable, TableColumn
 from hubferry.project.texts import TextChange
@@ -92,6 +95,7 @@ __all__ = [
     "Rejected",
     "RemoveLabels",
     "RemoveLinks",
+    "Rendered",
     "RowAnswer",
     "RowPage",
     "Run",
@@ -120,4 +124,7 @@ __all__ = [
     "VerifyReport",
     "Version",
     "fit",
+    "open_hosted",
+    "render_snowflake",
+    "write_package",
 ]

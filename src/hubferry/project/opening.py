@@ -48,16 +48,19 @@ class OpenProject:
         *,
         environment: str | None = None,
         clock: Clock | None = None,
+        warehouse: Warehouse | None = None,
     ) -> Self:
         """Open the project of a folder, under one of its environments or as the files stand.
 
-        Raises ConfigError with file and line where the files cannot be meant, UnknownNameError for an environment that is not there.
+        `warehouse`: one that is open already, in place of the one that the files name. Raises ConfigError with file and line where the files cannot be meant, UnknownNameError for an environment that is not there.
         """
         path = Path(folder)
         written = load.read_signature(path)
         complete = references.read_environment(path, os.environ if environ is None else environ)
         project = cls(load.load_project(path, complete, environment or None), complete, clock or SystemClock())
         project._opened = (written, environ, environment)
+        if warehouse is not None:
+            vars(project)["warehouse"] = warehouse
         return project
 
     def reopened(self) -> Self:

@@ -5,14 +5,31 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Generic, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import Generic, Protocol, TypeVar
 
 from hubferry.errors import WarehouseError
 
 C = TypeVar("C")
+Lent_co = TypeVar("Lent_co", covariant=True)
 _STALE_SECONDS = 20.0
 """A connection that lay idle for longer is asked whether it lives before it is used."""
+
+
+class Lender(Protocol[Lent_co]):
+    """What lends connections of one warehouse, each used by one block at a time."""
+
+    def connection(self) -> AbstractContextManager[Lent_co]:
+        """Lend a connection."""
+        ...
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Keep what is open until the block ends."""
+        ...
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Refuse a second transaction of the same thread."""
+        ...
 
 
 class Pool(Generic[C]):

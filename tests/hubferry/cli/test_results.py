@@ -50,7 +50,14 @@ COMMANDS = (
     "resume people",
     "doctor",
     "serve --once",
+    "snowflake render --env inside",
 )
+INSIDE = """
+environments:
+  inside:
+    hubspot: {base_url: https://api.hubapi.com}
+    warehouse: {snowflake: {database: ANALYTICS, warehouse: LOADING}}
+"""
 
 
 def test_each_result_is_of_the_schema_of_its_command(
@@ -70,6 +77,8 @@ def test_each_result_is_of_the_schema_of_its_command(
         if words[0] == "init":
             monkeypatch.chdir("crm")
             duckdb.connect("old.duckdb").close()
+            with Path("hubferry.yml").open("a") as file:
+                file.write(INSIDE)
             Path("syncs/people.yml").write_text(SYNC + "schedule: '0 6 * * *'\n")
 
     for name, value in said.items():

@@ -115,7 +115,7 @@ class Session:
             path = Path(folder, f"{self._name}_{number}.parquet")
             pq.write_table(written.append_column("SLOT", slot), path)
             target = f"@{self._stage_name()}/{self._name}"
-            self.run(f"PUT 'file://{path.as_posix()}' {target} AUTO_COMPRESS=FALSE OVERWRITE=TRUE")
+            self._upload(path, target)
             self.run(
                 f"COPY INTO {self._staging()} FROM {target}/{path.name} FILE_FORMAT=(TYPE=PARQUET)"
                 " MATCH_BY_COLUMN_NAME=CASE_SENSITIVE PURGE=TRUE"
@@ -124,10 +124,18 @@ class Session:
         picked = _pick(columns, column_types, (f'"C{at}"' for at in range(len(columns))))
         return _Rows(f'(SELECT {picked} FROM {self._staging()} WHERE "SLOT" = {number})')
 
+    def _upload(self, path: Path, target: str) -> None:
+        """Put a file below a place of the stage."""
+        self.run(f"PUT 'file://{path.as_posix()}' {target} AUTO_COMPRESS=FALSE OVERWRITE=TRUE")
+
+    def _make_stage(self) -> None:
+        """Make the stage that files go through."""
+        self.run(f"CREATE TEMPORARY STAGE IF NOT EXISTS {self._stage_name()}")
+
     def _make_staging(self, width: int) -> None:
         if not self._width:
             self.run(f"CREATE SCHEMA IF NOT EXISTS {names.full_name(self._database, STAGING_SCHEMA)}")
-            self.run(f"CREATE TEMPORARY STAGE IF NOT EXISTS {self._stage_name()}")
+            self._make_stage()
             self._drop_stale()
         columns = ", ".join(f'"C{number}" VARCHAR' for number in range(width))
         self.run(f'CREATE OR REPLACE TRANSIENT TABLE {self._staging()} ("SLOT" NUMBER(19,0), {columns})')

@@ -20,7 +20,7 @@ from hubferry.types import Column, Table
 from hubferry.warehouse import arrow
 from hubferry.warehouse.arrow import clean_chunk
 from hubferry.warehouse.interface import MergeCounts, Row
-from hubferry.warehouse.pool import Pool
+from hubferry.warehouse.pool import Lender, Pool
 from hubferry.warehouse.snowflake import account, names, texts, types
 from hubferry.warehouse.snowflake.account import Settings, translating
 from hubferry.warehouse.snowflake.session import STAGING_PREFIX, STAGING_SCHEMA, Session
@@ -132,7 +132,7 @@ class SnowflakeWarehouse:
         self._width = 0
         self._declared: dict[tuple[str, str], dict[str, str]] = {}
         """Columns as this process asked for them, by table."""
-        self._pool: Pool[Session] = Pool(
+        self._pool: Lender[Session] = Pool(
             self._connect, is_alive=lambda one: account.is_alive(one.connection), close=Session.close
         )
 
@@ -175,10 +175,15 @@ class SnowflakeWarehouse:
     def query_batches(self, sql: str, params: Sequence[object] = (), *, rows: int = 10_000) -> Iterator[pa.RecordBatch]:
         """Read rows in batches, in the types that `describe_source` says. Raises SourceError when the SQL fails."""
         with self._pool.connection() as session, translating(SourceError):
-            columns = _describe(session, sql, params)
-            cursor = session.run(_wrapped(sql), params)
-            for found in cursor.fetch_arrow_batches():
-                yield from types.build_table(columns, found).to_batches(max_chunksize=rows)
+            for found in self._fetch_tables(session, sql, params):
+                yield from found.to_batches(max_chunksize=rows)
+
+    @staticmethod
+    def _fetch_tables(session: Session, sql: str, params: Sequence[object]) -> Iterator[pa.Table]:
+        """Run a source, and give its rows table by table as they are fetched; the statement has ended by the first one."""
+        columns = _describe(session, sql, params)
+        cursor = session.run(_wrapped(sql), params)
+        return (types.build_table(columns, found) for found in cursor.fetch_arrow_batches())
 
     @contextmanager
     def transaction(self) -> Iterator[SnowflakeTransaction]:
