@@ -15,7 +15,22 @@ from types import FrameType
 import typer
 
 import hubferry
-from hubferry.cli import emulator, files, move, portal, pull, purge, push, record, repair, runs, serve, snowflake, ui, verify
+from hubferry.cli import (
+    emulator,
+    files,
+    move,
+    portal,
+    pull,
+    purge,
+    push,
+    record,
+    repair,
+    runs,
+    serve,
+    snowflake,
+    ui,
+    verify,
+)
 from hubferry.cli.demo import story
 from hubferry.cli.output import render_error, style
 from hubferry.errors import HubferryError, InternalError, InterruptedRunError, UsageError
@@ -35,7 +50,23 @@ def version() -> None:
     sys.stdout.write(f"hubferry {hubferry.__version__}\n")
 
 
-for module in (files, portal, pull, purge, push, verify, repair, runs, record, move, snowflake, serve, ui, emulator, story):
+for module in (
+    files,
+    portal,
+    pull,
+    purge,
+    push,
+    verify,
+    repair,
+    runs,
+    record,
+    move,
+    snowflake,
+    serve,
+    ui,
+    emulator,
+    story,
+):
     module.register(app)
 
 
