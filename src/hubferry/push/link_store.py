@@ -100,7 +100,8 @@ class Slice:
 class LinkStore:
     """Rows with links, their wishes, and what is known of their pairs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, slice_pairs: int = SLICE_PAIRS, read_records: int = READ_RECORDS) -> None:
+        self._slice_pairs, self._read_records = slice_pairs, read_records
         self._db = sqlite3.connect("", isolation_level=None)  # no name: a file that nobody else can open
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute("PRAGMA synchronous = OFF")
@@ -264,7 +265,7 @@ class LinkStore:
         kept: set[Pair] = set()
         by_id: set[Pair] = set()
         for one, other, named in rows:
-            if one not in ids and (len(ids) >= READ_RECORDS or len(kept) >= READ_PAIRS):
+            if one not in ids and (len(ids) >= self._read_records or len(kept) >= READ_PAIRS):
                 yield self._reading(objects, ids, kept, by_id)
                 ids, kept, by_id = {}, set(), set()
             ids[one] = None
@@ -307,7 +308,7 @@ class LinkStore:
         sql = "SELECT place, count(*) FROM (SELECT place FROM asks UNION ALL SELECT place FROM claims) GROUP BY place ORDER BY place"
         first, last, number = "", "", 0
         for place, count in self._db.execute(sql):
-            if number and number + count > SLICE_PAIRS:
+            if number and number + count > self._slice_pairs:
                 yield self._slice(first, last)
                 number = 0
             first, last, number = (first if number else place), place, number + count

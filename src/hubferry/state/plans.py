@@ -18,6 +18,8 @@ from hubferry.warehouse.interface import Row, Transaction, Warehouse
 INTENDED = "intended"
 PAGE = 2_000
 """Steps read at a time; as many as are sent between two commits."""
+SPAN = 10 * PAGE
+"""Numbers among which a page of steps is looked for at a time."""
 OUTCOMES = ("applied", "rejected", "skipped", "unknown")
 
 
@@ -91,10 +93,19 @@ class PlanReader:
         self, plan_id: str, *, kinds: Sequence[str] = (), sync: str | None = None, pending: bool = False
     ) -> Iterator[StoredStep]:
         """Give the steps of a plan in order, a page at a time; `pending`: only those without a row in the journal."""
-        last = 0
-        while page := self._query_page(plan_id, kinds, sync, pending=pending, after=last):
+        last, end = self._query_bounds(plan_id, kinds, sync)
+        while last < end:
+            upto = min(end, last + SPAN)  # so that a page reads its part of the table, not all that follows
+            page = self._query_page(plan_id, kinds, sync, pending=pending, after=last, upto=upto)
             yield from page
-            last = page[-1].number
+            last = page[-1].number if len(page) == PAGE else upto
+
+    def _query_bounds(self, plan_id: str, kinds: Sequence[str], sync: str | None) -> tuple[int, int]:
+        """Give the numbers between which the steps are: before the first, and the last."""
+        where, params = _where_steps(plan_id, kinds, sync)
+        sql = f"SELECT min(s.number) AS first, max(s.number) AS last FROM {self._steps} s WHERE {where}"
+        (found,) = self.warehouse.query(sql, params).to_pylist()
+        return (0, 0) if found["first"] is None else (int(found["first"]) - 1, int(found["last"]))
 
     def count_steps(self, plan_id: str, *, kinds: Sequence[str], sync: str) -> int:
         """Count the steps of these kinds of one sync."""
@@ -105,22 +116,18 @@ class PlanReader:
         return int(self.warehouse.query(sql, [plan_id, sync, *kinds])["n"][0].as_py())
 
     def _query_page(
-        self, plan_id: str, kinds: Sequence[str], sync: str | None, *, pending: bool, after: int
+        self, plan_id: str, kinds: Sequence[str], sync: str | None, *, pending: bool, after: int, upto: int
     ) -> list[StoredStep]:
-        where, params = ["s.plan_id = ?", "s.number > ?"], list[object]([plan_id, after])
-        if kinds:
-            where.append(f"s.kind IN ({', '.join('?' * len(kinds))})")
-            params += kinds
-        if sync is not None:
-            where.append("s.sync = ?")
-            params.append(sync)
+        where, params = _where_steps(plan_id, kinds, sync)
+        where += " AND s.number > ? AND s.number <= ?"
+        params += [after, upto]
         if pending:
-            where.append(
-                f"NOT EXISTS (SELECT 1 FROM {self._journal} j"
-                " WHERE j.plan_id = ? AND j.number > ? AND j.plan_id = s.plan_id AND j.number = s.number)"
+            where += (
+                f" AND NOT EXISTS (SELECT 1 FROM {self._journal} j WHERE j.plan_id = ? AND j.number > ? AND j.number <= ?"
+                " AND j.plan_id = s.plan_id AND j.number = s.number)"
             )
-            params += [plan_id, after]
-        sql = f"SELECT s.* FROM {self._steps} s WHERE {' AND '.join(where)} ORDER BY s.number LIMIT {PAGE}"
+            params += [plan_id, after, upto]
+        sql = f"SELECT s.* FROM {self._steps} s WHERE {where} ORDER BY s.number LIMIT {PAGE}"
         return [_stored_step(row) for row in self.warehouse.query(sql, params).to_pylist()]
 
     def query_steps_after(
@@ -258,6 +265,17 @@ class PlanReader:
         )
         found = self.warehouse.query(sql, [plan_id]).to_pylist()
         return Counter({(row["sync"], row["kind"], row["state"]): row["n"] for row in found})
+
+
+def _where_steps(plan_id: str, kinds: Sequence[str], sync: str | None) -> tuple[str, list[object]]:
+    where, params = "s.plan_id = ?", list[object]([plan_id])
+    if kinds:
+        where += f" AND s.kind IN ({', '.join('?' * len(kinds))})"
+        params += kinds
+    if sync is not None:
+        where += " AND s.sync = ?"
+        params.append(sync)
+    return where, params
 
 
 def _stored_plan(row: Row) -> StoredPlan:

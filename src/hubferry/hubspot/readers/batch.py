@@ -77,7 +77,8 @@ def fetch_by_ids(
     impossible = tuple(each for each in asked if by_id and not each.isdigit())
     question = _build_question(client, object_name, properties, None if by_id else id_property, archived=archived)
     read = BatchRead(missing=impossible)
-    chunks = _chunked([each for each in asked if each not in set(impossible)])
+    possible = [each for each in asked if each.isdigit()] if by_id else list(asked)
+    chunks = _chunked(possible)
     leftovers: list[str] = []
     for found, missing, rest in client.map(lambda chunk: _fetch_chunk(question, chunk), chunks):
         read.found |= found
