@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from hubferry.hubspot.properties import Property
+from hubferry.push.changes import Authors
 from hubferry.push.encode import canonical
 from hubferry.push.identity import Found, Held, Identity, NotFound, without_email
 from hubferry.push.mapping import SyncMapping, is_multiple
@@ -180,3 +183,21 @@ def _hold(key: str, mapping: SyncMapping, reason: str, advice: str, record_id: s
     return HoldRow(
         row_key=key, object=mapping.object, outcome="skipped", reason=reason, advice=advice, record_id=record_id
     )
+
+
+def with_authors(each: Identity, diff: RowDiff, authors: Authors) -> RowDiff:
+    """Give a diff that says who changed what it overwrites or conflicts with."""
+    if not authors or not isinstance(each, Found):
+        return diff
+    record_id, step = each.record.record_id, diff.step
+    if isinstance(step, UpdateRecord):
+        changes = tuple(
+            Change(change.property, change.old, change.new, authors.get((record_id, change.property)))
+            for change in step.changes
+        )
+        step = msgspec.structs.replace(step, changes=changes)
+    conflicts = tuple(
+        Conflict(one.property, one.base, one.held, one.wanted, authors.get((record_id, one.property)))
+        for one in diff.conflicts
+    )
+    return replace(diff, step=step, conflicts=conflicts)

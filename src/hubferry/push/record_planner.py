@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import msgspec
@@ -17,7 +19,7 @@ from hubferry.hubspot.client import Client
 from hubferry.push import keyless, matching, source
 from hubferry.push.changes import Authors, fetch_authors
 from hubferry.push.counts import SyncCounts
-from hubferry.push.diff import RowDiff, diff_row
+from hubferry.push.diff import RowDiff, diff_row, with_authors
 from hubferry.push.draft import Draft
 from hubferry.push.encode import canonical
 from hubferry.push.identity import Found, Held, Identity, NotFound, Resolver
@@ -30,8 +32,6 @@ from hubferry.push.rows import DIGEST, KEY, DesiredRow, InvalidRow, Problem, bui
 from hubferry.push.standing import hold_row, pin_skips
 from hubferry.push.steps import (
     AddOptions,
-    Change,
-    Conflict,
     ConflictEntry,
     CreateProperty,
     CreateRecord,
@@ -52,6 +52,15 @@ HISTORY_CALLS, ROWS_PER_HISTORY_CALL = 2, 2_000
 """Histories that a plan reads to say who changed what it overwrites: these calls, and one more for so many rows."""
 NAMED_OPTIONS = 1_000
 """New options of one property that a plan adds; a column with more is hardly one of options."""
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Rows whose records are being read: since when, those that are not tried, and what is found of the others."""
+
+    read_at: float
+    held: Mapping[str, Held]
+    found: Future[list[Identity]]
 
 
 @dataclass
@@ -84,6 +93,7 @@ class RecordPlanner:
     _known: dict[str, LedgerRow] = field(default_factory=dict)
     _ordinal: int = 0
     _read_at: float = 0.0
+    _reading: _Reading | None = None
     _history_calls: int = 0
 
     @property
@@ -104,11 +114,14 @@ class RecordPlanner:
         """Plan every row."""
         first = not self.ledger.count_rows(self.mapping.name)
         tables = source.query_link_tables(self.mapping, self.warehouse)
-        for batch in self._query_rows(tables):
-            self._plan_batch(batch)
-            self.draft.lease.renew()
-            self.progress.advance(f"plan {self.mapping.name}", done=self.counts.rows, share=self.client.usage.share())
-        self._compare_due()
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="plan") as self._reader:
+            for batch in self._query_rows(tables):
+                self._plan_batch(batch)
+                self.draft.lease.renew()
+                share = self.client.usage.share()
+                self.progress.advance(f"plan {self.mapping.name}", done=self.counts.rows, share=share)
+            self._read_due()
+            self._compare_read()
         self.store.drop_rows(self.mapping.name, self._set_rivals_aside())
         for index, table in tables.items():
             for key, other in table.left():
@@ -212,23 +225,36 @@ class RecordPlanner:
         self._due += due
         self._known |= {row.key: known[row.key] for row in due if row.key in known}
         if len(self._due) >= source.BATCH_ROWS:
-            self._compare_due()
+            self._read_due()
 
-    def _compare_due(self) -> None:
-        """Read the records of the rows that are due, and compare: rows of several batches together, so that calls are full."""
+    def _read_due(self) -> None:
+        """Have the records of the rows that are due read, while those that were read before are compared.
+
+        Rows of several batches go together, so that calls are full.
+        """
         due, self._due = self._due, []
         known, self._known = self._known, {}
-        self._read_at = self.client.now().timestamp()
+        read_at = self.client.now().timestamp()
         held = self._query_held(due, known)
         tried = [row for row in due if row.key not in held]
-        identities: list[Identity] = [*held.values()]
-        identities += [self._hold_unresolved(each) for each in self._resolver.fetch_identities(tried, known)]
+        found = self._reader.submit(copy_context().run, self._resolver.fetch_identities, tried, known)
+        if self._reading is not None:
+            self._compare_read()
+        self._reading = _Reading(read_at, held, found)
+
+    def _compare_read(self) -> None:
+        """Compare the rows whose records were read."""
+        assert self._reading is not None
+        reading, self._reading = self._reading, None
+        self._read_at = reading.read_at
+        identities: list[Identity] = [*reading.held.values()]
+        identities += [self._hold_unresolved(each) for each in reading.found.result()]
         self.draft.follow_merges(self.mapping.object, _merges(identities))
         adopted: list[LedgerRow] = []
         diffs = [diff_row(each, self.mapping) for each in identities]
         authors = self._fetch_authors(identities, diffs)
         placed = [
-            self._place(each, _with_authors(each, diff, authors), adopted)
+            self._place(each, with_authors(each, diff, authors), adopted)
             for each, diff in zip(identities, diffs, strict=True)
         ]
         self.draft.note(self.rows, placed, adopted)
@@ -450,23 +476,6 @@ def _settled(found: Found, diff: RowDiff, mapping: SyncMapping) -> LedgerRow:
         stored=dict(diff.base),
         created=bool(found.ledger and found.ledger.created and found.ledger.record_id == found.record.record_id),
     )
-
-
-def _with_authors(each: Identity, diff: RowDiff, authors: Authors) -> RowDiff:
-    if not authors or not isinstance(each, Found):
-        return diff
-    record_id, step = each.record.record_id, diff.step
-    if isinstance(step, UpdateRecord):
-        changes = tuple(
-            Change(change.property, change.old, change.new, authors.get((record_id, change.property)))
-            for change in step.changes
-        )
-        step = msgspec.structs.replace(step, changes=changes)
-    conflicts = tuple(
-        Conflict(one.property, one.base, one.held, one.wanted, authors.get((record_id, one.property)))
-        for one in diff.conflicts
-    )
-    return replace(diff, step=step, conflicts=conflicts)
 
 
 def _same_record(other: str) -> Problem:
