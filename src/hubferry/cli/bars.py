@@ -9,6 +9,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Table
 from rich.text import Text
 
+from hubferry.cli.output import plural
+
 _WIDE, _MEDIUM = 96, 64
 
 
@@ -46,7 +48,7 @@ class Bars:
             completed=done,
             total=None if total is None else max(total, done),
             records=f"{done:,}{of_total}",
-            calls=f"{calls:,} calls" if calls else "",
+            calls=plural(calls, "call") if calls else "",
             note=f"{share:.0%} of the limit in use",
         )
 

@@ -7,11 +7,14 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TextIO
 
 from hubferry.cli.options import Format
 from hubferry.errors import HubferryError
 
+GAP, LEAST_WIDTH, READABLE_WIDTH = 2, 8, 32
+"""Blanks between two columns; how narrow one gets at last; and how wide one wants to be before others are left out."""
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
@@ -28,10 +31,17 @@ class Output:
         if self.format == "text":
             sys.stdout.write(f"{text}\n")
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Show rows under their column names, in text mode."""
-        for text in render_table(columns, rows, width=_width(sys.stdout)):
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, optional: Sequence[str] = ()) -> None:
+        """Show rows under their column names, in text mode; where the terminal is narrow, without the `optional` columns."""
+        width = _width(sys.stdout)
+        shown = [place for place in range(len(columns)) if place not in _left_out(columns, rows, optional, width)]
+        for text in render_table(
+            [columns[place] for place in shown], [[row[place] for place in shown] for row in rows], width=width
+        ):
             self.line(text)
+        if self.format == "text" and len(shown) < len(columns):
+            names = ", ".join(name for place, name in enumerate(columns) if place not in shown)
+            self.note(f"Not shown at this width: {names}. --output json has everything.")
 
     def note(self, text: str) -> None:
         """Say what goes on, on stderr, unless quiet."""
@@ -78,17 +88,40 @@ def has_colour(stream: TextIO) -> bool:
 
 
 def render_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None = None) -> list[str]:
-    """Align rows under their column names; the widest column gives way where `width` is narrower."""
+    """Align rows under their column names; the widest columns give way where `width` is narrower, but for the first: it names the row."""
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-    excess = sum(widths) + 2 * (len(widths) - 1) - (width or sys.maxsize)
-    if excess > 0:
-        widest = widths.index(max(widths))
-        widths[widest] = max(widths[widest] - excess, 12)
+    widths = _measure(columns, rows)
+    while sum(widths) + GAP * (len(widths) - 1) > (width or sys.maxsize) and max(widths[1:], default=0) > LEAST_WIDTH:
+        widths[widths.index(max(widths[1:]), 1)] -= 1
     right = [all(_is_number(row[place]) for row in rows) for place in range(len(columns))] if rows else []
     return [
         _align(row, widths, right or [False] * len(columns)) for row in ([name.upper() for name in columns], *cells)
     ]
+
+
+def _measure(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
+    return [
+        max(map(len, column))
+        for column in zip(columns, *([_cell(value) for value in row] for row in rows), strict=True)
+    ]
+
+
+def _left_out(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], optional: Sequence[str], width: int | None
+) -> set[int]:
+    """Say which columns, of those that may, are left out so that the others keep most of what they hold."""
+    widths, out = _measure(columns, rows), set[int]()
+    for name in optional:
+        needed = [min(each, READABLE_WIDTH) for place, each in enumerate(widths) if place not in out]
+        if sum(needed) + GAP * (len(needed) - 1) <= (width or sys.maxsize):
+            break
+        out.add(columns.index(name))
+    return out
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """Write a number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _align(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
@@ -105,6 +138,10 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
     return f"{value:,}" if isinstance(value, int) else str(value).replace("\n", " ")
 
 

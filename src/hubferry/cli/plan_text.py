@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import assert_never
 
+from hubferry.cli.output import plural
 from hubferry.project import (
     AddOptions,
     ArchiveRecord,
@@ -82,7 +83,7 @@ def render_plan(plan: Plan) -> Iterator[str]:
         yield from _render_counts(name, plan.counts[name])
     cost = plan.cost
     share = f", {cost.daily_share:.1%} of a day's quota" if cost.daily_share is not None else ""
-    yield f"cost: {cost.apply_calls:,} calls, at least {cost.seconds:.0f} s{share} (planning took {cost.plan_calls:,} calls)"
+    yield f"cost: {plural(cost.apply_calls, 'call')}, at least {cost.seconds:.0f} s{share} (planning took {plural(cost.plan_calls, 'call')})"
     if plan.new_contacts:
         yield f"{plan.new_contacts:,} new contacts: marketing contacts, where HubSpot's settings make those of this app such"
     for verdict in plan.guards:

@@ -54,9 +54,9 @@ def streams(
             " or ".join(" + ".join(scopes) for scopes in each.scopes),
             "?" if each.may_read is None else each.may_read,
         )
-        for each in found
+        for each in sorted(found, key=lambda each: not each.chosen)
     ]
-    out.table(columns, rows)
+    out.table(columns, rows, optional=("table", "key", "cursor"))
     out.result(found)
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hubferry.cli.output import Output
+from hubferry.cli.output import Output, plural
 from hubferry.types import Progress, Quiet
 
 
@@ -38,4 +38,5 @@ class Lines:
     def finish(self, task: str, *, note: str = "") -> None:
         """Say how far the task came."""
         done, calls = self._last.get(task, (0, 0))
-        self._out.note(f"{task}: {done:,}{f', {calls:,} calls' if calls else ''}{f' ({note})' if note else ''}")
+        asked = f", {plural(calls, 'call')}" if calls else ""
+        self._out.note(f"{task}: {done:,}{asked}{f' ({note})' if note else ''}")

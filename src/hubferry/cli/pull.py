@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Wait
-from hubferry.cli.output import Output
+from hubferry.cli.output import Output, plural
 from hubferry.cli.progress import show_progress
 from hubferry.cli.session import open_project
 from hubferry.errors import HubferryError
@@ -89,7 +89,7 @@ def show_pull(out: Output, report: PullReport) -> None:
         out.line(f"{each.name}: {each.inserted:,} new, {each.deleted:,} removed, {each.unchanged:,} unchanged")
     day = f", {_percent(report.share_of_day)} of the account's day" if report.share_of_day is not None else ""
     out.line(
-        f"\n{report.run_id}: {report.calls:,} calls and {report.searches:,} searches in {report.seconds:.1f} s{day}"
+        f"\n{report.run_id}: {plural(report.calls, 'call')} and {plural(report.searches, 'search', 'searches')} in {report.seconds:.1f} s{day}"
     )
     for problem in _problems(report):
         out.problem(problem)
@@ -105,7 +105,9 @@ def _show_estimates(out: Output, found: Sequence[Estimate]) -> int:
     shares = [each.share_of_day for each in found if each.share_of_day is not None]
     day = f", {_percent(sum(shares))} of the account's day" if shares else ""
     seconds = sum(each.seconds for each in found)
-    out.line(f"\nat least {sum(each.calls for each in found):,} calls and {seconds:,.1f} s at HubSpot's limits{day}")
+    out.line(
+        f"\nat least {plural(sum(each.calls for each in found), 'call')} and {seconds:,.1f} s at HubSpot's limits{day}"
+    )
     for each in found:
         if each.error is not None:
             out.problem(each.error)

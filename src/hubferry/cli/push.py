@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit, Wait
-from hubferry.cli.output import Output, render_json
+from hubferry.cli.output import Output, plural, render_json
 from hubferry.cli.progress import show_progress
 from hubferry.cli.session import open_project
 
 if TYPE_CHECKING:
     from hubferry.project import Outcome, Plan, Project, PushReport
 
-Syncs = Annotated[
-    list[str] | None, typer.Argument(metavar="[SYNC]...", help="Syncs by name; none: all of the project.")
-]
+Syncs = Annotated[list[str] | None, typer.Argument(metavar="SYNC", help="Syncs by name; none: all of the project.")]
 
 
 def plan(
-    sync: Annotated[list[str], typer.Argument(metavar="SYNC...", help="One sync or more, planned as one run.")],
+    sync: Annotated[list[str], typer.Argument(metavar="SYNC", help="One sync or more, planned as one run.")],
     out_file: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan to a file.")] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many steps of each kind to show.")] = 5,
     changed_only: Annotated[
@@ -154,7 +152,7 @@ def show_push(out: Output, report: PushReport) -> None:
                 invalid = counts.invalid if kind == "rows" else counts.links_invalid
                 beside = f"; {invalid:,} invalid, not sent" if invalid else ""
                 out.line(f"{name}, {kind}: {_equation(outcome)}{beside}")
-    out.line(f"{report.run_id}: {report.calls:,} calls in {report.seconds:.1f} s")
+    out.line(f"{report.run_id}: {plural(report.calls, 'call')} in {report.seconds:.1f} s")
     if report.exit_code:
         out.note(f"Not everything was done: hubferry rejected {report.plan.syncs[0]}")
     out.result({**_plain(report), "exit_code": report.exit_code})

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet
 from hubferry.cli.output import Output
-from hubferry.cli.plan_text import render_step
 from hubferry.cli.session import open_project
-from hubferry.project import RecordStory
+
+if TYPE_CHECKING:
+    from hubferry.project import RecordStory, Version
 
 
 def record(
     object_name: Annotated[str, typer.Argument(metavar="OBJECT", help="An object, as contacts.")],
     record_id: Annotated[str, typer.Argument(metavar="ID", help="The record's id.")],
+    who: Annotated[
+        list[str] | None,
+        typer.Option("--who", metavar="PROPERTY", help="Ask HubSpot who wrote this property when; may be repeated."),
+    ] = None,
     project: Folder = HERE,
     env: Environment = None,
     output: AsFormat = "text",
@@ -23,16 +29,22 @@ def record(
 ) -> None:
     """Show one record: which rows it is, what was written to it and when, what was pulled of it.
 
-    Looks into the warehouse only; asks HubSpot nothing.
+    Looks into the warehouse only; asks HubSpot nothing but for --who.
     """
     out = Output("record", output, quiet)
     with open_project(project, env) as opened:
         found = opened.records.find(object_name, record_id)
+        versions = opened.records.fetch_versions(object_name, record_id, who) if who else {}
     _show(out, found)
-    out.result(_result(found))
+    for name, kept in versions.items():
+        out.line(f"\n{name}, as HubSpot keeps it, newest first:")
+        out.table(("value", "since", "by"), [(each.value or "(empty)", each.at, each.by) for each in kept])
+    out.result(_result(found, versions))
 
 
 def _show(out: Output, found: RecordStory) -> None:
+    from hubferry.cli.plan_text import render_step  # noqa: PLC0415  imports the steps, and with them pyarrow
+
     out.line(f"{found.object} {found.id}")
     if not (found.ledger or found.writings or found.row):
         out.line("The warehouse knows nothing of it: no sync wrote it, and it was not pulled.")
@@ -56,7 +68,7 @@ def _show(out: Output, found: RecordStory) -> None:
         out.table(("to", "id", "label", "deleted"), rows)
 
 
-def _result(found: RecordStory) -> dict[str, object]:
+def _result(found: RecordStory, versions: Mapping[str, Sequence[Version]]) -> dict[str, object]:
     return {
         "object": found.object,
         "id": found.id,
@@ -77,9 +89,10 @@ def _result(found: RecordStory) -> dict[str, object]:
         ],
         "values": found.row,
         "links": found.links,
+        "versions": versions,
     }
 
 
 def register(app: typer.Typer) -> None:
     """Add this command."""
-    app.command(epilog="Example: hubferry record contacts 101")(record)
+    app.command(epilog="Example: hubferry record contacts 101 --who email")(record)

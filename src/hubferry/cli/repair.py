@@ -100,7 +100,7 @@ def retry(
 
 def skip(
     sync: SyncName,
-    rows: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys of the rows.")],
+    rows: Annotated[list[str], typer.Argument(metavar="KEY", help="Keys of the rows.")],
     always: Annotated[bool, typer.Option("--always", help="For good, not only until the row changes.")] = False,
     project: Folder = HERE,
     env: Environment = None,
@@ -117,7 +117,7 @@ def skip(
 
 def resync(
     sync: SyncName,
-    rows: Annotated[list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys of the rows; none: all.")] = None,
+    rows: Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Keys of the rows; none: all.")] = None,
     project: Folder = HERE,
     env: Environment = None,
     output: AsFormat = "text",

@@ -30,6 +30,7 @@ from hubferry.project import (
     StreamRun,
     TableReport,
     VerifyReport,
+    Version,
 )
 
 
@@ -106,6 +107,7 @@ class RecordResult(TypedDict):
     writings: list[WritingEntry]
     values: dict[str, Any] | None
     links: list[dict[str, Any]]
+    versions: dict[str, list[Version]]
 
 
 class LedgerEntry(TypedDict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from hubferry.cli.files import write_private
 from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit
 from hubferry.cli.output import Output, render_json
 from hubferry.cli.session import open_project
-from hubferry.project import RunSteps
+
+if TYPE_CHECKING:
+    from hubferry.project import RunSteps
 
 
 def runs(
@@ -35,7 +37,7 @@ def runs(
         )
         for each in found
     ]
-    out.table(("run", "kind", "state", "started", "seconds", "counts"), rows)
+    out.table(("run", "kind", "state", "started", "seconds", "counts"), rows, optional=("seconds",))
     if not rows:
         out.note("Nothing has run yet. Try: hubferry pull")
     out.result(found)
@@ -57,7 +59,8 @@ def show(
         f"{found.run_id}: {found.kind}, {found.state}, portal {found.portal_id}, {found.started_at:%Y-%m-%d %H:%M:%S}"
     )
     for name, count in found.counts.items():
-        out.line(f"  {name}: {count:,}")
+        if count:
+            out.line(f"  {name.replace('_', ' ')}: {count:,}")
     if found.error:
         out.line(f"  {found.error}")
     if streams:
@@ -67,7 +70,7 @@ def show(
             for s in streams
         ]
         out.line()
-        out.table(columns, rows)
+        out.table(columns, rows, optional=("reader", "unchanged"))
     if steps is not None:
         _show_steps(out, steps)
     out.result({"run": found, "streams": streams, "steps": steps})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit
-from hubferry.cli.output import Output
+from hubferry.cli.output import Output, plural
 from hubferry.cli.progress import show_progress
 from hubferry.cli.session import open_project
 from hubferry.errors import UsageError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hubferry.project import Project, TableReport, VerifyReport
 
-Syncs = Annotated[list[str] | None, typer.Argument(metavar="[SYNC]...", help="Syncs by name.")]
+Syncs = Annotated[list[str] | None, typer.Argument(metavar="SYNC", help="Syncs by name.")]
 
 
 def verify(
@@ -86,7 +86,7 @@ def _verify(out: Output, project: Project, syncs: list[str] | tuple[str, ...], l
 
 
 def _show(out: Output, report: VerifyReport, limit: int) -> None:
-    out.line(f"{report.sync}: {report.records:,} records read back in {report.calls:,} calls")
+    out.line(f"{report.sync}: {plural(report.records, 'record')} read back in {plural(report.calls, 'call')}")
     for kind, counts in (("values", report.values), ("links", report.links)):
         if counts:
             out.line(f"  {kind}: " + ", ".join(f"{number:,} {name}" for name, number in sorted(counts.items())))
@@ -111,7 +111,7 @@ def _show_tables(out: Output, reports: Sequence[TableReport], limit: int) -> int
         since = f" since {each.since:%Y-%m-%d}" if each.since else ""
         out.line(
             f"{each.name}: {said}; {each.listed:,} ids and dates{since} compared, values of {each.compared:,} of them,"
-            f" in {each.calls:,} calls"
+            f" in {plural(each.calls, 'call')}"
         )
         for what, ids in (("missing", each.missing), ("outdated", each.outdated), ("gone in HubSpot", each.gone)):
             if ids:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 
 import pytest
 
@@ -24,6 +25,33 @@ def test_a_table_fits_the_width_by_its_widest_column(width: int) -> None:
 
     assert max(map(len, lines)) <= width
     assert lines[1].startswith("short")
+
+
+def test_the_name_of_a_row_is_never_cut_however_narrow_the_terminal() -> None:
+    lines = render_table(("run", "a", "b"), [("20261126T154239273-71dca0", "y" * 30, "x" * 30)], width=50)
+
+    assert max(map(len, lines)) <= 50
+    assert "20261126T154239273-71dca0" in lines[1]
+
+
+@pytest.mark.parametrize(("width", "left"), [("80", "STREAM    SCOPE"), ("200", "STREAM    TABLE")])
+def test_a_narrow_terminal_leaves_out_what_can_be_spared_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: str, left: str
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", width)
+    row = ("contacts", "t" * 40, "s" * 30, "k" * 30)
+    Output("streams").table(("stream", "table", "scope", "key"), [row], optional=("table", "key"))
+
+    lines = terminal.getvalue().splitlines()
+    assert lines[0].startswith(left)
+    assert max(map(len, lines)) <= int(width)
+    assert ("Not shown at this width: table" in capsys.readouterr().err) == (width == "80")
 
 
 def test_a_value_with_line_ends_stays_on_its_row() -> None:

@@ -217,7 +217,7 @@ def test_the_cost_of_a_pull_is_told_before_the_first_one(tmp_path: Path) -> None
         cost = world.visitor.get("/streams/cost?stream=contacts", HX_Request="true")
 
         assert 'hx-get="/streams/cost" hx-trigger="load"' in page
-        assert (cost.status, "hubferry pull --select contacts --estimate" in cost.text) == (200, True)
+        assert (cost.status, "hubferry pull --select contacts --dry-run" in cost.text) == (200, True)
         assert re.search(r"<h3>\d+ calls, at least", cost.text)
         assert re.search(r"\d\d records<", cost.text)
         assert world.visitor.get("/runs").text.count("<tr>") <= 1  # nothing ran

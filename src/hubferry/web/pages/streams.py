@@ -69,7 +69,7 @@ def show_cost(visit: Visit) -> Answer:
     """Reckon what a pull of the streams that are picked would take; a few calls, and nothing is written."""
     select, full, command = _picked(visit.project, visit.query)
     estimates = visit.project.estimate(select=select, full_refresh=full)
-    return Page("streams_cost.html", CostPart(estimates=estimates, command=f"{command} --estimate"))
+    return Page("streams_cost.html", CostPart(estimates=estimates, command=f"{command} --dry-run"))
 
 
 def _picked(project: Project, form: Form) -> tuple[Sequence[str], bool, str]:
