@@ -152,6 +152,8 @@ class Client:
         """Called right before every attempt of a write, after all waiting; what it raises ends the call unsent."""
         self.while_waiting: Callable[[], None] | None = None
         """Called every few seconds while a call waits for a permit or for another attempt; what it raises ends the call."""
+        self.before_call: Callable[[], None] | None = None
+        """Called before each call; it returns when there may be one, and what it raises ends the call."""
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -227,6 +229,10 @@ class Client:
         """How many calls in ten seconds are allowed now: as configured, or fewer where the account allows fewer."""
         return self._limiter.burst
 
+    def divide_limits(self, portion: float) -> None:
+        """Allow ourselves this part of the portal's limits, 0 to 1; other processes that call for us have the rest."""
+        self._limiter.divide(portion)
+
     @property
     def calls_left(self) -> int | None:
         """How many calls today's quota leaves us, the reserve for other apps kept; None where HubSpot does not say."""
@@ -287,6 +293,8 @@ class Client:
 
     def _attempt(self, call: _Call, decoder: msgspec.json.Decoder[T], *, again: bool) -> Answer[T] | Failure:
         self._check_quota(call)
+        if self.before_call is not None:
+            self.before_call()
         with self._limiter.permit(search=call.search) as waited:
             if call.write and self.before_write is not None:
                 self.before_write()

@@ -22,6 +22,7 @@ SEARCHES_ALLOWED = 5
 SEARCH_SPACING_SECONDS = 0.25
 """Four a second leave the fifth to the account's other apps."""
 LEAST_BURST = 5
+LEAST_PORTION = 0.01
 OTHERS_MARGIN = 10
 """So many calls fewer than we think free may be left at HubSpot before we conclude that somebody else is calling."""
 
@@ -115,7 +116,7 @@ class Limiter:
         self._search = Window(SEARCHES_ALLOWED, SEARCH_SECONDS)
         self._next_search = 0.0
         self._configured = self._allowed = burst_limit
-        self._scale = 1.0
+        self._scale = self._portion = 1.0
         self._scaled_at = 0.0
         self.daily: Daily | None = None
 
@@ -158,6 +159,14 @@ class Limiter:
                 self._scale, self._scaled_at = self._scale / 2, now
                 self._resize()
 
+    def divide(self, portion: float) -> None:
+        """Allow ourselves this part of the limits, 0 to 1: other processes that call for us have the rest."""
+        with self._changed:
+            self._portion = portion
+            self._search.resize(max(1, math.floor(SEARCHES_ALLOWED * portion)))
+            self._resize()
+            self._changed.notify_all()
+
     @property
     def burst(self) -> int:
         """The number of counted calls that we allow ourselves in ten seconds now."""
@@ -175,7 +184,7 @@ class Limiter:
                 self._changed.wait()
             if search:
                 moment = max(moment, self._next_search)
-                self._next_search = moment + SEARCH_SPACING_SECONDS
+                self._next_search = moment + SEARCH_SPACING_SECONDS / max(self._portion, LEAST_PORTION)
         try:
             self._wait_until(moment, window)
         except BaseException:  # the run ends; its permit was not used, and costs a window at most
@@ -197,7 +206,8 @@ class Limiter:
         self._resize()
 
     def _resize(self) -> None:
-        size = max(min(LEAST_BURST, self._allowed), math.floor(self._allowed * self._scale))
+        allowed = max(1, math.floor(self._allowed * self._portion))
+        size = max(min(LEAST_BURST, allowed), math.floor(allowed * self._scale))
         if size != self._burst.size:
             self._burst.resize(size)
             self._changed.notify_all()

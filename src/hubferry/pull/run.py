@@ -92,6 +92,7 @@ def run_pull(
             wait_seconds=wait_seconds,
             full_refresh=full_refresh,
             allow_deletes=allow_deletes,
+            parts=_parts(catalog.expand(pull), streams, catalog),
         ) as pulling:
             reports = (*_pull_streams(pulling, streams), *_report_unread(catalog, pull, select, exclude))
             links = tuple(_pull_links(pulling, streams, reports))
@@ -108,6 +109,12 @@ def run_pull(
         )
         _finish(state, report)
     return report
+
+
+def _parts(pull: PullBlock, streams: Sequence[Stream], catalog: Catalog) -> set[str]:
+    """Name what a run writes: its streams, the links it reads, and the views over all of them."""
+    links = {f"associations {pair.name}" for pair in choose_pairs(pull, streams, catalog)}
+    return {each.name for each in streams} | links | ({"views"} if pull.fivetran_schema is not None else set())
 
 
 def _share_of_day(client: Client, calls: int) -> float | None:

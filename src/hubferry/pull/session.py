@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.pull.catalog import Catalog
 from hubferry.pull.pulling import Pulling
+from hubferry.state.leases import Lease
 from hubferry.state.store import StateStore
 from hubferry.types import Progress
 from hubferry.warehouse.interface import Warehouse
@@ -31,14 +32,23 @@ def open_session(
     wait_seconds: float = 0,
     full_refresh: bool = False,
     allow_deletes: bool = False,
+    parts: Collection[str] | None = None,
 ) -> Iterator[Pulling]:
-    """Start a run, hold the portal for it, and note where it fails; the caller notes how it ends otherwise."""
+    """Start a run, hold the portal for it, and note where it fails; the caller notes how it ends otherwise.
+
+    `parts`: the streams and links that it touches, where others may be read by other runs at the same time; on an engine
+    that lets one process in at a time it holds the portal all the same.
+    """
     portal_id, run_id = fetch_account(client).portal_id, state.new_run_id()
     with warehouse.busy(f"run {run_id}"):  # a run is many calls in a row
         state.migrate()
         state.start_run(kind, portal_id, detail, run_id=run_id)
         try:
-            with state.acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds) as lease:
+            held = parts if warehouse.many_processes else None
+            with (
+                state.acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds, parts=held) as lease,
+                _divided(client, lease),
+            ):
                 pulling = Pulling(
                     client=client,
                     warehouse=warehouse,
@@ -60,6 +70,18 @@ def open_session(
             interrupted = isinstance(error, (InterruptedRunError, KeyboardInterrupt))
             state.finish_run(run_id, "interrupted" if interrupted else "failed", {}, words_of(error))
             raise
+
+
+@contextmanager
+def _divided(client: Client, lease: Lease) -> Iterator[None]:
+    """Have the client keep to the lease's share of the portal's limits until the block ends."""
+    lease.divide_limits(client.divide_limits)
+    client.before_call = lease.keep_share
+    try:
+        yield
+    finally:
+        client.before_call = None
+        client.divide_limits(1.0)
 
 
 def words_of(error: BaseException) -> str:

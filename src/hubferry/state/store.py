@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from hubferry.state.leases import Holder, Lease, acquire_lease, query_holder
 from hubferry.state.process import Process
 from hubferry.state.tables import (
     CURSORS,
+    LEASES,
     META,
     PARENTS,
     RUNS,
@@ -240,9 +241,13 @@ class StateStore(StateReader):
             )
         crashpoint("run.finished")
 
-    def acquire(self, portal_id: int, *, run_id: str, wait_seconds: float = 0) -> Lease:
-        """Take the portal for a run, waiting for its holder at most `wait_seconds`; raise PortalBusyError."""
-        return acquire_lease(self.warehouse, self.clock, portal_id, run_id=run_id, wait_seconds=wait_seconds)
+    def acquire(
+        self, portal_id: int, *, run_id: str, wait_seconds: float = 0, parts: Collection[str] | None = None
+    ) -> Lease:
+        """Take the portal, or parts of it, for a run, waiting for holders at most `wait_seconds`; raise PortalBusyError."""
+        return acquire_lease(
+            self.warehouse, self.clock, portal_id, run_id=run_id, wait_seconds=wait_seconds, parts=parts
+        )
 
     def claim_schema(self, tx: Transaction, schema: str, portal_id: int, now: datetime) -> None:
         """Note whose records a schema holds; raise ConfigError where they are another portal's, whose rows would vanish."""
@@ -272,6 +277,9 @@ class StateStore(StateReader):
         shape = hashlib.sha256(repr(ALL_TABLES).encode()).hexdigest()
         if stored == VERSION and self._query(META, "WHERE shape = ?", (shape,)):
             return
+        if stored is not None and stored < 2:  # leases of another key, which nobody holds for longer than a minute
+            with self.warehouse.transaction() as tx:
+                tx.execute(f"DROP TABLE IF EXISTS {self.warehouse.name(SCHEMA, LEASES.name)}")
         self.warehouse.ensure_tables(table.table for table in ALL_TABLES)
         row = {"name": "state", "version": VERSION, "shape": shape, "updated_at": self._now()}
         with self.warehouse.transaction() as tx:

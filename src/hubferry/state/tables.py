@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hubferry.types import Column, ColumnType, Table
 
 SCHEMA = "hubferry"
-VERSION = 1
-"""Version of the state; a newer one in the warehouse is refused."""
+VERSION = 2
+"""Version of the state; a newer one in the warehouse is refused. Before 2 one run held a portal, whole."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,15 @@ CURSORS = StateTable(
 
 LEASES = StateTable(
     "leases",
-    "Which run holds a portal; a commit that no longer holds it is rolled back.",
+    "Which runs hold a portal, or parts of it; a commit of one that no longer holds its own is rolled back.",
     (
         StateColumn("portal_id", "integer", "the HubSpot account"),
         StateColumn("epoch", "integer", "grows by one with every owner, so that a former owner's commits are refused"),
-        StateColumn("run_id", "string", "the run that holds the portal; NULL: nobody does"),
+        StateColumn("run_id", "string", "the run that holds it; NULL: it let go"),
+        StateColumn("parts", "json", "the streams and links that it holds; NULL: the whole portal"),
+        StateColumn(
+            "share", "double", "its share of the portal's limits, 0 to 1; 0: it waits for the others to take less"
+        ),
         StateColumn("host", "string", "the owner's host name"),
         StateColumn("machine", "string", "the owner's boot and process namespace: where its pid means something"),
         StateColumn("pid", "integer", "the owner's process"),
@@ -73,7 +77,7 @@ LEASES = StateTable(
         StateColumn("since", "timestamp", "when the run took the portal, by the warehouse's clock"),
         StateColumn("beat", "timestamp", "the owner's last sign of life, by the warehouse's clock"),
     ),
-    key=("portal_id",),
+    key=("portal_id", "epoch"),
 )
 
 META = StateTable(

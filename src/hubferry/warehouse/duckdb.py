@@ -101,6 +101,7 @@ class DuckDBWarehouse:
     """
 
     engine = "duckdb"
+    many_processes = False
     most_columns = 10_000
     """DuckDB names no limit; wider tables only get slow."""
 

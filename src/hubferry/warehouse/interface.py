@@ -83,6 +83,8 @@ class Warehouse(Protocol):
     """One warehouse, for reading and writing."""
 
     engine: str
+    many_processes: bool
+    """Whether several processes can be in it at once."""
     most_columns: int
     """How many columns one table can have."""
 

@@ -121,6 +121,7 @@ class PostgresWarehouse:
     """One PostgreSQL database as a warehouse; connected only while it is used."""
 
     engine = "postgres"
+    many_processes = True
     most_columns = 1_600
 
     def __init__(self, settings: Settings) -> None:

@@ -122,6 +122,7 @@ class SnowflakeWarehouse:
     """One Snowflake database as a warehouse; in session only while it is used."""
 
     engine = "snowflake"
+    many_processes = True
     most_columns = 2_000
 
     def __init__(self, settings: Settings) -> None:
