@@ -65,7 +65,9 @@ def snowflake() -> Iterator[CountedSnowflake]:
     serving = subprocess.Popen(
         [sys.executable, str(SERVE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    leases._BEAT_SECONDS = 3_600.0  # fakesnow refuses the second writer of a row, where Snowflake has it wait
+    leases._BEAT_SECONDS = leases._SHARED_BEAT_SECONDS = (
+        3_600.0  # fakesnow refuses the second writer of a row, where Snowflake has it wait
+    )
     try:
         assert serving.stdout is not None
         port, database = int(serving.stdout.readline()), "hubferry_bench"

@@ -136,6 +136,15 @@ def procedure_session() -> Iterator[tuple[Any, str]]:
     sent.check()
 
 
+def keep_leases_still(patch: pytest.MonkeyPatch, engine: str) -> None:
+    """Let no thread of a lease beat: fakesnow refuses the second writer of a row, where Snowflake has it wait."""
+    from hubferry.state import leases  # noqa: PLC0415
+
+    if engine == "snowflake" and not is_real_snowflake():
+        for name in ("_BEAT_SECONDS", "_SHARED_BEAT_SECONDS"):
+            patch.setattr(leases, name, leases.LEASE_SECONDS * 0.9)
+
+
 def is_real_snowflake() -> bool:
     """Say whether the tests run on an account, as `make test-snowflake` has it."""
     return "HUBFERRY_TEST_SNOWFLAKE" in os.environ

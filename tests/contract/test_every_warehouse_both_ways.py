@@ -17,7 +17,7 @@ import psycopg
 import pytest
 import stopped_worker
 
-from engines import ENGINES, is_real_snowflake
+from engines import ENGINES, is_real_snowflake, keep_leases_still
 from hubferry.clock import SystemClock
 from hubferry.config.model import PullBlock, Sync, SyncBlock
 from hubferry.errors import PortalBusyError
@@ -26,7 +26,6 @@ from hubferry.project.facade import Project
 from hubferry.pull.run import run_pull
 from hubferry.push.apply import run_push
 from hubferry.push.plan import build_plan
-from hubferry.state import leases
 from hubferry.state.cursors import Cursor, save_cursor
 from hubferry.state.store import StateStore
 from hubferry.types import Column, Secret, Table
@@ -64,9 +63,7 @@ HEAVY_ON_FAKESNOW = [
 
 @pytest.fixture(params=ENGINES)
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    if request.param == "snowflake" and not is_real_snowflake():
-        # fakesnow refuses the second writer of a row, where Snowflake has it wait: the lease's thread keeps still.
-        monkeypatch.setattr(leases, "_BEAT_SECONDS", leases.LEASE_SECONDS * 0.9)
+    keep_leases_still(monkeypatch, request.param)
     with ENGINES[request.param](tmp_path) as opened:
         yield opened
 

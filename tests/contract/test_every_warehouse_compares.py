@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engines import ENGINES
+from engines import ENGINES, keep_leases_still
 from hubferry.config.model import Sync, SyncBlock
 from hubferry.hubspot.client import Client
 from hubferry.push.apply import run_push
@@ -70,7 +70,8 @@ class Counting:
 @pytest.fixture(
     params=[pytest.param(each, marks=[pytest.mark.heavy] if each == "snowflake" else []) for each in ENGINES]
 )
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    keep_leases_still(monkeypatch, request.param)
     with ENGINES[request.param](tmp_path) as opened:
         yield Counting(opened)
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from engines import ENGINES, is_real_snowflake
+from engines import ENGINES, keep_leases_still
 from hubferry.config.model import PullBlock
 from hubferry.errors import PortalBusyError
 from hubferry.hubspot.client import Client
 from hubferry.pull.run import run_pull
-from hubferry.state import leases
 from hubferry.state.leases import Lease
 from hubferry.state.store import StateStore
 from hubferry.state.tables import META, SCHEMA
@@ -52,10 +51,7 @@ class Watch(Quiet):
 
 @pytest.fixture(params=ON_FAKESNOW)
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    if request.param == "snowflake" and not is_real_snowflake():
-        # fakesnow refuses the second writer of a row, where Snowflake has it wait: the leases' threads keep still.
-        for name in ("_BEAT_SECONDS", "_SHARED_BEAT_SECONDS"):
-            monkeypatch.setattr(leases, name, leases.LEASE_SECONDS * 0.9)
+    keep_leases_still(monkeypatch, request.param)
     with ENGINES[request.param](tmp_path) as opened:
         yield opened
 

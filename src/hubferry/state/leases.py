@@ -29,7 +29,7 @@ from hubferry.warehouse.interface import Transaction, Warehouse
 LEASE_SECONDS = 60.0
 """An owner without a sign of life for this long has lost the portal."""
 _BEAT_SECONDS = LEASE_SECONDS / 3
-_SHARED_BEAT_SECONDS = 5.0
+_SHARED_BEAT_SECONDS = 10.0
 """Of a run that others may stand beside: they wait for it to take less of the limits."""
 _WAIT_POLL_SECONDS = 1.0
 
