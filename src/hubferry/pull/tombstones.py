@@ -69,15 +69,15 @@ def erase(tx: Transaction, warehouse: Warehouse, table: Table, ids: Sequence[str
     """Mark these rows as erased and take everything out of them that the record said."""
     if not ids:
         return
-    quote, name = warehouse.quote, warehouse.name(table.schema, table.name)
+    name = warehouse.name(table.schema, table.name)
     marks: dict[str, Any] = {"archived": True, "_hubferry_deleted_at": stamp.now, "_hubferry_deleted_reason": "erased"}
     marks |= {"_hubferry_synced_at": stamp.now, "_hubferry_run_id": stamp.run_id}
     payload = [each.name for each in table.columns if each.name not in KEPT and each.name not in marks]
     assert UNPARSED in payload
-    emptied = "".join(f", {quote(each)} = NULL" for each in payload)
+    emptied = warehouse.empty(table, payload)
     with tx.register("erased", pa.table({"id": pa.array(ids, pa.string())})) as rows:
         tx.execute(
-            f"UPDATE {name} SET {set_columns(warehouse, tuple(marks))}{emptied} WHERE id IN (SELECT id FROM {rows})",
+            f"UPDATE {name} SET {set_columns(warehouse, tuple(marks))}, {emptied} WHERE id IN (SELECT id FROM {rows})",
             tuple(marks.values()),
         )
 

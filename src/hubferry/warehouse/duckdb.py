@@ -132,6 +132,10 @@ class DuckDBWarehouse:
         """Give this machine's time: DuckDB's own stands still in a transaction, and the file is on this machine."""
         return f"make_timestamptz({int(time.time() * 1_000_000)})"
 
+    def empty(self, table: Table, columns: Sequence[str]) -> str:  # noqa: ARG002  each is a column of its own
+        """Give the assignments of an UPDATE that empty these columns."""
+        return ", ".join(f"{self.quote(each)} = NULL" for each in columns)
+
     def as_json(self, value: str) -> str:
         """Give SQL that reads a text as JSON."""
         return f"CAST({value} AS JSON)"

@@ -21,7 +21,7 @@ from hubferry.warehouse.interface import MergeCounts
 from hubferry.warehouse.pool import Pool
 from hubferry.warehouse.postgres import binary, merge, types
 from hubferry.warehouse.postgres.catalog import Catalog
-from hubferry.warehouse.postgres.layout import MORE, NAMES_TABLE, Layout, shorten
+from hubferry.warehouse.postgres.layout import COLUMN_LIMIT, MORE, NAMES_TABLE, Layout, shorten
 from hubferry.warehouse.postgres.results import build_batch, build_table, describe
 from hubferry.warehouse.postgres.server import Connection, Settings, connect, is_alive, translating
 
@@ -122,7 +122,8 @@ class PostgresWarehouse:
 
     engine = "postgres"
     many_processes = True
-    most_columns = 1_600
+    most_columns = COLUMN_LIMIT - 1
+    """One less than get a column of their own: the column for the rest is one, too."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self._label = settings, ""
@@ -154,6 +155,16 @@ class PostgresWarehouse:
     def digest(self, values: Sequence[str]) -> str:
         """Give SQL of a hash of values: of the row's text, which quotes each and tells NULL from ''."""
         return f"encode(sha256(convert_to(CAST(ROW({', '.join(values)}) AS text), 'UTF8')), 'hex')"
+
+    def empty(self, table: Table, columns: Sequence[str]) -> str:
+        """Give the assignments of an UPDATE that empty these columns, those in the column for the rest among them."""
+        layout = self.layout(table)
+        inside = {each.name for each in layout.more} & set(columns)
+        assignments = [f"{self.quote(each)} = NULL" for each in columns if each not in inside]
+        if inside and MORE not in columns:
+            keys = ", ".join(_literal(each) for each in sorted(inside))
+            assignments.append(f"{self.quote(MORE)} = {self.quote(MORE)} - ARRAY[{keys}]")
+        return ", ".join(assignments)
 
     @contextmanager
     def busy(self, label: str = "") -> Iterator[None]:
@@ -256,6 +267,10 @@ def _commit(connection: Connection) -> None:
         ended = connection.execute("COMMIT").statusmessage
     if ended != "COMMIT":
         raise WarehouseError("PostgreSQL: a statement had failed, so that nothing was committed")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _json_columns(table: Table) -> frozenset[str]:

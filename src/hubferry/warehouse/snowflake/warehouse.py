@@ -149,6 +149,10 @@ class SnowflakeWarehouse:
         """Give Snowflake's time."""
         return "CURRENT_TIMESTAMP"
 
+    def empty(self, table: Table, columns: Sequence[str]) -> str:  # noqa: ARG002  each is a column of its own
+        """Give the assignments of an UPDATE that empty these columns."""
+        return ", ".join(f"{self.quote(each)} = NULL" for each in columns)
+
     def as_json(self, value: str) -> str:
         """Give SQL that reads a text as JSON."""
         return f"PARSE_JSON({value})"

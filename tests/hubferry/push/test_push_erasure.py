@@ -1,0 +1,66 @@
+"""A person who asked to be forgotten: nothing that a push wrote down of them is left anywhere after the next pull."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import Any
+
+from hubferry.config.model import PullBlock
+from hubferry.pull.run import run_pull
+
+NAME, ADDRESS, OTHER = "Erasmus-Planted", "planted.once@example.com", "Kept-Planted"
+
+
+def erase(world: Any, record_id: str) -> None:
+    """Erase as somebody does in HubSpot."""
+    address = f"{world.portal.base_url}/crm/objects/2026-09/contacts/gdpr-delete"
+    headers = {"Authorization": "Bearer pat-other", "Content-Type": "application/json"}
+    body = json.dumps({"objectId": record_id}).encode()
+    with urllib.request.urlopen(urllib.request.Request(address, body, headers)) as answer:
+        assert answer.status == 204
+
+
+def pull(world: Any, **options: Any) -> Any:
+    block = PullBlock.model_validate(
+        {
+            "streams": {
+                "contacts": {"properties": ["email", "firstname", "lifecyclestage"], "storage": "append"},
+                "property_history": {"objects": ["contacts"]},
+            }
+        }
+    )
+    with world.warehouse.session():
+        return run_pull(client=world.client, warehouse=world.warehouse, state=world.state, pull=block, **options)
+
+
+def tables_with(world: Any, text: str) -> set[str]:
+    """Give every table of hubferry's that holds a text anywhere."""
+    found = set()
+    for schema, table in world.sql(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('hubspot', 'hubferry')"
+    ):
+        rows = world.sql(f'SELECT * FROM "{schema}"."{table}"')
+        found |= {f"{schema}.{table}"} if text in str(rows) else set()
+    return found
+
+
+def test_nothing_that_a_push_wrote_of_an_erased_person_is_left(timed_world: Any, make_sync: Any) -> None:
+    world = timed_world
+
+    world.syncs = [make_sync()]
+    for address, name in ((ADDRESS, NAME), (ADDRESS, f"{NAME}-2"), (f"no address of {NAME}", f"{NAME}-3")):
+        world.people((1, address, name), (2, "kept@example.com", OTHER))
+        world.push()
+    pull(world)
+    before, refused = tables_with(world, NAME), world.rejected()
+    erase(world, world.contact(ADDRESS)["id"])
+
+    report = pull(world, full_refresh=True)
+
+    assert report.exit_code == 0
+    assert before >= {"hubspot.contacts", "hubspot.contacts__current", "hubspot.property_history", "hubferry.ledger"}
+    assert {"hubferry.plan_steps"} <= before
+    assert [each.row_key for each in refused] == ["1"]
+    assert (tables_with(world, NAME), tables_with(world, ADDRESS)) == (set(), set())
+    assert {"hubspot.contacts", "hubferry.ledger"} <= tables_with(world, OTHER)
