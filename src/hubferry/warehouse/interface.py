@@ -7,7 +7,8 @@ SQL outside this folder runs on DuckDB, PostgreSQL and Snowflake alike (ADR-0005
   fold or shorten a name: never write a quoted name by hand, and never compare one. Results have the unfolded names.
 * Plain ANSI: SELECT, joins, EXISTS, CASE, coalesce, `IS DISTINCT FROM`, count/min/max, `UPDATE t AS a SET c = ? .. FROM s`
   (targets of SET without the alias), `DELETE FROM t AS a WHERE`. Not: GROUP BY ALL, QUALIFY, MERGE, list and JSON
-  functions, `::`, RETURNING, INSERT .. VALUES of JSON. Where engines differ there is a method here: `now`, `as_json`, `digest`, `empty`.
+  functions, `::`, RETURNING, INSERT .. VALUES of JSON. Where engines differ there is a method here: `now`, `as_json`,
+  `digest`, `empty`.
 * What `register` gives is something to select from, perhaps a subquery: use it after FROM or JOIN only, with an alias.
 * JSON comes back as text that says the same, not as the same text: PostgreSQL and Snowflake order keys and drop blanks.
 * No DDL in a transaction: Snowflake commits what was open. `ensure_table` comes before.
