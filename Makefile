@@ -52,15 +52,19 @@ test-judges: setup $(JUDGES:%=.judges/%)  ## three released connectors read the 
 	$(UV) pip install --quiet --python .judges/$(firstword $(subst @, ,$*))/bin/python $(subst @,==,$*)
 	@touch $@
 
-INTEGRATIONS := dagster@1.13.29 dlt@1.31.0 apache-airflow@3.3.2
-EXTRAS := dagster dlt
-test-integrations: setup $(INTEGRATIONS:%=.integrations/%)  ## hubferry inside released orchestrators, each in an environment of its own
+INTEGRATIONS := dagster@1.13.29 dlt@1.31.0 apache-airflow@3.3.2 snowflake-snowpark-python@1.56.0
+WITH_dagster := [dagster]
+WITH_dlt := [dlt]
+WITH_snowflake-snowpark-python := [postgres,snowflake]
+ALSO_snowflake-snowpark-python := 'fakesnow[server]>=0.12,<0.13'
+test-integrations: setup $(INTEGRATIONS:%=.integrations/%)  ## hubferry inside released orchestrators and Snowpark, each in an environment of its own
 	for each in $(foreach one,$(INTEGRATIONS),$(firstword $(subst @, ,$(one)))); do \
-	  .integrations/$$each/bin/python -m pytest tests/hubferry/integrations/test_$${each##*-}.py || exit 1; done
+	  name=$${each%-python}; .integrations/$$each/bin/python -m pytest tests/hubferry/integrations/test_$${name##*-}.py || exit 1; done
 
+.integrations/%: name = $(firstword $(subst @, ,$*))
 .integrations/%: $(UV) pyproject.toml
-	$(UV) venv --quiet --clear $(firstword $(subst @, ,$@))
-	$(UV) pip install --quiet --python $(firstword $(subst @, ,$@))/bin/python --editable '.$(patsubst %,[%],$(filter $(firstword $(subst @, ,$*)),$(EXTRAS)))' $(subst @,==,$*) hypothesis pytest
+	$(UV) venv --quiet --clear .integrations/$(name)
+	$(UV) pip install --quiet --python .integrations/$(name)/bin/python --editable '.$(WITH_$(name))' $(subst @,==,$*) $(ALSO_$(name)) hypothesis pytest
 	@touch $@
 
 check: format lint types test  ## what CI runs, formatting first

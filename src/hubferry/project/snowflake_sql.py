@@ -23,7 +23,7 @@ from hubferry.errors import ConfigError, LiteralSecretError
 from hubferry.project.facade import Project
 from hubferry.project.hosted import FILES
 
-PACKAGES = ("cronsim", "msgspec", "pyarrow", "pydantic", "pyyaml", "ruamel.yaml", "urllib3")
+PACKAGES = ("cronsim", "msgspec", "numpy", "pandas", "pyarrow", "pydantic", "pyyaml", "ruamel.yaml", "urllib3")
 """What the procedures need beside Python and Snowpark, from the account's artifact repository, in the versions that are
 installed where the SQL is written."""
 SNOWPARK = "snowflake-snowpark-python"

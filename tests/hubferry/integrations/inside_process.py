@@ -28,7 +28,7 @@ def unnamed(packages: frozenset[str]) -> frozenset[str]:
     """Give the modules of what hubferry needs elsewhere, and the procedures do not name."""
     needed = {_normal(re.split(r"[\s<>=;\[!~]", each)[0]) for each in metadata.requires("hubferry") or ()}
     missing = needed - set(map(_normal, packages))
-    kept = {"snowflake", "pandas", "numpy"}  # with Snowpark and pyarrow
+    kept = {"snowflake"}  # with Snowpark
     return frozenset(
         module
         for module, names in metadata.packages_distributions().items()
