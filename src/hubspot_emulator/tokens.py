@@ -70,6 +70,18 @@ ALL_SCOPES = frozenset(
     | {scope for kind in STANDARD for scopes in (*kind.read_scopes, *kind.write_scopes) for scope in scopes}
 )
 
+ENTERPRISE_SCOPES = frozenset(
+    {
+        "communication_preferences.statuses.batch.read",
+        "communication_preferences.statuses.batch.write",
+        "crm.objects.custom.read",
+        "crm.objects.custom.write",
+        "crm.schemas.custom.read",
+        "crm.schemas.custom.write",
+    }
+)
+"""What only an Enterprise account can grant to an app, whatever it asks for (HS-54, HS-55)."""
+
 _NOT_FOUND = (
     "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more details at"
     " https://developers.hubspot.com/docs/methods/auth/oauth-overview"
@@ -102,7 +114,12 @@ class Tokens:
         return found.client_id if found else None
 
     def scopes(self, token: str) -> frozenset[str] | None:
-        """Give a token's scopes; None for a token that this portal does not know."""
+        """Give a token's scopes, of those that the account's plan can grant; None for a token that it does not know."""
+        found = self._asked(token)
+        is_below = self._portal is not None and self._portal.tier != "enterprise"
+        return found - ENTERPRISE_SCOPES if found is not None and is_below else found
+
+    def _asked(self, token: str) -> frozenset[str] | None:
         granted_to_app = self._granted(token)
         if self._portal is not None and granted_to_app is not None:
             return None if granted_to_app.is_expired(self._portal.now_ms()) else granted_to_app.scopes

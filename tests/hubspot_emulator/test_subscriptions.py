@@ -218,6 +218,20 @@ def test_subscriptions_need_their_scopes(
     assert answer.json()["errors"][0]["context"] == {"requiredGranularScopes": wanted}
 
 
+@pytest.mark.parametrize("call_name", ["read", "write", "unsubscribe-all", "unsubscribe-all/read"])
+def test_batches_of_statuses_are_for_enterprise_alone(
+    portal_factory: Callable[..., Emulator], caller_of: Callable[[Emulator], Call], call_name: str
+) -> None:
+    call = caller_of(portal_factory(contacts=0, tier="professional"))
+
+    answer = call("POST", f"{BASE}/2026-09/statuses/batch/{call_name}?channel=EMAIL", json={"inputs": [ADA]})
+    told = call("POST", "/oauth/v2/private-apps/get/access-token-info", json={"tokenKey": "pat-test"}).json()
+
+    assert (answer.status, answer.json()["category"]) == (403, "MISSING_SCOPES")
+    assert not [scope for scope in told["scopes"] if ".batch." in scope or ".custom." in scope]
+    assert call("GET", f"{BASE}/2026-09/statuses/{ADA}?channel=EMAIL").status == 200
+
+
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded answers are not beside this checkout")
 def test_definitions_of_v1_have_the_keys_of_recorded_ones(call: Call) -> None:
     wanted = json.loads((RECORDED / "subscriptions/v1_definitions__airbyte.json").read_text())
