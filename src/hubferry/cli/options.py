@@ -29,3 +29,21 @@ Wait = Annotated[
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many rows to show.")]
 
 HERE = Path()
+
+
+def complete_sync(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Name the syncs of the project that begin so, for a shell; no file is read."""
+    folder = Path(ctx.params.get("project") or HERE) / "syncs"
+    return sorted(file.stem for file in folder.glob("*.yml") if file.stem.startswith(incomplete))
+
+
+def complete_stream(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Name the streams of the project that begin so, for a shell; nothing where the files have a mistake."""
+    from hubferry.cli.session import open_project  # noqa: PLC0415
+    from hubferry.errors import HubferryError  # noqa: PLC0415
+
+    try:
+        chosen = open_project(Path(ctx.params.get("project") or HERE), None).files.file.pull.streams
+    except HubferryError:
+        return []
+    return sorted(name for name in chosen if name.startswith(incomplete))

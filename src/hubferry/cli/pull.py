@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Wait
+from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Wait, complete_stream
 from hubferry.cli.output import Output, plural
 from hubferry.cli.progress import show_progress
 from hubferry.cli.session import open_project
@@ -35,8 +35,14 @@ _ALWAYS = {"read", "calls", "floor_calls"}
 
 
 def pull(
-    select: Annotated[list[str] | None, typer.Option(metavar="STREAM", help="Only this stream; repeatable.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(metavar="STREAM", help="Not this stream; repeatable.")] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STREAM", autocompletion=complete_stream, help="Only this stream; repeatable."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STREAM", autocompletion=complete_stream, help="Not this stream; repeatable."),
+    ] = None,
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Read everything again, and mark what is gone.")
     ] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit, Wait
+from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit, Wait, complete_sync
 from hubferry.cli.output import Output, plural, render_json
 from hubferry.cli.progress import show_progress
 from hubferry.cli.session import open_project
@@ -15,11 +15,17 @@ from hubferry.cli.session import open_project
 if TYPE_CHECKING:
     from hubferry.project import Outcome, Plan, Project, PushReport
 
-Syncs = Annotated[list[str] | None, typer.Argument(metavar="SYNC", help="Syncs by name; none: all of the project.")]
+Syncs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SYNC", autocompletion=complete_sync, help="Syncs by name; none: all of the project."),
+]
 
 
 def plan(
-    sync: Annotated[list[str], typer.Argument(metavar="SYNC", help="One sync or more, planned as one run.")],
+    sync: Annotated[
+        list[str],
+        typer.Argument(metavar="SYNC", autocompletion=complete_sync, help="One sync or more, planned as one run."),
+    ],
     out_file: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan to a file.")] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many steps of each kind to show.")] = 5,
     changed_only: Annotated[
@@ -109,7 +115,7 @@ def push(
 
 
 def rejected(
-    sync: Annotated[str, typer.Argument(metavar="SYNC", help="A sync by name.")],
+    sync: Annotated[str, typer.Argument(metavar="SYNC", autocompletion=complete_sync, help="A sync by name.")],
     limit: Limit = 100,
     project: Folder = HERE,
     env: Environment = None,

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Wait
+from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Wait, complete_sync
 from hubferry.cli.output import Output
 from hubferry.cli.progress import show_progress
 from hubferry.cli.push import show_plan, show_push
 from hubferry.cli.session import open_project
 from hubferry.errors import UsageError
 
-SyncName = Annotated[str, typer.Argument(metavar="SYNC", help="A sync by name.")]
+SyncName = Annotated[str, typer.Argument(metavar="SYNC", autocompletion=complete_sync, help="A sync by name.")]
 
 
 def undo(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit
+from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet, Limit, complete_sync
 from hubferry.cli.output import Output, plural
 from hubferry.cli.progress import show_progress
 from hubferry.cli.session import open_project
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hubferry.project import Project, TableReport, VerifyReport
 
-Syncs = Annotated[list[str] | None, typer.Argument(metavar="SYNC", help="Syncs by name.")]
+Syncs = Annotated[list[str] | None, typer.Argument(metavar="SYNC", autocompletion=complete_sync, help="Syncs by name.")]
 
 
 def verify(

@@ -72,6 +72,26 @@ def test_help_needs_neither_the_warehouse_nor_the_definitions_of_files(tmp_path:
         assert f"'{heavy}'" not in loaded
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("hubferry pl", ["plan"]),
+        ("hubferry plan --det", ["--detailed-exitcode"]),
+        ("hubferry plan con", ["contacts"]),
+        ("hubferry pull --select d", ["deal_pipelines", "deals"]),
+    ],
+)
+def test_a_shell_completes_commands_options_syncs_and_streams(project: Path, words: str, offered: list[str]) -> None:
+    (project / "syncs" / "contacts.yml").touch()
+    asked = {"_HUBFERRY_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    script = "import sys; from hubferry.cli.app import main; sys.argv = ['hubferry']; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=project, env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+
+    assert ended.stdout.split() == offered
+
+
 def test_an_unreachable_host_is_a_sentence_and_leaves_the_rest_of_the_check(project: Path) -> None:
     text = (project / "hubferry.yml").read_text().replace("hubspot:\n", "hubspot:\n  base_url: http://127.0.0.1:9\n", 1)
     (project / "hubferry.yml").write_text(text)

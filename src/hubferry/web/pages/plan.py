@@ -62,7 +62,7 @@ class PlanPage:
         total = SyncCounts()
         for counts in self.plan.counts.values():
             for name in counts.__struct_fields__:
-                setattr(total, name, getattr(total, name) + getattr(counts, name))
+                setattr(total, name, (getattr(total, name) or 0) + (getattr(counts, name) or 0))
         return total
 
     @property
