@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -108,6 +109,14 @@ def test_every_page_that_the_code_cites_exists() -> None:
 
     assert cited
     assert not [name for name in cited if not (ROOT / name).exists()]
+
+
+def test_every_page_of_the_browser_has_a_picture_that_the_script_makes() -> None:
+    pages = {path.stem for path in (ROOT / "src/hubferry/web/pages").glob("*.py")} - {"__init__", "exports"}
+    made = runpy.run_path(str(ROOT / "docs/pictures.py"))["PICTURES"]
+
+    assert set(made) == pages
+    assert {path.stem for path in (ROOT / "docs/images").glob("*.png")} == pages
 
 
 def test_every_guarantee_names_tests_that_exist() -> None:

@@ -112,12 +112,17 @@ class LiveRun:
             self.state = "failed"
         finally:
             self.ended = time.monotonic()
+            self._take_sample()
             self._over.set()
 
     def _sample(self) -> None:
         while not self._over.wait(SAMPLE_SECONDS):
-            self.samples.append(Sample(time.monotonic(), self.project.calls()))
-            del self.samples[:-SAMPLES_KEPT]
+            self._take_sample()
+
+    def _take_sample(self) -> None:
+        """Note how the calls stand; the first sample stays, since counts are from there."""
+        self.samples.append(Sample(time.monotonic(), self.project.calls()))
+        del self.samples[1:-SAMPLES_KEPT]
 
 
 class LiveRuns:

@@ -310,3 +310,6 @@ def test_progress_comes_as_events_until_the_run_is_over(tmp_path: Path) -> None:
         assert "event: progress" in events.text
         assert events.text.rstrip().splitlines()[-2:][0] == "event: over"
         assert "calls/s" in events.text
+        run = world.server.site.runs.find(address.rpartition("/")[2])
+        assert run is not None
+        assert run.samples[-1].calls.total - run.samples[0].calls.total >= world.project.runs(1)[0].counts["calls"] > 0
