@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist worksteal
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-heavy test-sweep test-judges test-integrations test-snowflake check format lint types docs bench clean
+.PHONY: help setup demo test test-heavy test-judges test-integrations test-snowflake check format lint types docs bench clean
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,13 +32,10 @@ demo: setup  ## a HubSpot portal on this machine, pulled into DuckDB and pushed 
 	$(BIN)/hubferry demo
 
 test: setup  ## every test but the heavy ones
-	$(PYTEST) -m "not heavy and not judges and not sweep"
+	$(PYTEST) -m "not heavy and not judges"
 
-test-heavy: setup  ## the long sweeps: kills, big portals, full limits
+test-heavy: setup  ## hundreds of random histories, every kill point, big portals, full limits
 	$(PYTEST) -m heavy
-
-test-sweep: setup  ## by hand: hundreds of random histories, every stream interrupted at every commit
-	$(PYTEST) -m sweep
 
 test-snowflake: setup  ## the contract of every warehouse on a real Snowflake account, named by SNOWFLAKE_* variables
 	HUBFERRY_TEST_SNOWFLAKE=1 $(BIN)/pytest tests/contract/test_every_warehouse.py -k snowflake

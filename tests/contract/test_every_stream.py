@@ -303,7 +303,7 @@ def test_a_pull_interrupted_at_every_commit_loses_nothing(tmp_path: Path, name: 
     interrupt_everywhere(tmp_path, name, changed=False)
 
 
-@pytest.mark.sweep
+@pytest.mark.heavy
 @pytest.mark.parametrize("changed", [False, True], ids=["first", "changed"])
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ALIKE])
 def test_a_pull_of_any_stream_interrupted_at_every_commit_loses_nothing(

@@ -1,7 +1,7 @@
 """Random histories: a portal that changes all the time, faults, kills at random moments. After the last run tables equal the portal.
 
-60 run by `make test`, 300 by `make test-sweep`, and as many as wanted by hand:
-`HUBFERRY_HISTORIES=5000 pytest -m sweep tests/hubferry/pull/test_pull_histories.py`. A failure prints its seed;
+60 run by `make test`, 300 by `make test-heavy`, and as many as wanted by hand:
+`HUBFERRY_HISTORIES=5000 pytest -m heavy tests/hubferry/pull/test_pull_histories.py`. A failure prints its seed;
 `HUBFERRY_HISTORY=<seed>` runs that one alone.
 """
 
@@ -222,7 +222,7 @@ def test_after_any_history_tables_equal_the_portal(
     live_through(seed, portal_factory, tmp_path / "warehouse.duckdb", short=True)
 
 
-@pytest.mark.sweep
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + MANY))
 def test_after_many_histories_tables_equal_the_portal(
     seed: int, portal_factory: Callable[..., Emulator], tmp_path: Path

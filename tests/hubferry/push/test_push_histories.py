@@ -17,7 +17,7 @@ WRITES = "/contacts/batch/*"
 
 
 def seeds(quick: int, all_: int) -> list[Any]:
-    return [pytest.param(seed, marks=pytest.mark.sweep if seed >= quick else ()) for seed in range(all_)]
+    return [pytest.param(seed, marks=pytest.mark.heavy if seed >= quick else ()) for seed in range(all_)]
 
 
 class History:

@@ -55,7 +55,7 @@ SOURCES: dict[str, tuple[str, Maker]] = {
 
 
 def seeds(quick: int, all_: int) -> list[Any]:
-    return [pytest.param(seed, marks=pytest.mark.sweep if seed >= quick else ()) for seed in range(all_)]
+    return [pytest.param(seed, marks=pytest.mark.heavy if seed >= quick else ()) for seed in range(all_)]
 
 
 @pytest.fixture(scope="module")
