@@ -6,6 +6,7 @@ others with NULL. Ids are numbers there and texts here, and a row is deleted the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Warehouse
 
 _LIST = "_hubferry_views"
+_ACTIVITIES = ("calls", "communications", "emails", "meetings", "notes", "tasks")
+_NEXT = "LEAD({timestamp}) OVER (PARTITION BY {record_id} ORDER BY {timestamp}, {id})"
 ID, SAME = "id", "same"
 """How a column is taken over: as a number, or as it is."""
 
@@ -31,8 +34,12 @@ class View:
     properties: bool = False
     """Every property as `property_<name>`, too."""
     constants: Mapping[str, str] = field(default_factory=dict)
-    where: Mapping[str, str] = field(default_factory=dict)
-    """Column -> the value that a row must have there."""
+    expressions: Mapping[str, str] = field(default_factory=dict)
+    """Column -> SQL over our columns, each in braces."""
+    where: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Column -> the value that a row must have there, or one of several."""
+    once: bool = False
+    """Rows that would be equal but for when they were written are one."""
     deleted: tuple[str, ...] = ("_fivetran_deleted",)
     """Columns that say that a row is deleted; none: deleted rows are left out."""
 
@@ -52,18 +59,25 @@ def _links(name: str, one: str, one_key: str, other: str, other_key: str) -> Vie
     return View(name, "associations", columns, where={"from_object": one, "to_object": other}, deleted=())
 
 
+def _activity_links(name: str, object_name: str, key: str) -> View:
+    """Links of activities of every kind; how often and by which types a pair is linked does not show there."""
+    columns = {key: ("to_id", ID), "engagement_id": ("from_id", ID), "category": ("category", SAME)}
+    where: dict[str, str | tuple[str, ...]] = {"from_object": _ACTIVITIES, "to_object": object_name}
+    return View(f"engagement_{name}", "associations", columns, where=where, deleted=(), once=True)
+
+
 def _engagement(kind: str, stream: str) -> View:
     columns = {"engagement_id": ("id", ID)}
     return View(f"engagement_{kind}", stream, columns, properties=True, constants={"type": kind.upper()})
 
 
-def _history(name: str, object_name: str, key: str) -> View:
+def _history(name: str, object_name: str, key: str, moment: str = "timestamp") -> View:
     columns = {
         key: ("record_id", ID),
         "name": ("property", SAME),
         "source": ("source_type", SAME),
         "source_id": ("source_id", SAME),
-        "timestamp": ("timestamp", SAME),
+        moment: ("timestamp", SAME),
         "value": ("value", SAME),
     }
     return View(f"{name}_property_history", "property_history", columns, where={"object": object_name}, deleted=())
@@ -129,6 +143,7 @@ VIEWS: tuple[View, ...] = (
     _history("contact", "contacts", "contact_id"),
     _history("company", "companies", "company_id"),
     _history("deal", "deals", "deal_id"),
+    _history("ticket", "tickets", "ticket_id", moment="timestamp_instant"),
     View(
         "contact_list",
         "contact_lists",
@@ -191,6 +206,72 @@ VIEWS: tuple[View, ...] = (
     _links("ticket_company", "tickets", "ticket_id", "companies", "company_id"),
     _links("ticket_contact", "tickets", "ticket_id", "contacts", "contact_id"),
     _links("ticket_deal", "tickets", "ticket_id", "deals", "deal_id"),
+    _activity_links("contact", "contacts", "contact_id"),
+    _activity_links("company", "companies", "company_id"),
+    _activity_links("deal", "deals", "deal_id"),
+    View(
+        "ticket_engagement",
+        "associations",
+        {"ticket_id": ("from_id", ID), "engagement_id": ("to_id", ID), "category": ("category", SAME)},
+        where={"from_object": "tickets", "to_object": _ACTIVITIES},
+        deleted=(),
+        once=True,
+    ),
+    View(
+        "deal_stage",
+        "property_history",
+        {
+            "deal_id": ("record_id", ID),
+            "value": ("value", SAME),
+            "date_entered": ("timestamp", SAME),
+            "source": ("source_type", SAME),
+            "source_id": ("source_id", SAME),
+            "_fivetran_start": ("timestamp", SAME),
+        },
+        expressions={"_fivetran_end": _NEXT, "_fivetran_active": f"{_NEXT} IS NULL"},
+        where={"object": "deals", "property": "dealstage"},
+        deleted=(),
+    ),
+    View(
+        "form",
+        "forms",
+        {"guid": ("id", SAME), **{each: (each, SAME) for each in ("name", "form_type", "created_at", "updated_at")}},
+    ),
+    View(
+        "contact_form_submission",
+        "form_submissions",
+        {
+            "form_id": ("form_id", SAME),
+            "conversion_id": ("conversion_id", SAME),
+            "timestamp": ("submitted_at", SAME),
+            "page_url": ("page_url", SAME),
+        },
+        deleted=(),
+    ),
+    View(
+        "email_campaign",
+        "campaigns",
+        {
+            **{each: (each, ID) for each in ("id", "app_id", "content_id")},
+            **{
+                each: (each, SAME)
+                for each in ("app_name", "name", "num_included", "num_queued", "sub_type", "subject", "type")
+            },
+        },
+        deleted=(),
+    ),
+    View(
+        "users",
+        "settings_users",
+        {
+            "id": ("id", SAME),
+            "email": ("email", SAME),
+            "first_name": ("first_name", SAME),
+            "last_name": ("last_name", SAME),
+            "role_id": ("role_id", ID),
+            "primary_team_id": ("primary_team_id", ID),
+        },
+    ),
     View(
         "property",
         "properties",
@@ -198,6 +279,7 @@ VIEWS: tuple[View, ...] = (
             "hubspot_object": ("object", SAME),
             **{name: (name, SAME) for name in ("name", "label", "type", "field_type", "calculated", "hubspot_defined")},
         },
+        expressions={"_fivetran_id": "{object} || '.' || {name}"},
         deleted=(),
     ),
     View(
@@ -209,6 +291,7 @@ VIEWS: tuple[View, ...] = (
             "display_order": ("position", SAME),
             **{name: (name, SAME) for name in ("value", "label", "hidden")},
         },
+        expressions={"property_id": "{object} || '.' || {property}"},
         deleted=(),
     ),
 )
@@ -241,11 +324,20 @@ def render(
     """Give the SELECT of one view; `properties` are columns by property."""
     quote, present = warehouse.quote, {column.name: column.type for column in stored}
     columns = list(_columns(warehouse, view, present, properties))
-    conditions = [f"t.{quote(name)} = '{value}'" for name, value in view.where.items()]
+    conditions = [f"t.{quote(name)} IN ({_texts(value)})" for name, value in view.where.items()]
     if not view.deleted and "_hubferry_deleted_at" in present:
         conditions.append(f"t.{quote('_hubferry_deleted_at')} IS NULL")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {', '.join(columns)} FROM {source} AS t{where}"
+    synced = f"t.{quote('_hubferry_synced_at')}"
+    if not view.once:
+        return f"SELECT {', '.join(columns)}, {synced} AS {quote('_fivetran_synced')} FROM {source} AS t{where}"
+    last = f"max({synced}) AS {quote('_fivetran_synced')}"
+    groups = ", ".join(str(place) for place in range(1, len(columns) + 1))
+    return f"SELECT {', '.join(columns)}, {last} FROM {source} AS t{where} GROUP BY {groups}"
+
+
+def _texts(value: str | tuple[str, ...]) -> str:
+    return ", ".join(f"'{each}'" for each in ((value,) if isinstance(value, str) else value))
 
 
 def _columns(
@@ -258,6 +350,8 @@ def _columns(
             yield f"{f'CAST(t.{quote(ours)} AS BIGINT)' if number else f't.{quote(ours)}'} AS {quote(target)}"
     for target, value in view.constants.items():
         yield f"'{value}' AS {quote(target)}"
+    for target, expression in view.expressions.items():
+        yield f"{re.sub(r'{(.+?)}', lambda found: f't.{quote(found[1])}', expression)} AS {quote(target)}"
     taken = set(view.columns)
     for name, column in properties.items():
         target = f"property_{name}"
@@ -265,7 +359,6 @@ def _columns(
             yield f"t.{quote(column)} AS {quote(target)}"
     for target in view.deleted:
         yield f"t.{quote('_hubferry_deleted_at')} IS NOT NULL AS {quote(target)}"
-    yield f"t.{quote('_hubferry_synced_at')} AS {quote('_fivetran_synced')}"
 
 
 def _properties(pulling: Pulling, view: View) -> Mapping[str, str]:
