@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import numpy as np
@@ -20,7 +21,7 @@ _EPOCH_DAYS = 10_957
 """Days from 1970 to 2000, where PostgreSQL begins to count."""
 _EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
 _TEXT_OID = 25
-_BLOCK_ROWS = 8_192
+_BLOCK_ROWS = 4_096
 
 
 def encode(rows: pa.Table, *, json_columns: frozenset[str] = frozenset()) -> Iterator[bytes]:
@@ -29,6 +30,15 @@ def encode(rows: pa.Table, *, json_columns: frozenset[str] = frozenset()) -> Ite
     for start in range(0, rows.num_rows, _BLOCK_ROWS):
         yield _encode_block(rows.slice(start, _BLOCK_ROWS).combine_chunks(), json_columns)
     yield TRAILER
+
+
+def ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Give the same blocks, the next one being made in a thread while the server reads the last."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)
+            yield block
 
 
 def _encode_block(rows: pa.Table, json_columns: frozenset[str]) -> bytes:

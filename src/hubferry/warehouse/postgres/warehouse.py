@@ -109,7 +109,7 @@ class PostgresTransaction:
         columns = ", ".join(map(self._warehouse.quote, rows.column_names))
         statement = f"COPY {name} ({columns}) FROM STDIN WITH (FORMAT binary)"
         with translating(), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for block in binary.encode(rows, json_columns=json_columns):
+            for block in binary.ahead(binary.encode(rows, json_columns=json_columns)):
                 copy.write(block)
 
     def _split(self, table: Table, chunk: pa.Table) -> tuple[Layout, pa.Table]:
