@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engines import ENGINES
+from hubferry.cli import app
 from hubferry.clock import SystemClock
 from hubferry.config.model import PullBlock
 from hubferry.errors import PortalBusyError, WarehouseError
@@ -148,3 +149,34 @@ def test_a_pull_goes_on_after_a_move_to_postgres(tmp_path: Path, portal_factory:
         assert_equal_to_truth(
             target, portal.control_url, objects=("contacts", "companies"), pairs=(("contacts", "companies"),)
         )
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "postgres"])
+def test_a_move_from_an_environment_reads_its_settings_and_secrets(
+    source: DuckDBWarehouse,
+    tmp_path: Path,
+    engine: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`old` is the warehouse that was: a file, or a server whose address stands in a variable of the environment."""
+    with ENGINES[engine](tmp_path) as old:
+        move(source, old)
+        settings = "{duckdb: {path: contract.duckdb}}"
+        if engine == "postgres":
+            monkeypatch.setenv("OLD_WAREHOUSE", old.settings.url.reveal())  # type: ignore[attr-defined]
+            settings = "{postgres: {url: '${OLD_WAREHOUSE}'}}"
+        (tmp_path / "hubferry.yml").write_text(
+            f"warehouse: {{duckdb: {{path: new.duckdb}}}}\nenvironments:\n  old:\n    warehouse: {settings}\n"
+        )
+
+        assert app.main(["move", "--from-env", "old", "--project", str(tmp_path)]) == 0
+        assert app.main(["move", "--from-env", "nobody", "--project", str(tmp_path)]) == 2
+        assert app.main(["move", "--from-env", "old", "--from", "x.duckdb", "--project", str(tmp_path)]) == 2
+
+    said = capsys.readouterr()
+    new = DuckDBWarehouse(tmp_path / "new.duckdb")
+    assert "nobody" in said.err
+    assert "name the warehouse to move from" in said.err
+    assert new.query(f"SELECT count(*) AS n FROM {new.name('hubspot', 'values')}").to_pylist() == [{"n": 2}]
+    assert [run.detail for run in StateReader(new).runs()] == [{"a": 1}]

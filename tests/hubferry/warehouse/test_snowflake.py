@@ -19,6 +19,7 @@ from engines import snowflake_engine
 from hubferry.clock import SystemClock
 from hubferry.config.model import SnowflakeBlock
 from hubferry.errors import ConfigError, WarehouseError
+from hubferry.project import Project
 from hubferry.state.cursors import Cursor, save_cursor
 from hubferry.state.store import StateStore
 from hubferry.types import Column, Secret, Table
@@ -160,13 +161,32 @@ def test_links_with_null_labels_are_read_from_an_object_column(warehouse: Snowfl
     assert json.loads(batch.to_pylist()[0]["tree"]) == {"2": "Friend", "3": None}
 
 
+LOST = (
+    errors.OperationalError(msg="the connection was reset", errno=250003),
+    errors.InterfaceError(msg="the connection is closed", errno=252006),
+    errors.ProgrammingError(msg="Session no longer exists. New login required.", errno=390111),
+    errors.ProgrammingError(msg="Authentication token has expired. The user must authenticate again.", errno=390114),
+)
+
+
+@pytest.mark.parametrize("error", LOST, ids=lambda error: str(error.errno))
 def test_a_lost_session_is_replaced_for_what_only_reads(
-    warehouse: SnowflakeWarehouse, monkeypatch: pytest.MonkeyPatch
+    warehouse: SnowflakeWarehouse, monkeypatch: pytest.MonkeyPatch, error: errors.Error
 ) -> None:
-    lost = fail_once(monkeypatch, "SELECT 1 AS n")
+    lost = fail_once(monkeypatch, "SELECT 1 AS n", error)
 
     assert warehouse.query("SELECT 1 AS n").to_pylist() == [{"n": 1}]
     assert lost == ["SELECT 1 AS n"]
+
+
+@pytest.mark.parametrize("number", [606, 2003, 3001, 100038])
+def test_what_would_fail_again_is_not_tried_again(
+    warehouse: SnowflakeWarehouse, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    fail_once(monkeypatch, "SELECT 1 AS n", errors.ProgrammingError(msg="no", errno=number))
+
+    with pytest.raises(WarehouseError):
+        warehouse.query("SELECT 1 AS n")
 
 
 def test_a_lost_session_ends_a_transaction_and_nothing_is_tried_again(
@@ -180,15 +200,15 @@ def test_a_lost_session_ends_a_transaction_and_nothing_is_tried_again(
     assert warehouse.query("SELECT count(*) AS n FROM hubspot.contacts").to_pylist() == [{"n": 0}]
 
 
-def fail_once(monkeypatch: pytest.MonkeyPatch, beginning: str) -> list[str]:
-    """Lose the session before the first statement of this beginning."""
+def fail_once(monkeypatch: pytest.MonkeyPatch, beginning: str, error: errors.Error = LOST[0]) -> list[str]:
+    """Have the first statement of this beginning fail with one of the connector's errors; lose the session by default."""
     lost: list[str] = []
     run = Session.run
 
     def losing(self: Session, statement: str, params: Any = ()) -> Any:
         if statement.startswith(beginning) and not lost:
             lost.append(statement)
-            raise errors.OperationalError(msg="the connection was reset", errno=250003)
+            raise error
         return run(self, statement, params)
 
     monkeypatch.setattr(Session, "run", losing)
@@ -199,6 +219,11 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, beginning: str) -> list[str]:
     ("number", "said", "advice"),
     [
         (606, "No active warehouse selected in the current session.", "GRANT USAGE ON WAREHOUSE"),
+        (608, "Warehouse 'W' cannot be resumed.", "AUTO_RESUME"),
+        (625, "Statement aborted because the number of waiters for this lock exceeds the limit.", "run again"),
+        (2003, "Object 'X' does not exist or not authorized.", "what the role may see"),
+        (390144, "JWT token is invalid.", "RSA_PUBLIC_KEY"),
+        (390114, "Authentication token has expired.", "logs in anew"),
         (
             90073,
             "Warehouse 'W' cannot be resumed because resource monitor 'M' has exceeded its quota.",
@@ -259,3 +284,28 @@ def test_a_token_logs_in_by_oauth_and_a_browser_needs_no_secret() -> None:
 def test_plain_http_is_for_this_machine_only() -> None:
     with pytest.raises(ValueError, match=r"127\.0\.0\.1"):
         SnowflakeBlock(database="d", host="example.com", protocol="http")
+
+
+def test_settings_and_secrets_of_the_environment_reach_the_connector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def refuse(**options: Any) -> None:
+        given.update(options)
+        raise errors.DatabaseError(msg="Incorrect username or password was specified for canary-7f3a.", errno=390100)
+
+    monkeypatch.setattr(account.snowflake.connector, "connect", refuse)
+    (tmp_path / "hubferry.yml").write_text(
+        "warehouse:\n  snowflake: {account: acme-eu1, user: HUBFERRY, role: LOADER, warehouse: LOADING,"
+        " database: ANALYTICS, connection: work, password: '${SNOW}'}\n"
+    )
+
+    with pytest.raises(WarehouseError, match="Check user and password"):
+        Project.open(tmp_path, environ={"SNOW": "canary-7f3a"}).warehouse.query("SELECT 1")
+
+    names = ("account", "user", "role", "warehouse", "database", "connection_name", "password", "autocommit")
+    values = ("acme-eu1", "HUBFERRY", "LOADER", "LOADING", "ANALYTICS", "work", "canary-7f3a", True)
+    assert [given[name] for name in names] == list(values)
+    assert given["session_parameters"]["TIMEZONE"] == "UTC"
+    assert given["session_parameters"]["QUERY_TAG"].startswith("hubferry")

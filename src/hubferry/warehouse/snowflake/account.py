@@ -21,6 +21,8 @@ except ImportError as error:  # pragma: no cover  tested in an environment witho
 DriverError = errors.Error
 LOCK_SECONDS = 360
 """Longer than the five minutes after which Snowflake ends an idle transaction of a session that holds others up."""
+_SESSION_ENDED = frozenset({390110, 390111, 390112, 390113, 390114, 390115})
+"""Snowflake ended the session, or the token that the driver renews it by; a new log-in helps (the driver's network.py)."""
 _ADVICE = {
     606: "Name one with `warehouse:` that the role may use (GRANT USAGE ON WAREHOUSE ..).",
     608: "Resume it (ALTER WAREHOUSE .. RESUME), set AUTO_RESUME, or grant the role OPERATE.",
@@ -31,6 +33,7 @@ _ADVICE = {
     250001: "Check account, user and how you log in; `connections.toml` is read with `connection:`.",
     390100: "Check user and password.",
     390144: "Check that the public key is set on the user (ALTER USER .. SET RSA_PUBLIC_KEY).",
+    **dict.fromkeys(_SESSION_ENDED, "Run again: a run logs in anew."),
     390318: "The OAuth token has expired: get a new one.",
     625: "Another session holds the rows for longer than we wait; run again when it is done.",
 }
@@ -142,6 +145,8 @@ def is_alive(connection: Any) -> bool:
 def is_lost(error: WarehouseError) -> bool:
     """Say whether a session was lost, so that what reads only may be tried on another one."""
     cause = error.__cause__
+    if isinstance(cause, errors.Error) and cause.errno in _SESSION_ENDED:
+        return True
     return isinstance(cause, errors.OperationalError | errors.InterfaceError) and not isinstance(
         cause, errors.ProgrammingError
     )
