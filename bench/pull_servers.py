@@ -41,7 +41,7 @@ class CountedSnowflake(SnowflakeWarehouse):
 
     def __init__(self, settings: account.Settings) -> None:
         super().__init__(settings)
-        self.chunks: Counter[int] = Counter()
+        self.chunks: Counter[tuple[tuple[str, int], ...]] = Counter()
         self._made = threading.local()
 
     @contextmanager
@@ -51,7 +51,7 @@ class CountedSnowflake(SnowflakeWarehouse):
         with super().transaction() as tx:
             yield tx
         if self._made.counts["PUT"]:
-            self.chunks[self._made.counts.total()] += 1
+            self.chunks[tuple(sorted(self._made.counts.items()))] += 1
 
     def _count(self, statement: str) -> None:
         super()._count(statement)
@@ -120,10 +120,8 @@ def measure(engine: str, contacts: int, properties: int) -> None:
             f"{engine}: peak memory of this process {peak:,.0f} MB, held {HELD_MB} MB: {'yes' if peak < HELD_MB else 'NO'}"
         )
         if isinstance(warehouse, CountedSnowflake):
-            chunks = ", ".join(
-                f"{count} statements: {times} chunks" for count, times in sorted(warehouse.chunks.items())
-            )
-            print(f"{engine}: {chunks}")
+            for kinds, times in warehouse.chunks.most_common():
+                print(f"{engine}: {times} transactions of {sum(dict(kinds).values())} statements: {dict(kinds)}")
 
 
 def main(engine: str = "", contacts: int = 20_000, properties: int = 60) -> None:
