@@ -24,10 +24,12 @@ from hubferry.errors import PortalBusyError
 from hubferry.hubspot.client import Client
 from hubferry.project.facade import Project
 from hubferry.pull.run import run_pull
+from hubferry.pull.verification import verify_tables
 from hubferry.push.apply import run_push
 from hubferry.push.plan import build_plan
 from hubferry.state.cursors import Cursor, save_cursor
 from hubferry.state.store import StateStore
+from hubferry.streams.registry import BY_NAME
 from hubferry.types import Column, Secret, Table
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.duckdb import DuckDBTransaction
@@ -37,7 +39,8 @@ from hubferry.warehouse.snowflake.session import Session
 from hubspot_emulator import hard_values
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.server import Emulator
-from truth import assert_equal_to_truth, call_control
+from stream_truth import diff_stream, diff_versions
+from truth import assert_equal_to_truth, call_control, fetch_truth
 
 PEOPLE = Table(
     "analytics",
@@ -101,6 +104,49 @@ def test_tables_equal_the_portal_after_pulls_on_every_engine(
     )
     call_control(portal.control_url, "POST", "/clock", {"advance_seconds": 60})
     pull()
+
+
+@pytest.mark.parametrize("warehouse", HEAVY_ON_FAKESNOW, indirect=True)
+def test_versions_sweeps_proofs_and_views_work_on_every_engine(
+    warehouse: Warehouse, portal: Emulator, client: Client
+) -> None:
+    """`storage: append`, the weekly look at all records, `verify --pull` with repair, and views for dbt models."""
+    streams = {
+        "contacts": {"properties": ["email", "firstname"], "storage": "append", "associations": []},
+        "list_memberships": None,
+        "owners": {"storage": "append"},
+    }
+    block = PullBlock.model_validate({"streams": streams, "fivetran_schema": "fivetran"})
+    state = StateStore(warehouse, portal.clock)
+    parts = {"client": client, "warehouse": warehouse, "state": state, "pull": block}
+    with warehouse.session():
+        assert run_pull(**parts).exit_code == 0
+        call_control(portal.control_url, "POST", "/mutate", {"seed": 3, "edits": 5, "archives": 2, "merges": 1})
+        call_control(portal.control_url, "POST", "/clock", {"advance_seconds": 8 * 86_400})
+        assert run_pull(**parts).exit_code == 0
+        call_control(portal.control_url, "POST", "/clock", {"advance_seconds": 3600})
+        proven = verify_tables(**parts, sample=None)
+        assert [each for name in ("contacts", "owners") for each in diff_versions(warehouse, BY_NAME[name])] == []
+        with warehouse.transaction() as tx:
+            tx.execute(f"DELETE FROM {warehouse.name('hubspot', 'list_memberships')}")
+            tx.execute(
+                f"UPDATE {warehouse.name('hubspot', 'contacts__current')} SET firstname = 'wrong' WHERE NOT archived"
+            )
+        found = verify_tables(**parts, sample=None)
+        repaired = verify_tables(**parts, sample=None, repair=True)
+        live = warehouse.query(f"SELECT id FROM {warehouse.name('fivetran', 'contact')} WHERE NOT is_deleted")
+
+        assert [each.differences for each in proven] == [0, 0, 0]
+        assert [each.error for each in (*found, *repaired) if each.error] == []
+        assert [each.exit_code for each in (*found, *repaired)] == [1, 1, 0, 0, 0, 0]
+        differing = [
+            each
+            for name in streams
+            for each in diff_stream(warehouse, portal.control_url, BY_NAME[name], append=name != "list_memberships")
+        ]
+        assert differing == []
+        truth = fetch_truth(portal.control_url, "contacts")
+        assert sorted(live["id"].to_pylist()) == sorted(int(each["id"]) for each in truth if each["state"] == "live")
 
 
 HOSTILE_NAMES = tuple(hard_values.HOSTILE_NAMES)

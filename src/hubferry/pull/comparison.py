@@ -15,6 +15,7 @@ from hubferry.pull.pulling import Pulling
 from hubferry.pull.results import build_rows
 from hubferry.streams.definition import OWN_COLUMNS, Raw, Stream
 from hubferry.types import Table
+from hubferry.warehouse.interface import Warehouse
 
 PART = 10_000
 """Results that are compared at once."""
@@ -96,10 +97,7 @@ class Comparison:
     def _query_differing(self, rows: pa.Table) -> list[dict[str, object]]:
         warehouse, key = self._pulling.warehouse, self._table.key
         quote, stored = warehouse.quote, warehouse.name(self._table.schema, self._table.name)
-        flags = {
-            name: f"CASE WHEN t.{quote(name)} IS DISTINCT FROM l.{quote(name)} THEN 1 ELSE 0 END"
-            for name in self._compared
-        }
+        flags = render_flags(warehouse, self._table, self._compared)
         lost = f"(t.{quote(key[0])} IS NULL OR t.{quote('_hubferry_deleted_at')} IS NOT NULL)"
         columns = [
             *(f"l.{quote(name)} AS {quote(name)}" for name in key),
@@ -127,6 +125,17 @@ class Comparison:
                 f" AND NOT EXISTS (SELECT 1 FROM {listed} AS l WHERE {same}) ORDER BY {columns}"
             )
         return [_render(row, key) for row in found.to_pylist()]
+
+
+def render_flags(warehouse: Warehouse, table: Table, names: Iterable[str]) -> dict[str, str]:
+    """Give SQL for each column that is 1 where `t`, a row of the table, and `l`, one that was registered, differ in it."""
+    kinds = {column.name: column.type for column in table.columns}
+    flags = {}
+    for name in names:
+        stored, read = f"t.{warehouse.quote(name)}", f"l.{warehouse.quote(name)}"
+        read = warehouse.as_json(read) if kinds.get(name) == "json" else read  # registered JSON is text
+        flags[name] = f"CASE WHEN {stored} IS DISTINCT FROM {read} THEN 1 ELSE 0 END"
+    return flags
 
 
 def _join(parts: Iterable[Rows], *, whole: bool) -> Iterator[Rows]:

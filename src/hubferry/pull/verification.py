@@ -21,7 +21,7 @@ from hubferry.hubspot.records import Record
 from hubferry.pull import chunks
 from hubferry.pull.catalog import fetch_catalog
 from hubferry.pull.children import ChildrenPull
-from hubferry.pull.comparison import Comparison, Rows
+from hubferry.pull.comparison import Comparison, Rows, render_flags
 from hubferry.pull.pages import PagePull
 from hubferry.pull.people import PeoplePull
 from hubferry.pull.pulling import Pulling, Tally
@@ -221,10 +221,10 @@ def _query_differing(pulling: Pulling, records: RecordPull, read: Sequence[Recor
     """Count, by column, the values that the table has otherwise at the same modified date; give the ids."""
     if not read:
         return set()
-    made, table, quote = records.made, records.writer.table, pulling.warehouse.quote
+    made, table = records.made, records.writer.table
     rows = chunks.build_chunk(made, records.writer.shape, read, pulling.stamp()).rows
     names = [each for each in rows.column_names if each not in {*OWN_COLUMNS, "id", "updated_at"}]
-    flags = [f"CASE WHEN t.{quote(name)} IS DISTINCT FROM l.{quote(name)} THEN 1 ELSE 0 END" for name in names]
+    flags = list(render_flags(pulling.warehouse, table, names).values())
     columns = ", ".join(f"{flag} AS c{number}" for number, flag in enumerate(flags))
     stored = pulling.warehouse.name(table.schema, table.name)
     with pulling.warehouse.transaction() as tx, tx.register("read", rows) as listed:

@@ -79,5 +79,22 @@ def test_a_company_with_fifty_thousand_contacts_keeps_every_link(world: MakeWorl
     portal.check_pairs(("contacts", "companies"))
 
 
+@pytest.mark.heavy
+def test_twelve_thousand_contacts_changed_at_different_times_are_all_read(world: MakeWorld) -> None:
+    """More than HubSpot's search shows of one query, which others page by time."""
+    portal = world(contacts=12_500, companies=0, deals=0, limits=False, activity=False)
+    portal.pull("contacts")
+    portal.clock.advance(3600)
+    inputs = [{"id": each, "properties": {"firstname": f"Ada {each}"}} for each in ids_of(portal)[:12_000]]
+    for start in range(0, len(inputs), 100):
+        send(portal, "/crm/objects/2026-09/contacts/batch/update", {"inputs": inputs[start : start + 100]})
+        portal.clock.advance(0.25)
+
+    report = portal.pull("contacts").streams[0]
+
+    assert (report.reader, report.read) == ("changes", 12_000)
+    portal.check("contacts", pairs=False)
+
+
 def ids_of(portal: Any, name: str = "contacts") -> list[str]:
     return [each["id"] for each in fetch_truth(portal.emulator.control_url, name) if each["state"] == "live"]
