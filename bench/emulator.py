@@ -2,8 +2,8 @@
 
 Starts `python -m hubspot_emulator` with a file, calls it over HTTP on one connection, and measures the time that
 passes and the CPU time of the emulator's process (from /proc, so on Linux). What is held is held in that CPU time: a
-rate is what one core could answer, whatever else the machine does. `--quick` makes 50,000 contacts instead of 1,000,000; its rates are comparable,
-its generation is scaled.
+rate is what one core could answer, whatever else the machine does. `--quick` makes 50,000 contacts instead of
+1,000,000; its rates are comparable, its generation is scaled.
 """
 
 from __future__ import annotations
