@@ -27,6 +27,7 @@ import yaml
 from hubferry.cli.app import main
 from hubferry.config.environments import build_merged
 from hubspot_emulator.server import Emulator
+from truth import SOME_PROPERTIES
 
 GUIDES = Path(__file__).parent.parent / "docs" / "guides"
 PAGES = sorted(GUIDES.glob("*.md"))
@@ -138,6 +139,15 @@ class Reader:
         return str(found[0])
 
 
+def prepare(file: Path, base_url: str) -> None:
+    """Name the test's portal, and a few properties of each stream that the guide may say other things of."""
+    settings = yaml.safe_load(file.read_text())
+    streams = settings["pull"]["streams"]
+    streams.update({name: block | (streams[name] or {}) for name, block in SOME_PROPERTIES.items() if name in streams})
+    settings["hubspot"]["base_url"] = base_url
+    file.write_text(yaml.safe_dump(settings))
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if is_typed(page)], ids=lambda page: page.stem)
 def test_a_guide_does_what_it_says(
     page: Path,
@@ -152,8 +162,7 @@ def test_a_guide_does_what_it_says(
     assert main(["init", "crm", "--demo", "--quiet"]) == 0
     monkeypatch.chdir("crm")
     reader = Reader(Path.cwd())
-    file = reader.folder / "hubferry.yml"
-    file.write_text(file.read_text().replace("http://127.0.0.1:8765", portal.base_url))
+    prepare(reader.folder / "hubferry.yml", portal.base_url)
 
     try:
         for kind, text in blocks(page):

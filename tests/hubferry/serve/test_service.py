@@ -127,7 +127,7 @@ def receiver() -> Iterator[Receiver]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         made = Receiver(f"http://127.0.0.1:{server.server_port}/hook?secret=in-the-address")
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield made
         server.shutdown()
