@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stream_changes import Changes
@@ -259,8 +260,8 @@ class Arming(StateStore):
 
     warehouse: Dying
 
-    def acquire(self, portal_id: int, *, run_id: str, wait_seconds: float = 0) -> Lease:
-        lease = super().acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds)
+    def acquire(self, portal_id: int, **asked: Any) -> Lease:
+        lease = super().acquire(portal_id, **asked)
         self.warehouse.armed = self.warehouse.at > 0
         return lease
 
