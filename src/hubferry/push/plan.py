@@ -14,7 +14,7 @@ import msgspec
 
 import hubferry
 from hubferry.config.model import Sync
-from hubferry.errors import HubferryError, InterruptedRunError, PlanError
+from hubferry.errors import HubferryError, InterruptedRunError, PlanError, UnknownNameError
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.push import reconcile
@@ -184,6 +184,7 @@ class _Planner:
         unresolved = reconcile.settle_unknown_creates(self.client, self.warehouse, self.lease, stamp)
         with closing(LinkStore()) as store:
             planners = [self._plan_records(mapping, ledger, draft, store, unresolved) for mapping in self.mappings]
+            self._require_named(planners)
             for planner in planners if self.only is None else ():
                 others = [each for each in planners if each is not planner]
                 planner.plan_left([each for each in others if each.mapping.object == planner.mapping.object])
@@ -218,6 +219,13 @@ class _Planner:
         )
         planner.plan()
         return planner
+
+    def _require_named(self, planners: Sequence[RecordPlanner]) -> None:
+        """Refuse a key that the source does not have: a plan of nothing would look like a row that is as it should be."""
+        for planner in planners if self.named is not None else ():
+            for key in planner.only or ():
+                if key not in planner.found:
+                    raise UnknownNameError("row of the source", key)
 
     def _keyed(self, object_name: str) -> frozenset[str]:
         links = [link for mapping in self.mappings for link in mapping.links if link.to == object_name]

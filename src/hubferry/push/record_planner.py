@@ -85,6 +85,8 @@ class RecordPlanner:
     """Keys of rows whose record may have been made: the answer was lost, and the record was not found."""
     only: Collection[str] | None = None
     """Keys of the rows to look at; None: all that are due."""
+    found: set[str] = field(default_factory=set)
+    """Those of them that the source has."""
     counts: SyncCounts = field(default_factory=SyncCounts)
     keyless: int = 0
     """Rows of the source without a key: while there are any, nobody can tell which rows left."""
@@ -195,7 +197,9 @@ class RecordPlanner:
         for values in batch:
             self._ordinal += 1
             row = build_row(self.mapping, values, self._ordinal)
-            if self.only is not None and row.key not in self.only and not isinstance(row, DesiredRow):
+            if self.only is not None and row.key in self.only:
+                self.found.add(row.key)
+            elif self.only is not None and not isinstance(row, DesiredRow):
                 continue  # a retry is of the rows that could not be done
             self.counts.rows += 1
             self.keyless += row_key(values[KEY]) is None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hubferry.cli.app import main
+from hubferry.errors import UnknownNameError
 from hubferry.project.plans import Plans
 from hubferry.push.apply import PushReport, run_push
 from hubferry.push.orders import resync_rows, skip_rows
@@ -89,6 +90,14 @@ def test_a_plan_of_one_row_writes_that_row_alone_and_leaves_the_list_of_the_othe
     )
     report = world.apply(plan)
 
+    with pytest.raises(UnknownNameError, match="row of the source 'nobody'"):
+        build_plan(
+            syncs=world.syncs,
+            client=world.client,
+            warehouse=world.warehouse,
+            state=world.state,
+            only={"contacts": ["nobody"]},
+        )
     assert plan.only == {"contacts": ("3",)}
     assert report.rows["contacts"].applied == 1
     assert [world.contact(f"{each}@x.com")["properties"]["firstname"] for each in "bc"] == ["Bob", "New"]
