@@ -268,7 +268,11 @@ STATEMENTS: dict[str, list[tuple[Any, str]]] = {
     "postgres": [(psycopg.Connection, "execute"), (psycopg.Cursor, "copy")],
     "snowflake": [(Session, "run")],
 }
-"""Where each engine's statements pass, COMMIT and those between COMMIT and the next BEGIN included."""
+"""Where each engine's statements pass, COMMIT and those between COMMIT and the next BEGIN included.
+
+DuckDB's own COMMIT passes elsewhere: `transaction.before_commit` and `after_commit` stand around it, where
+tests/hubferry/pull/test_pull_kills.py ends processes.
+"""
 
 
 class Counted:
