@@ -175,6 +175,10 @@ class Client:
             self.fetch("/account-info/{version}/details", type=dict)
         return self._date or datetime.fromtimestamp(self._clock.time(), UTC)
 
+    def monotonic(self) -> float:
+        """Give seconds of the clock by which this client waits."""
+        return self._clock.monotonic()
+
     def fetch(
         self,
         path: str,

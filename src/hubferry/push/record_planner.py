@@ -56,11 +56,10 @@ NAMED_OPTIONS = 1_000
 
 @dataclass(frozen=True)
 class _Reading:
-    """Rows whose records are being read: since when, those that are not tried, and what is found of the others."""
+    """Rows whose records are being read: those that are not tried, and what is found of the others, with the time."""
 
-    read_at: float
     held: Mapping[str, Held]
-    found: Future[list[Identity]]
+    found: Future[tuple[list[Identity], float]]
 
 
 @dataclass
@@ -238,21 +237,27 @@ class RecordPlanner:
         """
         due, self._due = self._due, []
         known, self._known = self._known, {}
-        read_at = self.client.now().timestamp()
         held = self._query_held(due, known)
         tried = [row for row in due if row.key not in held]
-        found = self._reader.submit(copy_context().run, self._resolver.fetch_identities, tried, known)
+        found = self._reader.submit(copy_context().run, self._fetch, tried, known)
         if self._reading is not None:
             self._compare_read()
-        self._reading = _Reading(read_at, held, found)
+        self._reading = _Reading(held, found)
+
+    def _fetch(self, rows: Sequence[DesiredRow], known: Mapping[str, LedgerRow]) -> tuple[list[Identity], float]:
+        """Find the records of rows; give HubSpot's time when that began, too: by its last answer, less what passed since then."""
+        before, started = self.client.now().timestamp(), self.client.monotonic()
+        found = self._resolver.fetch_identities(rows, known)
+        passed = self.client.monotonic() - started
+        return found, max(before, self.client.now().timestamp() - passed - 1)  # its times are whole seconds
 
     def _compare_read(self) -> None:
         """Compare the rows whose records were read."""
         assert self._reading is not None
         reading, self._reading = self._reading, None
-        self._read_at = reading.read_at
+        found, self._read_at = reading.found.result()
         identities: list[Identity] = [*reading.held.values()]
-        identities += [self._hold_unresolved(each) for each in reading.found.result()]
+        identities += [self._hold_unresolved(each) for each in found]
         self.draft.follow_merges(self.mapping.object, _merges(identities))
         adopted: list[LedgerRow] = []
         diffs = [diff_row(each, self.mapping) for each in identities]

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from hubferry.hubspot.account import fetch_account
 from hubferry.push.apply import run_push
 from hubferry.types import Quiet
 
@@ -65,4 +64,3 @@ class _Waiting(Quiet):
     def advance(self, task: str, **more: Any) -> None:
         if task.startswith("plan "):
             self.world.advance(70)
-            fetch_account(self.world.client)  # so that the client knows
