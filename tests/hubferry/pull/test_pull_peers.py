@@ -92,7 +92,8 @@ def test_twelve_thousand_contacts_changed_at_different_times_are_all_read(world:
 
     report = portal.pull("contacts").streams[0]
 
-    assert (report.reader, report.read) == ("changes", 12_000)
+    assert report.reader == "changes"
+    assert 12_000 <= report.read <= 12_500  # a page may be read twice where the index moved under it
     portal.check("contacts", pairs=False)
 
 
