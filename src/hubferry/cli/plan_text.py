@@ -78,6 +78,11 @@ def query_sections(project: Project, plan_id: str, *, limit: int) -> Iterator[st
 def render_plan(plan: Plan) -> Iterator[str]:
     """Give the numbers of a plan, line by line."""
     how = "every row compared with HubSpot" if plan.full else "only rows that changed since the last push"
+    named = [key for keys in (plan.only or {}).values() for key in keys]
+    if plan.undoes is not None:
+        how = f"takes back run {plan.undoes}"
+    elif named:
+        how = f"of row {', '.join(named)} alone; the others are left as they are"
     yield f"plan {plan.id} for portal {plan.portal_id} ({how})"
     for name in plan.syncs:
         yield from _render_counts(name, plan.counts[name])

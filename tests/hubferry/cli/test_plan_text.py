@@ -63,6 +63,14 @@ def test_many_steps_of_one_kind_hide_no_other(project: Path, capsys: pytest.Capt
     assert any(line.startswith("! row Z-2") for line in lines[invalid:])
 
 
+def test_a_plan_of_one_row_says_so(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "contacts", "--row", "Z-1", "--project", str(project), "--quiet"]) == 0
+
+    said = capsys.readouterr().out
+    assert "of row Z-1 alone" in said
+    assert "1 new, 0 changed" in said
+
+
 def test_every_step_stands_in_exactly_one_section() -> None:
     def update(new: str) -> UpdateRecord:
         return UpdateRecord(row_key="1", object="contacts", record_id="1", changes=(Change("jobtitle", "old", new),))
