@@ -156,11 +156,8 @@ def _stream_result(project: Project, run_id: str, stream: StreamReport, key: dg.
 
 
 def _table(project: Project, stream: str) -> dict[str, Any]:
-    """Describe a stream's table in Dagster's own words; of custom objects the facade gives no columns."""
-    try:
-        table = project.tables.describe(stream)
-    except UnknownNameError:
-        return {}
+    """Describe a stream's table in Dagster's own words."""
+    table = project.tables.describe(stream)
     columns = [dg.TableColumn(each.name, each.type, description=each.label or None) for each in table.columns]
     return {
         "dagster/row_count": table.rows,

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from hubferry.config.model import Project as ProjectFiles
 from hubferry.config.model import ScheduleBlock
 from hubferry.project.plans import PlanInfo, Plans
+from hubferry.pull.catalog import is_custom
 from hubferry.state.store import Run, StateStore, StreamRun
+from hubferry.streams.crm import ALL_CUSTOM
 
 LOOKED_AT = 60
 
@@ -83,14 +85,16 @@ class Activity:
     state: StateStore
 
     def streams(self, *, runs: int = 20) -> tuple[StreamActivity, ...]:
-        """Give every chosen stream with its last runs."""
+        """Give every chosen stream with its last runs, those of custom objects that a wildcard chose among them."""
         found: defaultdict[str, list[StreamRun]] = defaultdict(list)
         for each in self.state.latest_stream_runs(runs):
             found[each.stream].append(each)
         cursors, following = self._cursors(), self._next(self.files.file.pull.schedule)
+        custom = sorted(name for name in {*found, *cursors} if is_custom(name))
         return tuple(
             StreamActivity(name=name, runs=tuple(found[name]), equal_as_of=cursors.get(name), next_run=following)
-            for name in self.files.file.pull.streams
+            for name in dict.fromkeys((*self.files.file.pull.streams, *custom))
+            if name != ALL_CUSTOM or not custom
         )
 
     def stream(self, name: str, *, runs: int = 50) -> StreamActivity:

@@ -19,6 +19,7 @@ from hubferry.project.calls import Calls, build_calls
 from hubferry.project.diagnosis import Diagnosis
 from hubferry.project.opening import OpenProject
 from hubferry.project.values import CheckReport, Status, StreamInfo
+from hubferry.pull.catalog import find_stream, is_custom
 from hubferry.pull.estimate import Estimate, estimate_pull
 from hubferry.pull.purging import PurgeReport, purge_record
 from hubferry.pull.run import PullReport, run_pull
@@ -34,6 +35,9 @@ from hubferry.state import jobs
 from hubferry.state.jobs import Job
 from hubferry.state.move import MovedTable, move_all
 from hubferry.state.store import Run, StreamRun
+from hubferry.streams.crm import ALL_CUSTOM
+from hubferry.streams.definition import Stream
+from hubferry.streams.registry import STREAMS
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.open import open_warehouse
 
@@ -83,9 +87,14 @@ class Project(OpenProject):
     def streams(self, *, ask_portal: bool = True) -> tuple[StreamInfo, ...]:
         """Give every stream; with `ask_portal`, whether the token may read it."""
         if not ask_portal:
-            return checks.build_streams(self.files, None)
+            return checks.build_streams(self.files, None, (*STREAMS, *self._known_custom_streams()))
         granted = checks.fetch_granted(self.client)
         return checks.build_streams(self.files, granted, checks.fetch_streams(self.client, granted))
+
+    def _known_custom_streams(self) -> list[Stream]:
+        """Give the custom objects that hubferry.yml names or that were pulled: only the portal knows of more."""
+        names = {*self.files.file.pull.streams, *self.state.all_cursors()}
+        return [find_stream(name) for name in sorted(names) if is_custom(name) and name != ALL_CUSTOM]
 
     def status(self) -> Status:
         """Give the latest run of each kind, how far each stream has been read, and what could not be done."""

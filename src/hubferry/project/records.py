@@ -10,13 +10,13 @@ from typing import Any
 from hubferry.config.model import Project as ProjectFiles
 from hubferry.hubspot.client import Client
 from hubferry.project.tables import StreamTable, Tables
+from hubferry.pull.catalog import find_object_stream
 from hubferry.push.changes import Version, fetch_versions
 from hubferry.push.draft import load_step
 from hubferry.push.plan import PlannedStep
 from hubferry.state.ledger import LedgerReader, LedgerRow
 from hubferry.state.plans import PlanReader
 from hubferry.state.store import StateReader
-from hubferry.streams.registry import BY_NAME
 
 SHOWN_LINKS = 200
 
@@ -68,7 +68,8 @@ class Records:
 
     def find(self, object_name: str, record_id: str) -> RecordStory:
         """Give what the warehouse knows of a record; makes no call."""
-        table = self.tables.describe(object_name, counted=False) if object_name in BY_NAME else None
+        stream = find_object_stream(object_name)
+        table = self.tables.describe(stream.name, counted=False) if stream else None
         return RecordStory(
             object=object_name,
             id=record_id,

@@ -10,9 +10,8 @@ from typing import Any
 from hubferry.config import edit, lines, load
 from hubferry.config.model import Project as ProjectFiles
 from hubferry.config.model import StreamBlock
-from hubferry.errors import UnknownNameError
 from hubferry.project.texts import TextChange, read_text, save_text
-from hubferry.streams.registry import BY_NAME
+from hubferry.pull.catalog import find_stream
 
 _OWNED = dict.fromkeys(("strategy", "storage", "associations", "properties"))
 
@@ -26,8 +25,7 @@ class StreamSettings:
 
     def block(self, stream: str) -> StreamBlock:
         """Give the settings of a stream, those of a stream that was not chosen being the defaults."""
-        if stream not in BY_NAME:
-            raise UnknownNameError("stream", stream, known=tuple(BY_NAME))
+        find_stream(stream)
         return self.files.file.pull.streams.get(stream) or StreamBlock()
 
     def change(self, stream: str, settings: Mapping[str, Any] | None) -> TextChange:

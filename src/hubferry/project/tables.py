@@ -10,8 +10,8 @@ import msgspec
 
 from hubferry.config.model import Project as ProjectFiles
 from hubferry.errors import UnknownNameError
+from hubferry.pull.catalog import find_stream
 from hubferry.streams.definition import OWN_COLUMNS, Stream
-from hubferry.streams.registry import BY_NAME
 from hubferry.warehouse.interface import Warehouse
 
 PAGE_ROWS = 50
@@ -78,7 +78,7 @@ class Tables:
 
     def describe(self, stream: str, *, counted: bool = True) -> StreamTable:
         """Give columns and counts of a stream's table; without `counted`, columns only."""
-        found, schema = _stream(stream), self._schema
+        found, schema = find_stream(stream), self._schema
         columns = self.warehouse.query_columns(schema, found.name)
         table = StreamTable(stream=stream, name=f"{schema}.{found.name}", key=found.key)
         if not columns:
@@ -112,7 +112,7 @@ class Tables:
         self, table: StreamTable, *, columns: Sequence[str] = (), after: str | None = None, limit: int = PAGE_ROWS
     ) -> RowPage:
         """Give a page of rows in the order of their key, from the key that an earlier page named as its next."""
-        found, known = _stream(table.stream), [each.name for each in table.columns]
+        found, known = find_stream(table.stream), [each.name for each in table.columns]
         if not known:
             return RowPage(columns=(), rows=())
         for name in columns:
@@ -123,7 +123,7 @@ class Tables:
 
     def row(self, table: StreamTable, key: str) -> dict[str, Any] | None:
         """Give every column of one row, by its record id."""
-        found = _stream(table.stream)
+        found = find_stream(table.stream)
         if not table.columns:
             return None
         quote = self.warehouse.quote
@@ -133,7 +133,7 @@ class Tables:
 
     def unparsed(self, table: StreamTable, *, after: str | None = None, limit: int = PAGE_ROWS) -> RowPage:
         """Give a page of rows that hold values which did not fit, each with those values as HubSpot sent them."""
-        found = _stream(table.stream)
+        found = find_stream(table.stream)
         if not table.unparsed:
             return RowPage(columns=(), rows=())
         quoted = self.warehouse.quote(_UNPARSED)
@@ -141,7 +141,7 @@ class Tables:
 
     def fill_rates(self, table: StreamTable) -> dict[str, float]:
         """Give of each column the share of live rows that have a value; reads the whole table."""
-        found, columns = _stream(table.stream), [each.name for each in table.columns]
+        found, columns = find_stream(table.stream), [each.name for each in table.columns]
         if not columns:
             return {}
         quote = self.warehouse.quote
@@ -186,12 +186,6 @@ class Tables:
 
 
 _COUNTED = {_DELETED: "deleted", _UNPARSED: "unparsed"}
-
-
-def _stream(name: str) -> Stream:
-    if name not in BY_NAME:
-        raise UnknownNameError("stream", name, known=tuple(BY_NAME))
-    return BY_NAME[name]
 
 
 def _decode(text: str, parts: int) -> list[str]:

@@ -10,12 +10,12 @@ import msgspec
 
 from hubferry import objects
 from hubferry.config.model import PullBlock
-from hubferry.errors import HubferryError, ScopeError
+from hubferry.errors import HubferryError, ScopeError, UnknownNameError
 from hubferry.hubspot.client import Client
 from hubferry.objects import CrmObject
 from hubferry.streams.crm import ALL_CUSTOM, custom_stream
 from hubferry.streams.definition import Stream
-from hubferry.streams.registry import STREAMS
+from hubferry.streams.registry import BY_NAME, STREAMS
 
 
 class _Schema(msgspec.Struct):
@@ -75,6 +75,23 @@ class Catalog:
 def is_custom(name: str) -> bool:
     """Say whether a stream's name is one of custom objects."""
     return name.startswith(objects.CUSTOM)
+
+
+def find_stream(name: str) -> Stream:
+    """Give a stream by its name without asking the portal: of a custom object all but its type id.
+
+    Raises UnknownNameError for a name that is no stream's and none of a custom object.
+    """
+    if name in BY_NAME:
+        return BY_NAME[name]
+    if is_custom(name) and name != ALL_CUSTOM:
+        return custom_stream(objects.build_custom(name.removeprefix(objects.CUSTOM), ""))
+    raise UnknownNameError("stream", name, known=tuple(BY_NAME))
+
+
+def find_object_stream(object_name: str) -> Stream | None:
+    """Give the stream of an object's live records without asking the portal; None where no stream reads the object."""
+    return find_stream(object_name) if is_custom(object_name) else Catalog().by_object.get(object_name)
 
 
 def needs_portal(pull: PullBlock) -> bool:

@@ -122,6 +122,28 @@ def test_a_record_shows_its_row_its_links_what_was_written_and_who_wrote_it(worl
     assert "Not known here" in world.visitor.get("/records?object=contacts&id=999999").text
 
 
+def test_custom_objects_and_activities_have_pages_like_any_other(tmp_path: Path) -> None:
+    with running_world(tmp_path, contacts=20, activity=True, pulled=False) as world:
+        path = tmp_path / "hubferry.yml"
+        before = path.read_text(encoding="utf-8")
+        chosen = "  streams:\n    custom_*: {associations: []}\n    engagements_notes: {associations: []}\n"
+        path.write_text(re.sub(r"  streams:\n(    .*\n)+", chosen, before), encoding="utf-8")
+        world.server.site.project().pull()
+        visitor, project = world.visitor, world.server.site.project()
+        ids = {
+            name: str(project.query(f"SELECT min(id) AS id FROM hubspot.{name}")["id"][0].as_py())
+            for name in ("custom_cars", "engagements_notes")
+        }
+        for name, key in ids.items():
+            assert f'href="/streams/{name}"' in visitor.get("/streams").text
+            assert key in visitor.get(f"/streams/{name}?tab=rows").text
+            assert key in visitor.get(f"/streams/{name}/rows/{key}").text
+        car = visitor.get(f"/records?object=custom_cars&id={ids['custom_cars']}").text
+        note = visitor.get(f"/records?object=notes&id={ids['engagements_notes']}").text
+        assert "Not known here" not in car
+        assert "Not known here" not in note
+
+
 def test_a_plan_is_filtered_by_kind_and_row(world: World) -> None:
     everything = world.visitor.get(f"/plans/{world.plan_id}").text
     creates = world.visitor.get(f"/plans/{world.plan_id}?kind=create").text

@@ -118,9 +118,9 @@ class World:
 
 
 @contextmanager
-def running_world(folder: Path, *, contacts: int = 60, pulled: bool = True) -> Iterator[World]:
+def running_world(folder: Path, *, contacts: int = 60, activity: bool = False, pulled: bool = True) -> Iterator[World]:
     """Make a portal and a project; with `pulled`, pull it, and plan and apply its sync."""
-    with Emulator(Settings(contacts=contacts, activity=False, clock="real")) as portal:
+    with Emulator(Settings(contacts=contacts, activity=activity, clock="real")) as portal:
         environ = write_project(folder, portal.base_url)
         with PageServer(folder, environ=environ) as server:
             if pulled:
