@@ -44,7 +44,7 @@ class World:
         A block that names no properties gets a few of each type: tables of hundreds of columns cost seconds a test.
         """
         blocks = {
-            name: SOME_PROPERTIES.get(name, {}) | (settings or {}).get(name, {}) for name in streams or ALL_OBJECTS
+            name: SOME_PROPERTIES.get(name, {}) | ((settings or {}).get(name) or {}) for name in streams or ALL_OBJECTS
         }
         block = PullBlock(streams=blocks, fivetran_schema=fivetran_schema)
         with self.warehouse.session():  # opened once: the tests are about rows, and the crash tests open it as users do
