@@ -10,7 +10,7 @@ import pytest
 from test_pull_schema import write
 from test_pull_tombstones import send
 
-from truth import fetch_truth
+from truth import EVERY_PROPERTY, fetch_truth
 
 MakeWorld = Callable[..., Any]
 LINKS = 50_000
@@ -51,7 +51,7 @@ def test_properties_too_long_for_a_url_are_read_whole(world: MakeWorld) -> None:
     target = ids_of(portal)[0]
     write(portal, {target: {name: f"value of {name}" for name in names}})
 
-    report = portal.pull("contacts").streams[0]
+    report = portal.pull("contacts", settings=EVERY_PROPERTY).streams[0]
 
     row = portal.rows(f"SELECT * FROM hubspot.contacts WHERE id = '{target}'")[0]
     assert {name: row[name] for name in names} == {name: f"value of {name}" for name in names}
