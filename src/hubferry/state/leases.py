@@ -265,8 +265,30 @@ def query_holders(source: Warehouse | Transaction, warehouse: Warehouse, portal_
 def _parse_holder(row: dict[str, Any]) -> Holder:
     process = Process(row["host"], row["machine"], row["pid"], row["process_started"])
     silent = (row["now"] - row["beat"]).total_seconds()
-    parts = None if row["parts"] is None else frozenset(json.loads(row["parts"]))
-    return Holder(row["portal_id"], row["epoch"], row["run_id"], process, row["since"], silent, parts, row["share"])
+    parts = None if row.get("parts") is None else frozenset(json.loads(row["parts"]))  # version 1 had no parts
+    share = row.get("share", 1.0)
+    return Holder(row["portal_id"], row["epoch"], row["run_id"], process, row["since"], silent, parts, share)
+
+
+def drop_first_leases(warehouse: Warehouse, version: int) -> None:
+    """Drop the table of leases of version 1, which has another key, and say that the state has this version.
+
+    Raises PortalBusyError while a run of the older hubferry holds a portal: it would go on sending beside a new one.
+    """
+    meta = warehouse.name(SCHEMA, META.name)
+    with warehouse.transaction() as tx:
+        _queue(tx, warehouse)
+        stored = tx.query(f"SELECT version FROM {meta} WHERE name = 'state'")["version"].to_pylist()
+        if stored != [1]:
+            return  # another process was first, and may hold a lease already
+        rows = tx.query(f"SELECT *, {warehouse.now()} AS now FROM {_name(warehouse)}").to_pylist()
+        for holder in (each for each in map(_parse_holder, rows) if not each.is_gone()):
+            raise PortalBusyError(
+                f"portal {holder.portal_id} is held by run {holder.run_id} (process {holder.process.pid} on"
+                f" {holder.process.host}) of an older hubferry. Run again when it has ended."
+            )
+        tx.execute(f"UPDATE {meta} SET version = {int(version)}, shape = '' WHERE name = 'state'")
+        tx.execute(f"DROP TABLE {_name(warehouse)}")
 
 
 def _try_acquire(

@@ -16,11 +16,10 @@ from hubferry.state import push_tables
 from hubferry.state.crash import crashpoint
 from hubferry.state.cursors import Cursor, ParentCursor, parse_cursors
 from hubferry.state.jobs import JOBS
-from hubferry.state.leases import Holder, Lease, acquire_lease, query_holder
+from hubferry.state.leases import Holder, Lease, acquire_lease, drop_first_leases, query_holder
 from hubferry.state.process import Process
 from hubferry.state.tables import (
     CURSORS,
-    LEASES,
     META,
     PARENTS,
     RUNS,
@@ -277,9 +276,8 @@ class StateStore(StateReader):
         shape = hashlib.sha256(repr(ALL_TABLES).encode()).hexdigest()
         if stored == VERSION and self._query(META, "WHERE shape = ?", (shape,)):
             return
-        if stored is not None and stored < 2:  # leases of another key, which nobody holds for longer than a minute
-            with self.warehouse.transaction() as tx:
-                tx.execute(f"DROP TABLE IF EXISTS {self.warehouse.name(SCHEMA, LEASES.name)}")
+        if stored is not None and stored < 2:
+            drop_first_leases(self.warehouse, VERSION)
         self.warehouse.ensure_tables(table.table for table in ALL_TABLES)
         row = {"name": "state", "version": VERSION, "shape": shape, "updated_at": self._now()}
         with self.warehouse.transaction() as tx:

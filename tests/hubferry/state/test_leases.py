@@ -18,6 +18,7 @@ from hubferry.errors import FencedError, PortalBusyError
 from hubferry.state.leases import LEASE_SECONDS
 from hubferry.state.process import Process
 from hubferry.state.store import StateStore
+from hubferry.state.tables import VERSION
 from hubferry.types import Column, Table
 from hubferry.warehouse.duckdb import DuckDBWarehouse
 
@@ -27,6 +28,7 @@ HOLD = """
 import sys
 from hubferry.clock import SystemClock
 from hubferry.state.store import StateStore
+from hubferry.state.tables import VERSION
 from hubferry.warehouse.duckdb import DuckDBWarehouse
 state = StateStore(DuckDBWarehouse(sys.argv[1]), SystemClock())
 run_id = state.start_run("pull", 42, {})
@@ -289,3 +291,31 @@ def test_a_released_portal_is_free_at_once(state: StateStore) -> None:
 
     assert holder is not None
     assert holder.run_id is None
+
+
+def test_leases_of_the_first_version_are_waited_for_before_their_table_is_replaced(state: StateStore) -> None:
+    with other_process_holding_portal(path_of(state)) as (process, run_id):
+        turn_back_to_first_version(state)
+        holder = state.holder(PORTAL)
+        assert holder is not None and (holder.run_id, holder.parts) == (run_id, None)  # a reader needs no migration
+
+        with pytest.raises(PortalBusyError, match=f"run {run_id} .process {process.pid} "):
+            state.migrate()
+
+        assert state.version() == 1
+        process.kill()
+        process.wait()
+
+    state.migrate()
+
+    assert state.version() == VERSION
+    with state.acquire(PORTAL, run_id="second") as lease:
+        append(lease, 1)
+
+
+def turn_back_to_first_version(state: StateStore) -> None:
+    """Give the state as the first version had it: one row a portal, without parts and shares."""
+    with state.warehouse.transaction() as tx:
+        tx.execute(f"ALTER TABLE {state.warehouse.name('hubferry', 'leases')} DROP COLUMN parts")
+        tx.execute(f"ALTER TABLE {state.warehouse.name('hubferry', 'leases')} DROP COLUMN share")
+        tx.execute(f"UPDATE {state.warehouse.name('hubferry', 'meta')} SET version = 1")
