@@ -129,6 +129,12 @@ class SyncMapping:
         made = {each.property.name for each in self.fields if each.creates}
         return tuple(sorted(names - made - ({HUBFERRY_KEY} if self.matching.makes_property else set())))
 
+    @cached_property
+    def policies(self) -> tuple[tuple[str, str], ...]:
+        """The properties of which the source does not decide alone, with their policy."""
+        chosen = ((each.property.name, each.policy) for each in self.fields if each.policy != "warehouse_wins")
+        return tuple(sorted(chosen))
+
     @property
     def fingerprint(self) -> str:
         """Give a hash of everything that decides what the rows mean: definition, properties, labels."""

@@ -148,9 +148,12 @@ class RecordPlanner:
     @cached_property
     def _encoded(self) -> EncodedRows | None:
         """What rows were when they were last encoded; None where all rows are looked at, or only we can compare them."""
-        if self.full or self.only is not None or not source.can_digest(self.mapping, self.warehouse):
+        if self.full or self.only is not None:
             return None
-        return EncodedRows(self.warehouse, self.ledger.portal_id, self.mapping.name, self.mapping.encoding)
+        encoding = source.query_encoding(self.mapping, self.warehouse)
+        if encoding is None:
+            return None
+        return EncodedRows(self.warehouse, self.ledger.portal_id, self.mapping.name, encoding)
 
     def _set_link_aside(self, link: LinkField, key: str, other: object) -> None:
         """List a link of a source of its own whose row is not among the sync's; rows that `where` leaves out are meant to be."""

@@ -91,7 +91,7 @@ def build_row(mapping: SyncMapping, values: Mapping[str, object], ordinal: int) 
         match_value=match_value,
         record_id=record_id,
         wishes=wishes,
-        hash=_hash(texts, record_id, wishes, mapping.links),
+        hash=_hash(mapping, texts, record_id, wishes),
         new_options=tuple(encoder.new_options),
     )
 
@@ -241,7 +241,9 @@ def link_detail(to: str, key: str) -> str:
     return f"link to {to} {key}"
 
 
-def _hash(values: Mapping[str, str], record_id: str | None, wishes: Sequence[Wish], links: Sequence[LinkField]) -> str:
+def _hash(mapping: SyncMapping, values: Mapping[str, str], record_id: str | None, wishes: Sequence[Wish]) -> str:
+    """Give a hash of what is asked for, and of who decides about it: a row whose policy is another one is looked at again."""
+    links = mapping.links
     asked = sorted(
         (
             links[wish.field].to,
@@ -252,4 +254,7 @@ def _hash(values: Mapping[str, str], record_id: str | None, wishes: Sequence[Wis
         )
         for wish in wishes
     )
-    return hashlib.sha256(msgspec.json.encode([sorted(values.items()), record_id, asked])).hexdigest()
+    parts: list[object] = [sorted(values.items()), record_id, asked]
+    if mapping.policies:
+        parts.append(mapping.policies)
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

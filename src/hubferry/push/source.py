@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
+
+import msgspec
 
 from hubferry.config.model import LinksBlock, Sync
 from hubferry.errors import ConfigError, SourceError, UnknownNameError
@@ -50,12 +53,19 @@ def query_source_columns(sync: Sync, warehouse: Warehouse) -> tuple[str, ...]:
         raise ConfigError(f"sync {sync.name!r}: {error}", file=sync.file, line=sync.line(path)) from error
 
 
-def can_digest(mapping: SyncMapping, warehouse: Warehouse) -> bool:
-    """Say whether the warehouse can tell which rows changed: their keys are texts or whole numbers, all they ask for is in them."""
+def query_encoding(mapping: SyncMapping, warehouse: Warehouse) -> str | None:
+    """Give a hash of everything that decides how a row is encoded, the types of its columns among it.
+
+    None where the warehouse cannot tell which rows changed: their keys are neither texts nor whole numbers, or links are
+    not in them.
+    """
     if any(link.source is not None for link in mapping.links):
-        return False
+        return None
     picked = warehouse.describe_source(_render_picked(mapping, warehouse))
-    return next(column.type for column in picked if column.name == KEY) in {"string", "integer"}
+    if next(column.type for column in picked if column.name == KEY) not in {"string", "integer"}:
+        return None
+    types = sorted((column.name, str(column.type)) for column in picked)  # a time and its text have one digest
+    return hashlib.sha256(msgspec.json.encode([mapping.encoding, types])).hexdigest()
 
 
 def render_digests(mapping: SyncMapping, warehouse: Warehouse) -> str:

@@ -224,3 +224,28 @@ def test_rows_of_a_model_are_pushed(world: Any, make_sync: Any) -> None:
     world.push()
 
     assert world.contact("a@x.com")["properties"]["firstname"] == "Ann"
+
+
+def test_rows_are_looked_at_again_when_their_policy_is_another_one(world: Any, make_sync: Any) -> None:
+    push_name(world, make_sync, "hubspot_wins", "Ours")
+    world.change(world.contact("a@x.com")["id"], firstname="Theirs")
+    push_name(world, make_sync, "hubspot_wins", "Source")
+    push_name(world, make_sync, "hubspot_wins", "Source")
+    assert world.contact("a@x.com")["properties"]["firstname"] == "Theirs"
+
+    push_name(world, make_sync, "warehouse_wins", "Source")
+
+    assert world.contact("a@x.com")["properties"]["firstname"] == "Source"
+
+
+def test_rows_are_looked_at_again_when_a_column_of_the_source_is_of_another_type(world: Any, make_sync: Any) -> None:
+    """A time and its text are the same in JSON, of which the digest of a row is made."""
+    world.syncs = [make_sync(fields={"email": "email", "firstname": "firstname"})]
+    world.people((1, "a@x.com", "2026-01-01 12:00:00"))
+    world.push()
+    world.push()
+
+    world.people((1, "a@x.com", "2026-01-01 12:00:00"), columns="id INTEGER, email VARCHAR, firstname TIMESTAMP")
+    world.push()
+
+    assert world.contact("a@x.com")["properties"]["firstname"] == "2026-01-01T12:00:00.000Z"
