@@ -297,7 +297,8 @@ def test_leases_of_the_first_version_are_waited_for_before_their_table_is_replac
     with other_process_holding_portal(path_of(state)) as (process, run_id):
         turn_back_to_first_version(state)
         holder = state.holder(PORTAL)
-        assert holder is not None and (holder.run_id, holder.parts) == (run_id, None)  # a reader needs no migration
+        assert holder is not None
+        assert (holder.run_id, holder.parts) == (run_id, None)  # a reader needs no migration
 
         with pytest.raises(PortalBusyError, match=f"run {run_id} .process {process.pid} "):
             state.migrate()
