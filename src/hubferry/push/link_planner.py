@@ -118,8 +118,11 @@ class _LinkPlan:
             yield [row for row in rows if row.to_object in objects and row.from_object == planner.mapping.object]
 
     def _left_keys(self, planner: RecordPlanner) -> Iterator[list[str]]:
-        """A mirrored row that left and whose record stays loses its links; an archived record loses them by itself."""
-        if planner.mapping.sync.block.mode != "mirror" or planner.keyless:
+        """A mirrored row that left and whose record stays loses its links; an archived record loses them by itself.
+
+        A plan of some rows does not know which ones left: it does not place those that it does not look at.
+        """
+        if planner.mapping.sync.block.mode != "mirror" or planner.keyless or planner.only is not None:
             return
         for keys in planner.rows.query_left(self.ledger.portal_id):
             known = self.ledger.query_rows(planner.mapping.name, keys).values()

@@ -222,9 +222,9 @@ class RecordPlanner:
             due = [row for row in rows if self.full or row.key not in known or known[row.key].row_hash != row.hash]
         else:
             due = [row for row in rows if row.key in self.only]
-            fresh = [row for row in rows if row.key not in self.only and row.key not in known]
-            self.counts.rows -= len(fresh)  # left to the next push
-            rows = [row for row in rows if row not in fresh]
+            looked = [row for row in rows if row.key in self.only or row.key in known]
+            self.counts.rows -= len(rows) - len(looked)  # the others are left to the next push
+            rows = looked
         looked_at = {row.key for row in due}
         placed += [self._skip(row, known[row.key]) for row in rows if row.key not in looked_at]
         self.draft.note(self.rows, placed, [], self._encoded, encoded)

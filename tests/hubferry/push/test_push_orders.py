@@ -216,3 +216,23 @@ def test_a_link_too_many_is_refused_and_tried_later_and_later(world: Any, make_s
 
     assert world.rejected() == []
     assert world.sql("SELECT count(*) FROM hubferry.row_states") == [(0,)]
+
+
+def test_a_plan_of_one_row_takes_no_links_from_rows_that_it_does_not_look_at(world: Any, make_sync: Any) -> None:
+    """In `mirror` a row that left loses its links; one that is invalid now, and not looked at, did not leave."""
+    links = [{"to": "companies", "column": "firm"}]
+    columns = "id INTEGER, email VARCHAR, firstname VARCHAR, firm JSON"
+    firm, (ann, _) = world.add_company(name="Firm"), [world.add_contact(email=f"{each}@x.com") for each in "ab"]
+    world.syncs = [make_sync(mode="mirror", associations=links)]
+    people = [(1, "a@x.com", "Ann", f'["{firm}"]'), (2, "b@x.com", "Bob", None)]
+    world.people(*people, columns=columns)
+    world.push()
+    assert world.labels_between(ann, firm)
+    world.people((1, "nobody", "Ann", f'["{firm}"]'), people[1], columns=columns)
+
+    made = {"syncs": world.syncs, "client": world.client, "warehouse": world.warehouse, "state": world.state}
+    plan = build_plan(**made, only={"contacts": ["2"]})
+    world.apply(plan)
+
+    assert world.labels_between(ann, firm)
+    assert plan.counts["contacts"].links_removed == 0
