@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -28,6 +28,8 @@ BATCH = 100
 """Addresses of a call."""
 GROUP = 1_000
 """Addresses whose rows are written with the place behind them."""
+LATE = timedelta(minutes=10)
+"""Another run may commit rows of the feed so long after the time that they bear."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ class PeoplePull:
         rows = warehouse.query(
             f"SELECT DISTINCT lower({column}) AS a FROM {warehouse.name(self._pulling.schema, feed)}"
             f" WHERE {warehouse.quote('_hubferry_synced_at')} >= ?",
-            (cursor.value,),
+            (cursor.value - LATE if cursor.value else None,),
         )
         moved = set(rows["a"].to_pylist())
         return [each for each in everybody if each in moved or each not in known]

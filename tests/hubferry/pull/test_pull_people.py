@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from test_pull_pages import call
@@ -60,6 +61,24 @@ def test_only_people_whom_the_feed_named_are_asked_about_again(world: MakeWorld)
     assert (changed.read, changed.updated) == (4, 1)
     assert (again.read, again.calls) == (0, 1)
     assert diff_stream(portal.warehouse, portal.emulator.control_url, STATUSES) == []
+
+
+def test_people_whom_another_run_named_meanwhile_are_asked_about_again(world: MakeWorld) -> None:
+    """Its rows bear a time before this run began, and were committed after this one had looked."""
+    portal = world(contacts=8)
+    pull(portal)
+    set_status(portal, addresses(portal)[0], "UNSUBSCRIBED")
+    portal.clock.advance(3600)
+    pull(portal)
+    began = portal.rows("SELECT value AS at FROM hubferry.cursors WHERE stream = 'subscription_statuses'")[0]["at"]
+    portal.clock.advance(3600)
+    with portal.warehouse.transaction() as tx:
+        tx.execute(
+            "UPDATE hubspot.subscription_changes SET _hubferry_synced_at = ? WHERE lower(recipient) = ?",
+            (began - timedelta(seconds=20), addresses(portal)[0]),
+        )
+
+    assert pull(portal).read == 4
 
 
 def test_without_the_feed_everybody_is_asked_about_and_the_report_says_why(world: MakeWorld) -> None:
