@@ -209,6 +209,8 @@ class StreamBlock(Block):
     """How often calculated and rollup properties of all records are compared with the table: they change without a modified date."""
     full_refresh: Period = "never"
     """How often everything is read again, beside reading what changed."""
+    reader: Literal["list", "exports"] = "list"
+    """Streams of records: how all of them are looked at again, by a full refresh or `reconcile`: by HubSpot's list, or by one of its [exports](../guides/incremental-and-deletes.md#looking-at-everything-by-an-export), which takes fewer calls and the scope `crm.export`."""
 
 
 class ScheduleBlock(Block):
@@ -299,6 +301,8 @@ class PullBlock(Block):
     """A schema in which each pull makes views in the shape of Fivetran's HubSpot tables, for dbt models written for those."""
     lookback_minutes: Annotated[float, Field(ge=0)] = 5
     """How far before its cursor an incremental read begins, because HubSpot's search index lags."""
+    export_hosts: tuple[str, ...] = ()
+    """Further hosts that the files of exports may be fetched from, e.g. `files.example.com`; HubSpot's own domains always are."""
     schedule: Schedule = None
     """When `hubferry serve` pulls: a cron expression, or a block."""
 

@@ -175,6 +175,11 @@ class Client:
             self.fetch("/account-info/{version}/details", type=dict)
         return self._date or datetime.fromtimestamp(self._clock.time(), UTC)
 
+    @property
+    def base_url(self) -> str:
+        """The origin that is called."""
+        return self._transport.base_url
+
     def monotonic(self) -> float:
         """Give seconds of the clock by which this client waits."""
         return self._clock.monotonic()
@@ -200,13 +205,14 @@ class Client:
         body: object | None,
         type: type[T] | msgspec.json.Decoder[T],  # noqa: A002
         replayable: bool,
+        patience: float | None = None,
     ) -> Answer[T]:
         """Write. Where the outcome is unknown a replayable one is sent again, another raises UnknownOutcomeError.
 
         What HubSpot certainly did not carry out (429, 423, no connection) is sent again in either case. An empty answer
-        is decoded as `{}`.
+        is decoded as `{}`. `patience`: for so many seconds at most, where that is less than the client's own budget.
         """
-        return self._run(self._build(method, path, (), body, write=True, replayable=replayable), type)
+        return self._run(self._build(method, path, (), body, write=True, replayable=replayable), type, patience)
 
     def map(self, function: Callable[[I], O], items: Iterable[I]) -> Iterator[O]:
         """Call `function` for each item, several at a time, and give the results as they come.
@@ -276,7 +282,7 @@ class Client:
         encoded = None if body is None else msgspec.json.encode(body)
         return _Call(method=method, target=target, body=encoded, search=search, write=write, replayable=replayable)
 
-    def _run(self, call: _Call, type_: type[T] | msgspec.json.Decoder[T]) -> Answer[T]:
+    def _run(self, call: _Call, type_: type[T] | msgspec.json.Decoder[T], patience: float | None = None) -> Answer[T]:
         """Try until there is an answer, a failure that another attempt would not mend, or no time left."""
         decoder = self._decoder(type_)
         started = self._clock.monotonic()
@@ -290,6 +296,7 @@ class Client:
                 raise self._unknown(call, outcome)
             seconds = retry.wait_seconds(outcome, attempt, random.random())  # noqa: S311
             budget = retry.FIRST_CONTACT_SECONDS if self._is_first_contact(outcome) else self._budget
+            budget = budget if patience is None else min(budget, patience)
             if seconds is None or self._clock.monotonic() - started + seconds > budget:
                 self._stop(call, outcome, doubtful=doubtful)
             self._pause(call, outcome, seconds)

@@ -11,6 +11,7 @@ from hubferry.config.model import Sync
 from hubferry.errors import HubferryError, ScopeError, UnknownNameError
 from hubferry.hubspot import account
 from hubferry.hubspot.client import Client
+from hubferry.hubspot.readers.exported import SCOPE
 from hubferry.objects import build_custom
 from hubferry.project.values import CheckItem, CheckReport, StreamInfo
 from hubferry.pull.catalog import fetch_custom_streams, is_custom
@@ -24,6 +25,7 @@ Granted = frozenset[str] | None
 
 _CUSTOM_SCOPES = build_custom("", "").read_scopes
 _SCHEMAS = BY_NAME["object_schemas"]
+_EXPORTS = (frozenset({SCOPE}),)
 _UNASKABLE = "this kind of token does not tell its scopes; the first call that lacks one will name it"
 
 
@@ -122,9 +124,10 @@ def _check_quota(client: Client, files: ProjectFiles) -> CheckItem:
 
 def _check_scopes(files: ProjectFiles, granted: Granted) -> Iterator[CheckItem]:
     streams = {stream.name: stream for stream in STREAMS}
-    for name in files.file.pull.streams:
+    for name, block in files.file.pull.streams.items():
         scopes = _CUSTOM_SCOPES if is_custom(name) else streams[name].scopes
-        yield _check_need(f"stream {name}", (scopes,), granted)
+        exports = [_EXPORTS] if block is not None and block.reader == "exports" else []
+        yield _check_need(f"stream {name}", (scopes, *exports), granted)
     for sync in files.syncs.values():
         yield _check_need(f"sync {sync.name}", _sync_needs(sync), granted)
 

@@ -13,6 +13,7 @@ from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.associations import READ_INPUTS
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.properties import fetch_properties
+from hubferry.hubspot.readers import exported
 from hubferry.hubspot.readers.changes import Changes
 from hubferry.hubspot.readers.scan import LONGEST_NAMES, fetch_total
 from hubferry.hubspot.records import RecordShape
@@ -101,13 +102,17 @@ class _Estimating:
         assert stream.object is not None
         path, block = stream.object.path_name, self._block.streams.get(stream.name) or StreamBlock()
         cursor, now = self._cursors.get(stream.name, Cursor()), self._client.now()
-        total, changed = fetch_total(self._client, path), None
+        total, changed, differing = fetch_total(self._client, path), None, 0
         if cursor.value is not None and cursor.scan is None and not self._wants_everything(stream, block):
             changed = self._count_changed(stream, path, cursor)
         self._records[stream.object.name] = total
         self._changed[stream.object.name] = total if changed is None else changed
         pages = self._pages_per_hundred(stream, block, path)
-        if changed is None:
+        by_export = block.reader == "exports" and cursor.value is not None and cursor.scan is None
+        if changed is None and by_export:
+            differing = self._count_changed(stream, path, cursor)
+            calls, searches, reader = exported.CALLS - 1 + ceil(differing / planner.LIST_PAGE), 1, "exports"
+        elif changed is None:
             calls, searches, reader = ceil(max(1, total) / planner.LIST_PAGE) * pages, 2, "scan"
         else:
             choice = planner.choose_reader(
@@ -119,8 +124,12 @@ class _Estimating:
             has_come_round(period, cursor.swept.get(kind), now)
             for kind, period in ((RECONCILED, block.reconcile), (CALCULATED, block.calculated))
         ):
-            calls += ceil(total / planner.LIST_PAGE)
+            calls += exported.CALLS if by_export else ceil(total / planner.LIST_PAGE)
         basis = f"{total:,} records" if changed is None else f"{changed:,} changed of {total:,}"
+        if reader == "exports":
+            basis = (
+                f"at least: {total:,} records in one export, {differing:,} changed; HubSpot's time for the file besides"
+            )
         return self._estimate(stream.name, reader, calls + 2, searches, basis)  # definitions, archived records
 
     def _list_of(self, stream: Stream) -> Estimate:

@@ -54,5 +54,5 @@ def choose_reader(
 
 
 def floor_calls(reader: str, read: int) -> int:
-    """Give the fewest calls that reading so many records takes."""
+    """Give the fewest calls that reading so many records takes; of `exports`, of those that are read by id besides."""
     return ceil(read / (SEARCH_PAGE if reader == "changes" else LIST_PAGE))

@@ -13,11 +13,12 @@ from hubferry.hubspot.properties import Property, fetch_filled, fetch_properties
 from hubferry.hubspot.readers.changes import Changes
 from hubferry.hubspot.readers.scan import LONGEST_NAMES, Scan
 from hubferry.hubspot.records import Record
-from hubferry.pull import definitions, planner, refresh, schema, snapshots
+from hubferry.pull import definitions, exported, planner, refresh, schema, snapshots
 from hubferry.pull.cadence import has_come_round, is_due
 from hubferry.pull.pulling import DATE_PRECISION, RESTORABLE, SURELY_KEPT, Pulling, Tally
 from hubferry.pull.record_writer import RecordWriter
 from hubferry.pull.refresh import Refresh
+from hubferry.pull.schema import PropertyColumn
 from hubferry.pull.sweep import Sweep
 from hubferry.pull.tombstones import ARCHIVED
 from hubferry.state.crash import crashpoint
@@ -96,7 +97,17 @@ class RecordPull:
                 tx, warehouse, pulling.schema, self._object, properties, made, pulling.stamp()
             )
             if anew or (self.cursor.scan is None and self._wants_everything()):
-                self._begin_refresh(tx)
+                self._begin_refresh(tx, by_export=self._may_export(anew=anew))
+
+    def _may_export(self, *, anew: bool) -> bool:
+        """Say whether everything can be looked at by an export; note why not where the project wishes for one."""
+        if self._block.reader != "exports":
+            return False
+        first = anew or self.cursor.value is None or not self._live_rows
+        obstacle = exported.FIRST if first else exported.find_obstacle(self.made)
+        if obstacle is not None:
+            exported.note_list(self._stream, self._tally, obstacle)
+        return obstacle is None
 
     def _find_filled(self, properties: Sequence[Property], known: set[str]) -> set[str]:
         """Give the properties that some record has a value of: those found before, and now and then those found anew."""
@@ -116,8 +127,8 @@ class RecordPull:
             self._block.full_refresh, self.cursor.swept.get(WHOLE), self._client.now()
         )
 
-    def _begin_refresh(self, tx: Transaction) -> None:
-        begun = Refresh(uuid4().hex, self._client.now(), sweeps=self._live_rows > 0)
+    def _begin_refresh(self, tx: Transaction, *, by_export: bool = False) -> None:
+        begun = Refresh(uuid4().hex, self._client.now(), sweeps=self._live_rows > 0, by_export=by_export)
         refresh.delete_seen(tx, self._warehouse, self._pulling.portal_id, self._stream.name)
         self._save(tx, replace(self.cursor, scan=begun.render()))
 
@@ -170,7 +181,12 @@ class RecordPull:
             self._save(tx, replace(self.cursor, value=until))
 
     def _read_all(self, begun: Refresh) -> None:
-        """Scan the ranges that are left, each chunk with the ranges that are left after it; then deal with what vanished."""
+        """Scan the ranges that are left, each chunk with the ranges that are left after it; then deal with what vanished.
+
+        An export is tried first where the refresh says so; what its file shows otherwise than the table is read by id.
+        """
+        if begun.by_export and begun.remaining is None and self._read_exported(begun):
+            return
         self._tally.reader, read_before = "scan", self._tally.read
         scan = Scan(self._client, self.path_name, self.writer.shape, remaining=begun.remaining)
         batch: list[Record] = []
@@ -187,6 +203,23 @@ class RecordPull:
             self._write_scanned(batch, current)
         self._tally.floor_calls += planner.floor_calls("scan", self._tally.read - read_before)
         self._finish_refresh(current)
+
+    def _read_exported(self, begun: Refresh) -> bool:
+        """Look at everything by an export; False: nothing was written, and the list is to be read."""
+        columns, tally = self.made.properties, self._tally
+        sweep = Sweep(self._pulling, self._stream, self.writer, tally, columns)
+        if not exported.run_by_export(self._pulling, self._stream, tally, sweep, columns):
+            return False
+        tally.reader, tally.read = "exports", tally.read + sweep.read
+        tally.floor_calls += planner.floor_calls("exports", len(sweep.missing) + len(sweep.differing))
+        crashpoint("pull.before_sweep")
+        try:
+            sweep.repair(None, self._live_rows)
+        except GuardError:
+            self._end_refresh(begun)  # what differed is written; only what vanished is left out
+            raise
+        self._end_refresh(begun)
+        return True
 
     def _checked(self, pages: Iterable[list[Record]], total: int | None) -> Iterator[list[Record]]:
         for records in pages:
@@ -262,7 +295,8 @@ class RecordPull:
         now, swept = self._client.now(), dict(self.cursor.swept)
         calculates = bool(self._calculated) and has_come_round(self._block.calculated, swept.get(CALCULATED), now)
         if calculates or has_come_round(self._block.reconcile, swept.get(RECONCILED), now):
-            self.sweep(calculated=calculates).repair(self.cursor.value, self._live_rows)
+            found = self._sweep_exported(calculated=calculates) or self.sweep(calculated=calculates)
+            found.repair(self.cursor.value, self._live_rows)
             swept[RECONCILED] = now
             if calculates:
                 swept[CALCULATED] = now
@@ -273,11 +307,21 @@ class RecordPull:
 
     def sweep(self, *, calculated: bool = False) -> Sweep:
         """Compare ids and dates of all records with the table, and with `calculated` such values; nothing is written."""
-        names = set(self._calculated) if calculated else set()
-        columns = [each for each in self.made.properties if each.property in names]
-        found = Sweep(self._pulling, self._stream, self.writer, self._tally, columns)
+        found = Sweep(self._pulling, self._stream, self.writer, self._tally, self._swept_columns(calculated=calculated))
         found.run()
         return found
+
+    def _sweep_exported(self, *, calculated: bool) -> Sweep | None:
+        """Do the same by an export, where the project wishes for one and there is one."""
+        if self._block.reader != "exports":
+            return None
+        columns = self._swept_columns(calculated=calculated)
+        found = Sweep(self._pulling, self._stream, self.writer, self._tally, columns)
+        return found if exported.run_by_export(self._pulling, self._stream, self._tally, found, columns) else None
+
+    def _swept_columns(self, *, calculated: bool) -> list[PropertyColumn]:
+        names = set(self._calculated) if calculated else set()
+        return [each for each in self.made.properties if each.property in names]
 
 
 def _group(pages: Iterable[list[Record]], size: int) -> Iterator[list[Record]]:

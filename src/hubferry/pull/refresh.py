@@ -30,6 +30,8 @@ class Refresh:
     """Rows stood in the table when it began, so that those not seen have vanished."""
     remaining: tuple[IdRange, ...] | None = None
     """Ranges still to read; None: it has not begun."""
+    by_export: bool = False
+    """An export is tried before the list."""
 
     def render(self) -> Any:
         """Give it as JSON values."""

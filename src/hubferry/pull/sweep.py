@@ -1,5 +1,8 @@
 """Ids and modified dates of all records, compared with the table: cheap, because little else is asked for.
 
+The list may be HubSpot's, or the file of an export: then it may be all values that are compared. In either case what is written
+is read by id.
+
 It finds what no search for changes shows: rows that were indexed later than the lookback, records that are gone, and, where
 calculated values are asked for, those that changed without a modified date.
 """
@@ -11,11 +14,14 @@ from contextlib import closing
 from datetime import datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hubferry.hubspot.readers.batch import fetch_by_ids
+from hubferry.hubspot.readers.exported import Export, Listed
 from hubferry.hubspot.readers.scan import Scan
 from hubferry.hubspot.records import Record, RecordShape
 from hubferry.pull import values
+from hubferry.pull.chunks import UNPARSED
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.record_writer import RecordWriter
 from hubferry.pull.schema import PropertyColumn
@@ -25,6 +31,9 @@ from hubferry.streams.definition import Stream
 
 GROUP = 20_000
 """Records that are compared at once."""
+_DOUBTFUL = "_hubferry_doubtful"
+DOUBTFUL_SHARE = 0.5
+"""Where an export shows more of the records otherwise than the table has them, reading those by id saves little over a list."""
 
 
 class Sweep:
@@ -52,18 +61,24 @@ class Sweep:
         self.unlisted: list[str] = []
         """Rows that are live in the table and not in HubSpot's list."""
 
-    def run(self) -> None:
-        """Read and compare."""
+    def run(self, export: Export | None = None) -> None:
+        """Read by list, or by an export, and compare. UnusableExportError: nothing found here is to be used."""
         seen: list[pa.Array] = []
-        scan = Scan(self._client, self._path, self._shape)
-        with closing(scan.pages()) as pages:  # type: ignore[type-var]
-            for records in _group(page.records for page in pages):
+        source = Scan(self._client, self._path, self._shape) if export is None else export
+        pages = self._list(source) if isinstance(source, Scan) else source.pages()
+        with closing(pages):  # type: ignore[type-var]
+            for listed in pages:
                 crashpoint("pull.page_fetched")
                 self._pulling.stop.check()
-                seen.append(self._compare(records))
-                self.read += len(records)
-                self._pulling.tell(self._stream.name, done=self.read, total=scan.total)
+                seen.append(self._compare(listed, exported=export is not None))
+                self.read += len(listed.ids)
+                self._pulling.tell(self._stream.name, done=self.read, total=source.total)
         self.unlisted = self._query_unlisted(pa.concat_arrays(seen) if seen else pa.array([], pa.string()))
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether so much differs that the list is the better reader."""
+        return len(self.missing) + len(self.differing) > DOUBTFUL_SHARE * self.read
 
     def repair(self, cursor: datetime | None, live_rows: int) -> None:
         """Read again what is missing or differs and write it; deal with what is gone. Counts what should have been found before."""
@@ -82,21 +97,36 @@ class Sweep:
         check_vanished(self._stream.name, vanished, live_rows, allowed=self._pulling.allow_deletes)
         self._writer.settle(whereabouts)
 
-    def _compare(self, records: Sequence[Record]) -> pa.Array:
-        """Note which of these the table lacks or has otherwise; give their ids."""
-        ids = pa.array([each.id for each in records], pa.string())
-        moved, _ = values.build_column([each.updatedAt for each in records], "timestamp")
-        texts = self._shape.columns(records)
-        columns = {each.column: values.build_column(texts[each.property], each.type)[0] for each in self._columns}
+    def _list(self, scan: Scan) -> Iterator[Listed]:
+        with closing(scan.pages()) as pages:  # type: ignore[type-var]
+            for records in _group(page.records for page in pages):
+                modified = [each.updatedAt for each in records]
+                yield Listed([each.id for each in records], modified, self._shape.columns(records))
+
+    def _compare(self, listed: Listed, *, exported: bool) -> pa.Array:
+        """Note which of these the table lacks or has otherwise; give their ids.
+
+        An export shows cleared and unset texts alike, and they are compared alike; what does not fit its column differs.
+        """
+        ids = pa.array(listed.ids, pa.string())
+        moved, _ = values.build_column(listed.modified, "timestamp")
+        columns, doubtful = {}, pa.repeat(pa.scalar(False), len(ids))
+        for each in self._columns:
+            columns[each.column], misfits = values.build_column(listed.texts[each.property], each.type)
+            if exported and misfits is not None:
+                doubtful = pc.or_(doubtful, pc.fill_null(misfits, False))
         quote, table = self._warehouse.quote, self._writer.table
-        differs = " OR ".join(f"t.{quote(name)} IS DISTINCT FROM l.{quote(name)}" for name in ("updated_at", *columns))
+        blank = {each.column for each in self._columns if exported and each.type == "string"}
+        differs = " OR ".join(_differ(quote(name), blank=name in blank) for name in ("updated_at", *columns))
+        if exported and self._columns:  # what did not fit has no value in its column to be compared
+            differs += f" OR t.{quote(UNPARSED)} IS NOT NULL"
         absent = f"t.id IS NULL OR t.{quote('_hubferry_deleted_at')} IS NOT NULL"
-        chunk = pa.table({"id": ids, "updated_at": moved, **columns})
-        with self._warehouse.transaction() as tx, tx.register("listed", chunk) as listed:
+        chunk = pa.table({"id": ids, "updated_at": moved, **columns, _DOUBTFUL: doubtful})
+        with self._warehouse.transaction() as tx, tx.register("listed", chunk) as found:
             rows = tx.query(
                 f"SELECT l.id AS id, l.updated_at AS moved, CASE WHEN {absent} THEN 1 ELSE 0 END AS absent"
-                f" FROM {listed} AS l LEFT JOIN {self._warehouse.name(table.schema, table.name)} AS t ON t.id = l.id"
-                f" WHERE {absent} OR {differs}"
+                f" FROM {found} AS l LEFT JOIN {self._warehouse.name(table.schema, table.name)} AS t ON t.id = l.id"
+                f" WHERE {absent} OR l.{quote(_DOUBTFUL)} OR {differs}"
             ).to_pylist()
         for row in rows:
             (self.missing if row["absent"] else self.differing)[row["id"]] = row["moved"]
@@ -112,6 +142,12 @@ class Sweep:
             )
         found: list[str] = rows["id"].to_pylist()
         return found
+
+
+def _differ(name: str, *, blank: bool) -> str:
+    if blank:
+        return f"COALESCE(t.{name}, '') <> COALESCE(l.{name}, '')"
+    return f"t.{name} IS DISTINCT FROM l.{name}"
 
 
 def _group(pages: Iterable[list[Record]]) -> Iterator[list[Record]]:
