@@ -161,10 +161,18 @@ class RecordSender:
                     if error is not None:
                         return results, error
                     lost += open_
+                results = self._find_late(pending, results, ledger)
             done = reconcile.fetch_outcomes(self.client, ledger, lost)
         except HubferryError as error:
             return results, error
         return [*results, *done.values(), *(unknown(each) for each in lost if each.number not in done)], None
+
+    def _find_late(self, again: Sequence[SentStep], results: Sequence[Result], ledger: LedgerReader) -> list[Result]:
+        """A plain create that was refused when it was sent again may have been carried out the first time, late."""
+        refused = {each.number for each in results if each.state in {"skipped", "rejected"}}
+        creates = [each for each in again if isinstance(each.step, CreateRecord) and not each.step.upsert]
+        found = reconcile.fetch_outcomes(self.client, ledger, [each for each in creates if each.number in refused])
+        return [found.get(each.number, each) for each in results]
 
     def _is_old(self, step: Step) -> bool:
         """Tell whether what a step was compared with was read a while ago, or before another run (`observed_at` is 0)."""
