@@ -27,10 +27,6 @@ from hubferry.warehouse.interface import MergeCounts
 Connection = duckdb.DuckDBPyConnection
 
 
-_FEW_ROWS = 100
-"""Replacing no more than these leaves the log cheap to write back."""
-
-
 class DuckDBTransaction:
     """One read-write transaction; made by `DuckDBWarehouse.transaction`."""
 
@@ -46,10 +42,7 @@ class DuckDBTransaction:
     def execute(self, sql: str, params: Sequence[object] = ()) -> int:
         """Run one statement and give the number of rows it touched."""
         with self._warehouse.translating():
-            rows = max(0, self._connection.execute(sql, list(params)).rowcount)
-        if rows > _FEW_ROWS and sql.lstrip()[:6].upper() in ("UPDATE", "DELETE"):
-            self._warehouse.note_replaced()
-        return rows
+            return max(0, self._connection.execute(sql, list(params)).rowcount)
 
     def merge(
         self, table: Table, chunk: pa.Table, *, newest: str | None = None, volatile: Sequence[str] = ()
@@ -153,10 +146,6 @@ class DuckDBWarehouse:
     def busy(self, label: str = "") -> AbstractContextManager[None]:  # noqa: ARG002  DuckDB keeps no log of queries
         """Say that many calls follow: the file may stay open between them, each time for a second at most."""
         return self._file.busy()
-
-    def note_replaced(self) -> None:
-        """Note that stored rows were replaced, which makes writing the log back costlier than reading it."""
-        self._file.replaced = True
 
     def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
         """Read rows in a read-only transaction of its own."""

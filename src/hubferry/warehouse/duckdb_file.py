@@ -19,6 +19,7 @@ import duckdb
 from hubferry.config.model import MEMORY, MOTHERDUCK
 from hubferry.errors import SourceError, WarehouseError, WarehouseLockedError
 from hubferry.types import Clock, Secret
+from hubferry.warehouse import sql
 
 LOCK_PATIENCE_SECONDS = 2.0
 _LOCK_POLL_SECONDS = 0.05
@@ -28,12 +29,17 @@ _IDLE_SECONDS = 0.2
 """How long a busy process keeps the file without using it."""
 _WAL_AUTOCHECKPOINT = "64MB"
 _WAL_WORTH_WRITING_BACK = 4 << 20
-_WAL_SHARE = 16
-"""The log is written back on letting go when it is over 4 MB, and over a 16th of the file where rows were replaced: reading
-it on opening takes 7 ms a MB, writing it back may rewrite the whole file after scattered updates (docs/performance.md).
-Many small commits to wide tables cost more to read than their size tells: so also when reading it took longer than writing
-it back did the last time."""
 _READING_WORTH_SAVING = 0.1
+"""The log is written back on letting go when nobody is busy and it is over 4 MB, and else when reading it on the openings
+since has taken longer than writing it back did the last time, and no less than this many seconds."""
+_ROW_GROUP = 122_880
+_MOST_SMALL_GROUPS = 16
+_DEAD_WORTH_COUNTING = 10_000
+_TIDYING_TASKS = 100
+"""To write the log back DuckDB would, unless told otherwise, also rewrite whatever neighbouring row groups fit into fewer:
+the whole table again and again, where replaced rows are scattered (docs/performance.md). So that is done only where a table
+has more dead rows than live ones, or twice the row groups that it needs and 16 more. Row groups take long to count, and a
+write-back adds few, so that they are counted at the first one of a process and each 16th after it."""
 _HOLDS_VALUES = (
     duckdb.ConversionException,
     duckdb.ConstraintException,
@@ -60,10 +66,9 @@ class DuckDBFile:
         self._opened_at = 0.0
         self._idle: threading.Timer | None = None
         self._database: duckdb.DuckDBPyConnection | None = None
+        self._written_back = 0
         self._reading_seconds = self._writing_seconds = 0.0
-        """How long the log took to be read at the last opening, and to be written back the last time."""
-        self.replaced = False
-        """Rows were updated or deleted since the log was last written back."""
+        """How long it took to read the log at all openings since it was written back, and to write it back the last time."""
 
     @classmethod
     def for_path(cls, path: Path, token: Secret | None = None) -> DuckDBFile:
@@ -131,16 +136,19 @@ class DuckDBFile:
         if self._worth_writing_back():
             with suppress(duckdb.Error):  # the log stays, and is read when the file is opened again: nothing is lost
                 began = time.monotonic()
-                self._database.execute("CHECKPOINT")
-                self.replaced, self._reading_seconds = False, 0.0
-                self._writing_seconds = time.monotonic() - began
+                if self._is_untidy(self._database):
+                    _rewrite(self._database)
+                else:
+                    self._database.execute("CHECKPOINT")
+                    self._writing_seconds = time.monotonic() - began
+                self._reading_seconds = 0.0
         self._database.close()
         self._database = None
 
     def _open(self, memory_limit: str, clock: Clock) -> duckdb.DuckDBPyConnection:
         began, logged = time.monotonic(), self._log_bytes() > 0
         database = _open(self.path, memory_limit, clock, self._token)
-        self._reading_seconds = time.monotonic() - began if logged else 0.0
+        self._reading_seconds += time.monotonic() - began if logged else 0.0
         return database
 
     def _log_bytes(self) -> int:
@@ -153,12 +161,48 @@ class DuckDBFile:
         size = self._log_bytes()
         if size and self._reading_seconds > max(_READING_WORTH_SAVING, self._writing_seconds):
             return True
-        return size > _WAL_WORTH_WRITING_BACK and (not self.replaced or size > self.path.stat().st_size / _WAL_SHARE)
+        return size > _WAL_WORTH_WRITING_BACK and not self._busy
+
+
+    def _is_untidy(self, database: duckdb.DuckDBPyConnection) -> bool:
+        """Say whether to rewrite tables without their dead rows, and small row groups as whole ones, saves more than it costs."""
+        is_counted, self._written_back = self._written_back % _MOST_SMALL_GROUPS == 0, self._written_back + 1
+        tables = database.execute(
+            "SELECT database_name, schema_name, table_name, estimated_size FROM duckdb_tables()"
+            " WHERE NOT internal AND NOT temporary AND database_name = current_database() AND estimated_size > ?",
+            (_DEAD_WORTH_COUNTING,),
+        ).fetchall()
+        return any(
+            _has_many_dead(database, name, stored) or (is_counted and _has_many_groups(database, name, stored))
+            for name, stored in ((sql.full_name(*place), stored) for *place, stored in tables)
+        )
 
 
 def is_elsewhere(path: str | Path) -> bool:
     """Say whether a path names no file: this process's memory, or a database of MotherDuck."""
     return str(path) == MEMORY or str(path).startswith(MOTHERDUCK)
+
+
+def _has_many_dead(database: duckdb.DuckDBPyConnection, name: str, stored: int) -> bool:
+    """`stored` are the rows of the table, dead ones included."""
+    [(live,)] = database.execute(f"SELECT count(*) FROM {name}").fetchall()
+    return bool(stored - live > max(live, _DEAD_WORTH_COUNTING))
+
+
+def _has_many_groups(database: duckdb.DuckDBPyConnection, name: str, stored: int) -> bool:
+    [(groups,)] = database.execute(
+        "SELECT count(DISTINCT row_group_id) FROM pragma_storage_info(?) WHERE column_id = 0", (name,)
+    ).fetchall()
+    return bool(groups > 2 * (stored // _ROW_GROUP + 1) + _MOST_SMALL_GROUPS)
+
+
+def _rewrite(database: duckdb.DuckDBPyConnection) -> None:
+    """Write the log back, and all that is untidy with it."""
+    database.execute(f"SET GLOBAL max_vacuum_tasks = {_TIDYING_TASKS}")
+    try:
+        database.execute("CHECKPOINT")
+    finally:
+        database.execute("SET GLOBAL max_vacuum_tasks = 0")
 
 
 def _open(path: Path, memory_limit: str, clock: Clock, token: Secret | None) -> duckdb.DuckDBPyConnection:
@@ -169,6 +213,8 @@ def _open(path: Path, memory_limit: str, clock: Clock, token: Secret | None) -> 
         "wal_autocheckpoint": _WAL_AUTOCHECKPOINT,
         "python_enable_replacements": False,  # a name in a user's SQL must never be read from our Python variables
     }
+    if not is_elsewhere(path):
+        config["max_vacuum_tasks"] = 0  # see _is_untidy
     if token is not None:
         config["motherduck_token"] = token.reveal()
     deadline = clock.monotonic() + LOCK_PATIENCE_SECONDS

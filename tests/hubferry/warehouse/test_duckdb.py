@@ -14,6 +14,7 @@ import pytest
 from hubferry.config.model import DuckDBBlock, WarehouseBlock
 from hubferry.errors import SourceError, WarehouseError, WarehouseLockedError
 from hubferry.types import Column, Table
+from hubferry.warehouse import duckdb_file
 from hubferry.warehouse.duckdb import DuckDBWarehouse
 from hubferry.warehouse.open import open_warehouse
 
@@ -285,3 +286,37 @@ def test_a_log_that_is_slow_to_read_is_written_back_however_small_it_is(tmp_path
 
     log = path.with_name("w.duckdb.wal")
     assert not log.exists() or log.stat().st_size == 0
+
+
+def test_replaced_rows_are_cleared_away_once_they_outnumber_the_live_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duckdb_file, "_WAL_WORTH_WRITING_BACK", 0)
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+    table = Table("shop", "texts", (Column("id", "integer"), Column("text", "string")), ("id",))
+    warehouse.ensure_table(table)
+    held = []
+    for turn in range(4):
+        ids = [number for number in range(16_000) if number % 8 >= turn]  # so that each turn leaves some of the last
+        with warehouse.transaction() as tx:
+            tx.merge(table, pa.table({"id": ids, "text": [f"turn {turn}"] * len(ids)}))
+        stored = warehouse.query("SELECT estimated_size FROM duckdb_tables() WHERE table_name = 'texts'")
+        held.append(stored["estimated_size"][0].as_py())
+
+    assert held == [16_000, 30_000, 16_000, 26_000]
+    counts = warehouse.query("SELECT text, count(*) AS n FROM shop.texts GROUP BY text ORDER BY text").to_pylist()
+    assert [each["n"] for each in counts] == [2_000, 2_000, 2_000, 10_000]
+
+
+def test_small_writes_do_not_leave_a_table_in_small_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duckdb_file, "_WAL_WORTH_WRITING_BACK", 0)
+    monkeypatch.setattr(duckdb_file, "_MOST_SMALL_GROUPS", 4)
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+    table = Table("shop", "numbers", (Column("id", "integer"),), ("id",))
+    warehouse.ensure_table(table)
+    for _ in range(10):
+        with warehouse.transaction() as tx:
+            tx.append(table, pa.table({"id": range(1_500)}))
+
+    pieces = warehouse.query("SELECT count(DISTINCT row_group_id) AS n FROM pragma_storage_info('shop.numbers')")
+    assert pieces["n"][0].as_py() <= 6
