@@ -163,7 +163,6 @@ class DuckDBFile:
             return True
         return size > _WAL_WORTH_WRITING_BACK and not self._busy
 
-
     def _is_untidy(self, database: duckdb.DuckDBPyConnection) -> bool:
         """Say whether to rewrite tables without their dead rows, and small row groups as whole ones, saves more than it costs."""
         is_counted, self._written_back = self._written_back % _MOST_SMALL_GROUPS == 0, self._written_back + 1
