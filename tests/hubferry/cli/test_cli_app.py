@@ -128,6 +128,7 @@ def test_an_interrupted_command_ends_with_130(
     project: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs behind it with SIGINT ignored
     monkeypatch.setattr("hubferry.cli.runs.open_project", lambda *_: signal.raise_signal(number))
     try:
         code = main(["runs", "--project", str(project)])
