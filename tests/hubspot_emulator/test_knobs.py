@@ -226,7 +226,7 @@ def test_a_unique_property_of_notes(call: Call, expected: int) -> None:
 def test_calls_a_day_of_a_professional_account(
     portal_factory: Callable[..., Emulator], emulator: Emulator, call: Call, control: Call, expected: str
 ) -> None:
-    limited = portal_factory(contacts=0, knobs=emulator.settings.knobs)
+    limited = portal_factory(contacts=0, tier="professional", knobs=emulator.settings.knobs)
 
     assert str(limited.limits.usage().limit) == expected
 

@@ -44,7 +44,7 @@ def test_calculated_properties_of_the_portals_own_are_counted(call: Call) -> Non
 
     after = limits(call, "calculated-properties")
 
-    assert (before["overallUsage"], after["overallUsage"], after["overallLimit"]) == (0, 1, 25)
+    assert (before["overallUsage"], after["overallUsage"], after["overallLimit"]) == (0, 1, 200)
     assert by_type(after["byObjectType"])["0-3"]["usage"] == 1
 
 
@@ -54,7 +54,7 @@ def test_records_and_pipelines_are_counted(call: Call) -> None:
     total = call("POST", "/crm/objects/2026-09/contacts/search", json={"limit": 1}).json()["total"]
 
     assert records["0-1"]["usage"] == total
-    assert (pipelines["0-3"]["usage"], pipelines["0-3"]["limit"]) == (2, 15)
+    assert (pipelines["0-3"]["usage"], pipelines["0-3"]["limit"]) == (2, 100)
     assert pipelines["0-3"]["pluralLabel"] == "Deals"
 
 

@@ -193,7 +193,7 @@ def test_the_daily_limit_stops_every_call_and_says_when_it_ends(portal_factory: 
 
 def test_the_reserve_of_the_day_is_left_to_others(portal_factory: Portals, client_of: Clients) -> None:
     portal = portal_factory(contacts=5)
-    client = client_of(portal, daily_reserve=624_998)
+    client = client_of(portal, daily_reserve=999_998)
     list_ids(client)
     list_ids(client)
 
@@ -205,7 +205,7 @@ def test_the_reserve_of_the_day_is_left_to_others(portal_factory: Portals, clien
 
 def test_calls_go_on_after_the_midnight_of_the_account(portal_factory: Portals, client_of: Clients) -> None:
     portal = portal_factory(contacts=5)
-    client = client_of(portal, daily_reserve=624_999)
+    client = client_of(portal, daily_reserve=999_999)
     list_ids(client)
     with pytest.raises(QuotaError) as caught:
         list_ids(client)
