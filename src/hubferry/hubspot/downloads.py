@@ -19,6 +19,9 @@ from hubferry.hubspot.transport import CONNECT_SECONDS, READ_SECONDS
 HOSTS = ("hubapi.com", "hubspot.com", "hubspot.net")
 """HubSpot's own domains; which one its files are on is documented nowhere."""
 LARGEST_FILE_BYTES = 20 * 1024**3
+MOST_UNPACKED = 200
+"""How many bytes one compressed byte may stand for."""
+_SMALL_BYTES = 64 * 1024
 _PIECE_BYTES = 1024 * 1024
 
 
@@ -67,6 +70,8 @@ def _write(response: urllib3.BaseHTTPResponse, target: Path, check: Callable[[],
             size += len(piece)
             if size > LARGEST_FILE_BYTES:
                 raise DownloadError(f"it is larger than {LARGEST_FILE_BYTES >> 30} GiB")
+            if size > MOST_UNPACKED * max(response.tell(), _SMALL_BYTES):
+                raise DownloadError("it unpacks to more than is believable")
             file.write(piece)
 
 

@@ -10,7 +10,7 @@ from hubferry.pull.schema import PropertyColumn, RecordTable
 from hubferry.pull.sweep import Sweep
 from hubferry.streams.definition import Stream
 
-FIRST = "a table that is new, or has new columns, needs records, and a file shows cleared and unset values alike"
+FIRST = "a table that is new, or has new columns, needs exact values, and a file shows cleared and unset ones alike"
 
 
 def run_by_export(

@@ -24,7 +24,7 @@ from hubferry.pull.tombstones import ARCHIVED
 from hubferry.state.crash import crashpoint
 from hubferry.state.cursors import Cursor, save_cursor
 from hubferry.streams.definition import Stream
-from hubferry.warehouse.interface import Transaction
+from hubferry.warehouse.interface import MergeCounts, Transaction
 
 CALLS_PER_SECOND = 19.0
 RECONCILED, CALCULATED, WHOLE, FILLED = "reconciled", "calculated", "whole", "filled"
@@ -211,7 +211,9 @@ class RecordPull:
         if not exported.run_by_export(self._pulling, self._stream, tally, sweep, columns):
             return False
         tally.reader, tally.read = "exports", tally.read + sweep.read
-        tally.floor_calls += planner.floor_calls("exports", len(sweep.missing) + len(sweep.differing))
+        otherwise = len(sweep.missing) + len(sweep.differing)
+        tally.floor_calls += planner.floor_calls("exports", otherwise)
+        tally.merged += MergeCounts(unchanged=sweep.read - otherwise)
         crashpoint("pull.before_sweep")
         try:
             sweep.repair(None, self._live_rows)

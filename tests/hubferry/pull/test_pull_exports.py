@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -94,7 +95,7 @@ def test_a_first_pull_and_new_columns_need_the_list(world: MakeWorld) -> None:
     second = portal.pull("contacts", settings=settings, full_refresh=True).streams[0]
 
     assert (first.reader, second.reader) == ("scan", "scan")
-    assert all("cleared and unset values alike" in each.notes[0] for each in (first, second))
+    assert all("cleared and unset ones alike" in each.notes[0] for each in (first, second))
     assert portal.control("GET", "/truth/exports") == b""
 
 
@@ -125,6 +126,8 @@ FAULTS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("/crm/exports/2026-09/export/async", "POST", FULL, "makes no export"),
     (FILE, "GET", {"status": 403, "body": "<Error/>"}, "answers HTTP 403"),
     (FILE, "GET", {"status": 302, "headers": {"Location": "/"}}, "answers HTTP 302"),
+    (FILE, "GET", {"kind": "gzip_garbage"}, "could not be fetched"),
+    (FILE, "GET", {"kind": "gzip_bomb"}, "unpacks to more than is believable"),
     (FILE, "GET", SHORT, "lacks the column 'birthday'"),
     (STATUS, "GET", ELSEWHERE, "host 'files.example.com'"),
 )
@@ -157,11 +160,15 @@ def test_a_file_with_fewer_records_than_the_export_gives_way_to_the_list(world: 
 
 
 def test_a_file_that_breaks_off_or_an_address_that_expired_is_asked_for_again(world: MakeWorld) -> None:
-    portal = pulled(world)
-    fault(portal, FILE, {"status": 403, "body": "<Error/>"}, times=1)
+    portal = pulled(world, knobs=AT_ONCE)
+    cut = {"match": {"path": FILE}, "when": {"nth": 1}, "phase": "mid_body", "do": {"kind": "truncate"}}
+    expired = {"match": {"path": FILE}, "when": {"nth": 2}, "phase": "before", "do": {"kind": "address_expired"}}
+    portal.control("POST", "/faults", [cut, expired])
     report = refresh(portal)
 
     assert (report.reader, report.notes) == ("exports", ())
+    asked = json.loads(portal.control("GET", "/requests"))["by"]
+    assert sum(each["count"] for each in asked if each["path"].startswith("/exports/download/")) == 3
     portal.check("contacts", pairs=False)
 
 

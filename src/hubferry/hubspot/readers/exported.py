@@ -28,7 +28,7 @@ from hubferry.errors import (
     UnreachableError,
 )
 from hubferry.hubspot.client import Client
-from hubferry.hubspot.downloads import LARGEST_FILE_BYTES, DownloadError, Place, fetch_file
+from hubferry.hubspot.downloads import LARGEST_FILE_BYTES, MOST_UNPACKED, DownloadError, Place, fetch_file
 from hubferry.hubspot.readers.scan import fetch_total
 
 CALLS = 4
@@ -46,7 +46,7 @@ _SHORTFALL = (100, 0.01)
 """Records that a file may hold fewer than the search index counts: the portal changes meanwhile."""
 _ID_HEADERS = frozenset({"hs_object_id", "record id"})
 _BLOCK_BYTES = 16 * 1024 * 1024
-_ZIP_ENTRIES, _ZIP_RATIO = 10_000, 200
+_ZIP_ENTRIES = 10_000
 
 
 class UnusableExportError(Exception):
@@ -107,7 +107,7 @@ class Export:
         except (RefusedError, UnexpectedAnswerError, UnreachableError, UnknownOutcomeError) as error:
             raise UnusableExportError(f"HubSpot makes no export: {error}") from error
         except (pa.ArrowException, csv.Error, zipfile.BadZipFile, UnicodeDecodeError, EOFError) as error:
-            raise UnusableExportError(f"the file of the export is damaged ({type(error).__name__})") from error
+            raise UnusableExportError("the file of the export is damaged") from error
 
     def _read(self) -> Iterator[Listed]:
         live = fetch_total(self._client, self._object)
@@ -247,7 +247,7 @@ def _checked(export_id: str) -> str:
 
 def _check_zip(entries: Sequence[zipfile.ZipInfo]) -> None:
     size = sum(each.file_size for each in entries)
-    bomb = any(each.file_size > _ZIP_RATIO * max(1, each.compress_size) for each in entries)
+    bomb = any(each.file_size > MOST_UNPACKED * max(1, each.compress_size) for each in entries)
     if len(entries) > _ZIP_ENTRIES or size > LARGEST_FILE_BYTES or bomb:
         raise UnusableExportError("the zip of the export unpacks to more than is believable")
     if not all(each.filename.lower().endswith(".csv") for each in entries):
