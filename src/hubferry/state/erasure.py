@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from hubferry.state.push_tables import ENCODED_ROWS, JOURNAL, LEDGER, PLAN_STEPS, REJECTED
+from hubferry.state.push_tables import ENCODED_ROWS, JOURNAL, LEDGER, PLAN_STEPS, REJECTED, ROW_STATES
 from hubferry.state.tables import SCHEMA
 from hubferry.warehouse.interface import Transaction, Warehouse
 
@@ -14,7 +14,8 @@ from hubferry.warehouse.interface import Transaction, Warehouse
 def erase_pushed(tx: Transaction, warehouse: Warehouse, portal_id: int, object_name: str, ids: Sequence[str]) -> None:
     """Empty ledger, journal and rejected rows of these records, and drop the steps of plans that hold their values, and hashes of them."""
     names = {
-        each.name: warehouse.name(SCHEMA, each.name) for each in (ENCODED_ROWS, JOURNAL, LEDGER, PLAN_STEPS, REJECTED)
+        each.name: warehouse.name(SCHEMA, each.name)
+        for each in (ENCODED_ROWS, JOURNAL, LEDGER, PLAN_STEPS, REJECTED, ROW_STATES)
     }
     nothing, object_ = warehouse.as_json("'{}'"), warehouse.quote("object")
     with tx.register("erased", pa.table({"id": pa.array(ids, pa.string())})) as rows:
@@ -36,6 +37,7 @@ def erase_pushed(tx: Transaction, warehouse: Warehouse, portal_id: int, object_n
         tx.execute(f"DELETE FROM {names['encoded_rows']} AS t WHERE EXISTS ({ours})", who)
         tx.execute(f"UPDATE {names['journal']} AS t SET reason = NULL WHERE EXISTS ({ours})", who)
         tx.execute(f"UPDATE {names['rejected']} AS t SET message = NULL, advice = NULL WHERE EXISTS ({ours})", who)
+        tx.execute(f"UPDATE {names['row_states']} AS t SET reason = '' WHERE EXISTS ({ours})", who)
         tx.execute(
             f"UPDATE {names['ledger']} SET row_hash = '', sent = {nothing}, stored = {nothing}"
             f" WHERE portal_id = ? AND {object_} = ? AND record_id IN {erased}",

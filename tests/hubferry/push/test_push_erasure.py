@@ -64,3 +64,26 @@ def test_nothing_that_a_push_wrote_of_an_erased_person_is_left(timed_world: Any,
     assert [each.row_key for each in refused] == ["1"]
     assert (tables_with(world, NAME), tables_with(world, ADDRESS)) == (set(), set())
     assert {"hubspot.contacts", "hubferry.ledger"} <= tables_with(world, OTHER)
+
+
+def test_what_hubspot_said_when_it_refused_an_erased_persons_row_is_gone_too(timed_world: Any, make_sync: Any) -> None:
+    """Its words stand in `rejected`, and in the state by which the row is tried later and later."""
+    world = timed_world
+    world.syncs = [make_sync()]
+    world.people((1, ADDRESS, "Ann"))
+    world.push()
+    world.people((1, ADDRESS, NAME))
+    said = f"Property values were not valid: {NAME} was not one of the allowed options"
+    world.fault(
+        "/batch/update", {"status": 400, "body": {"status": "error", "category": "VALIDATION_ERROR", "message": said}}
+    )
+    world.push()
+    world.clear_faults()
+    pull(world)
+    before = tables_with(world, NAME)
+    erase(world, world.contact(ADDRESS)["id"])
+
+    pull(world, full_refresh=True)
+
+    assert "hubferry.row_states" in before
+    assert (tables_with(world, NAME), tables_with(world, ADDRESS)) == (set(), set())
