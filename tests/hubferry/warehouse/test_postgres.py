@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.conninfo import make_conninfo
 
 from engines import postgres_database
 from hubferry.config.model import PostgresBlock, WarehouseBlock
@@ -246,3 +247,13 @@ def test_no_server_is_a_warehouse_error_without_the_password() -> None:
         warehouse.query("SELECT 1")
 
     assert "canary" not in str(caught.value)
+
+
+def test_a_role_that_rounds_numbers_in_texts_has_exact_digests(address: str) -> None:
+    rounding = make_conninfo(address, options="-c extra_float_digits=0")
+    warehouse = PostgresWarehouse(Settings(url=Secret(rounding)))
+    numbers = "(SELECT CAST(0.1 AS double precision) + 0.2 AS f UNION ALL SELECT CAST(0.3 AS double precision)) AS t"
+
+    found = warehouse.query(f"SELECT {warehouse.digest(['f'])} AS d FROM {numbers}")["d"].to_pylist()
+
+    assert len(set(found)) == 2

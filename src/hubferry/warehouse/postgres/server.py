@@ -65,7 +65,7 @@ def connect(settings: Settings, label: str) -> Connection:
     for kind in ("json", "jsonb"):
         connection.adapters.register_loader(kind, TextLoader)
     connection.execute(
-        f"SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET lock_timeout = '{LOCK_SECONDS}s';"
+        f"SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET extra_float_digits = 1; SET lock_timeout = '{LOCK_SECONDS}s';"
         f" SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s'; SET client_min_messages = 'warning'"
     )
     return connection
