@@ -70,6 +70,8 @@ PROPERTY_HISTORY = Stream(
         "source_label": "string",
         "updated_by_user_id": "integer",
     },
+    # The id says which record, not of which object: a company and a deal may have one id and be made in one millisecond.
+    key=("object", "id"),
     unfold=parse.unfold_versions,
     deletes=False,
 )

@@ -209,6 +209,26 @@ def test_versions_of_an_erased_record_lose_their_values(world: MakeWorld) -> Non
     assert {(row["value"], row["_hubferry_deleted_reason"]) for row in rows} == {(None, "erased")}
 
 
+def test_records_of_two_objects_with_one_id_and_one_moment_keep_their_versions(world: MakeWorld) -> None:
+    portal = world(contacts=0, companies=0, deals=0, activity=False)
+    made = {}
+    for name, label in (("companies", "name"), ("deals", "dealname")):
+        body = {"properties": {label: "Same"} | ({"dealstage": "closedwon"} if name == "deals" else {})}
+        made[name] = call(portal, "POST", f"/crm/objects/2026-09/{name}", body)
+    assert (made["companies"]["id"], made["companies"]["createdAt"]) == (
+        made["deals"]["id"],
+        made["deals"]["createdAt"],
+    )
+    portal.clock.advance(60)
+
+    portal.pull("property_history")
+
+    found = portal.rows(
+        "SELECT object, value FROM hubspot.property_history WHERE property = 'createdate' ORDER BY object"
+    )
+    assert [row["object"] for row in found] == ["companies", "deals"]
+
+
 def test_an_archived_deal_keeps_the_contacts_it_had_while_it_lived(world: MakeWorld) -> None:
     portal = world(contacts=60)
     portal.pull("deals", "deals_archived", "contacts")
