@@ -120,7 +120,7 @@ class Case:
                 connection.execute(f"INSERT INTO main.case{self.seed} VALUES ({marks})", [number, email, *values])
 
 
-@pytest.mark.parametrize("seed", seeds(3, 200))
+@pytest.mark.parametrize("seed", seeds(3, 60))
 def test_after_a_push_there_is_nothing_to_plan(property_world: Any, make_sync: Any, seed: int) -> None:
     case = Case(property_world, make_sync, seed)
     for _ in range(2):
