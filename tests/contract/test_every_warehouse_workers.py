@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from hubferry.hubspot.client import Client
 from hubferry.pull.run import run_pull
 from hubferry.state.leases import Lease
 from hubferry.state.store import StateStore
-from hubferry.state.tables import META, SCHEMA
-from hubferry.types import Column, Quiet, Secret, Table
+from hubferry.state.tables import LEASES, META, SCHEMA
+from hubferry.types import Quiet, Secret, Table
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Warehouse
 from hubspot_emulator.clock import VirtualClock
@@ -25,6 +26,7 @@ from hubspot_emulator.server import Emulator
 BLOCK = PullBlock.model_validate(
     {"streams": {"contacts": {"properties": ["email"], "associations": []}, "owners": None}}
 )
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 ON_FAKESNOW = [pytest.param(each, marks=[pytest.mark.heavy] if each == "snowflake" else []) for each in ENGINES]
 
 
@@ -92,13 +94,14 @@ def test_a_second_worker_reads_other_streams_with_half_of_the_limits(
 
 def test_leases_of_a_state_before_workers_give_way(warehouse: Warehouse) -> None:
     """Version 1 had one row a portal, and PostgreSQL held it to that."""
-    before = Table(SCHEMA, "leases", (Column("portal_id", "integer"), Column("epoch", "integer")), ("portal_id",))
+    columns = tuple(each for each in LEASES.table.columns if each.name not in {"parts", "share"})
+    before = Table(SCHEMA, "leases", columns, ("portal_id",))
     clock = VirtualClock()
     state = StateStore(warehouse, clock)
     with warehouse.session():
         warehouse.ensure_tables([before, META.table])
         with warehouse.transaction() as tx:
-            tx.append(before, table_from_rows(before, [{"portal_id": 1, "epoch": 7}]))
+            tx.append(before, table_from_rows(before, [{"portal_id": 1, "epoch": 7, "since": LONG_AGO, "beat": LONG_AGO}]))
             tx.append(META.table, table_from_rows(META.table, [{"name": "state", "version": 1}]))
 
         state.migrate()
