@@ -101,7 +101,9 @@ def test_leases_of_a_state_before_workers_give_way(warehouse: Warehouse) -> None
     with warehouse.session():
         warehouse.ensure_tables([before, META.table])
         with warehouse.transaction() as tx:
-            tx.append(before, table_from_rows(before, [{"portal_id": 1, "epoch": 7, "since": LONG_AGO, "beat": LONG_AGO}]))
+            tx.append(
+                before, table_from_rows(before, [{"portal_id": 1, "epoch": 7, "since": LONG_AGO, "beat": LONG_AGO}])
+            )
             tx.append(META.table, table_from_rows(META.table, [{"name": "state", "version": 1}]))
 
         state.migrate()
