@@ -76,7 +76,6 @@ EMAIL_EVENTS = Stream(
     scopes=_CONTENT,
     key=("id", "created"),
     cursor="created",
-    person="recipient",
     columns={
         "id": "string",
         "created": "timestamp",
@@ -134,7 +133,6 @@ FORM_SUBMISSIONS = Stream(
     scopes=_SUBMISSIONS,
     key=("form_id", "conversion_id"),
     cursor="submitted_at",
-    person="values",
     columns={
         "form_id": "string",
         "conversion_id": "string",
@@ -293,7 +291,6 @@ SUBSCRIPTION_CHANGES = Stream(
     paging="offset",
     scopes=_CONTENT,
     cursor="timestamp",
-    person="recipient",
     columns={
         "id": "string",
         "timestamp": "timestamp",
@@ -342,7 +339,6 @@ SUBSCRIPTION_STATUSES = Stream(
     scopes=_PREFERENCES,
     # HubSpot has one status a person and subscription.
     key=("subscriber_id_string", "subscription_id"),
-    person="subscriber_id_string",
     columns={
         "subscriber_id_string": "string",
         "subscription_id": "string",
