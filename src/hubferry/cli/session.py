@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def open_project(folder: Path, environment: str | None) -> Project:
     """Open the project of a folder, under an environment or as its files stand."""
-    from hubferry.config.model import MEMORY  # noqa: PLC0415
+    from hubferry.config.warehouses import MEMORY  # noqa: PLC0415
     from hubferry.errors import ConfigError  # noqa: PLC0415
     from hubferry.project import Project  # noqa: PLC0415
 

@@ -14,7 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from hubferry import objects
 from hubferry.config import environments, lines, mistakes, references
-from hubferry.config.model import MOTHERDUCK, Project, ProjectFile, Sync, SyncBlock, find_secrets
+from hubferry.config.block import find_secrets
+from hubferry.config.model import Project, ProjectFile, Sync, SyncBlock
+from hubferry.config.warehouses import MOTHERDUCK
 from hubferry.errors import ConfigError, UnknownNameError
 from hubferry.types import Secret
 

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from hubferry.config import references
+from hubferry.config.block import find_secrets
 from hubferry.config.model import Project as ProjectFiles
-from hubferry.config.model import find_secrets
 from hubferry.errors import HubferryError
 from hubferry.project.values import CheckReport
 from hubferry.state.store import Run, StateReader, StreamRun

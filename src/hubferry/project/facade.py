@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from hubferry.config import load
-from hubferry.config.model import DuckDBBlock, Sync, WarehouseBlock
+from hubferry.config.model import Sync
+from hubferry.config.warehouses import DuckDBBlock, WarehouseBlock
 from hubferry.errors import ConfigError, RunError, UnknownNameError, UsageError
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import watched

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from hubferry.config.model import MEMORY, MOTHERDUCK
+from hubferry.config.warehouses import MEMORY, MOTHERDUCK
 from hubferry.errors import SourceError, WarehouseError, WarehouseLockedError
 from hubferry.types import Clock, Secret
 from hubferry.warehouse import sql

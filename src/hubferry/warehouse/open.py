@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hubferry.clock import SystemClock
-from hubferry.config.model import DuckDBBlock, PostgresBlock, SnowflakeBlock, WarehouseBlock
+from hubferry.config.warehouses import DuckDBBlock, PostgresBlock, SnowflakeBlock, WarehouseBlock
 from hubferry.types import Clock, Secret
 from hubferry.warehouse.interface import Warehouse
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from hubferry.config.model import DuckDBBlock, WarehouseBlock
+from hubferry.config.warehouses import DuckDBBlock, WarehouseBlock
 from hubferry.errors import SourceError, WarehouseError, WarehouseLockedError
 from hubferry.types import Column, Table
 from hubferry.warehouse import duckdb_file

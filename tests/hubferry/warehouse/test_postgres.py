@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
 from engines import postgres_database
-from hubferry.config.model import PostgresBlock, WarehouseBlock
+from hubferry.config.warehouses import PostgresBlock, WarehouseBlock
 from hubferry.errors import SourceError, WarehouseError
 from hubferry.types import Column, Secret, Table
 from hubferry.warehouse.arrow import clean_json, table_from_rows

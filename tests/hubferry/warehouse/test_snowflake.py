@@ -17,7 +17,7 @@ from snowflake.connector import errors
 
 from engines import snowflake_engine
 from hubferry.clock import SystemClock
-from hubferry.config.model import SnowflakeBlock
+from hubferry.config.warehouses import SnowflakeBlock
 from hubferry.errors import ConfigError, WarehouseError
 from hubferry.project import Project
 from hubferry.state.cursors import Cursor, save_cursor
