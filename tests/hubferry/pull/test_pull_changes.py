@@ -26,21 +26,6 @@ class Meddling(Quiet):
             self.portal.mutate(100 + self.left, object="contacts", edits=1)
 
 
-def test_contacts_edited_between_pages_are_not_lost(world: MakeWorld) -> None:
-    portal = world(contacts=1500)
-    portal.pull("contacts", settings=NARROW)
-    portal.clock.advance(3600)
-    portal.mutate(1, object="contacts", edits=1300)
-    meddling = Meddling(portal, edits=5)
-
-    portal.pull("contacts", settings=NARROW, progress=meddling)
-    portal.clock.advance(60)
-    portal.pull("contacts", settings=NARROW)
-
-    assert meddling.left == 0
-    portal.check("contacts")
-
-
 def test_contacts_changed_while_all_are_scanned_are_not_lost(world: MakeWorld) -> None:
     portal = world(contacts=1500)
     meddling = Meddling(portal, edits=5)
@@ -65,20 +50,6 @@ def test_a_minute_of_index_lag_hides_no_change_for_good(world: MakeWorld, seed: 
     portal.pull()
 
     portal.check()
-
-
-def test_eleven_thousand_contacts_of_one_millisecond_come_in_sixty_calls(world: MakeWorld) -> None:
-    portal = world(contacts=11_600, companies=0, deals=0)
-    portal.pull("contacts", settings=NARROW)
-    portal.clock.advance(3600)
-    portal.mutate(1, object="contacts", edits=11_000)
-
-    report = portal.pull("contacts", settings=NARROW)
-
-    assert report.streams[0].reader == "changes"
-    assert report.streams[0].read == 11_000
-    assert report.calls <= 60
-    portal.check("contacts")
 
 
 def test_two_hundred_changes_take_fewer_than_fifteen_calls_everything_included(world: MakeWorld) -> None:
