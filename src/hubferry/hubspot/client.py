@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from itertools import count, islice
@@ -58,6 +58,8 @@ class Answer(Generic[T]):
     value: T
     status: int
     date: datetime
+    repeated: bool = False
+    """A write that an earlier attempt may have carried out already: its answer got lost."""
 
 
 class Usage:
@@ -290,7 +292,7 @@ class Client:
         for attempt in count(1):
             outcome = self._attempt(call, decoder, again=attempt > 1)
             if isinstance(outcome, Answer):
-                return outcome
+                return replace(outcome, repeated=True) if doubtful else outcome
             doubtful = doubtful or (call.write and not outcome.undone)
             if doubtful and not call.replayable:
                 raise self._unknown(call, outcome)

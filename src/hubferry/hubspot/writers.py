@@ -36,6 +36,8 @@ class Applied:
 
     record: MappingRecord | None = field(default=None, repr=False)
     new: bool = False
+    repeated: bool = False
+    """An earlier attempt of the same call may have written it: a record that is not new may be of that."""
 
 
 @dataclass
@@ -153,7 +155,7 @@ def _split(part: Sequence[RecordInput], error: RefusedError) -> Iterator[Sequenc
 def _send_once(client: Client, object_name: str, kind: BatchKind, part: Sequence[RecordInput]) -> BatchOutcome:
     path, body = build_request(object_name, kind, part)
     answer = client.send("POST", path, body=body, type=_Answer, replayable=kind != "create")
-    return _account(kind, part, answer.value)
+    return _account(kind, part, answer.value, repeated=answer.repeated)
 
 
 def build_request(
@@ -165,7 +167,7 @@ def build_request(
     }
 
 
-def _account(kind: BatchKind, part: Sequence[RecordInput], answer: _Answer) -> BatchOutcome:
+def _account(kind: BatchKind, part: Sequence[RecordInput], answer: _Answer, *, repeated: bool = False) -> BatchOutcome:
     """Match an answer to its inputs, by trace id or by key and never by position; who is not named is unknown."""
     outcome, errors = BatchOutcome(), answer.errors
     by_key = {_key(each.id_property, each.id): each.trace_id for each in part if each.id is not None}
@@ -177,7 +179,7 @@ def _account(kind: BatchKind, part: Sequence[RecordInput], answer: _Answer) -> B
     for result in answer.results:
         owner = result.objectWriteTraceId or _find(part, by_key, result)
         if owner in known and owner not in outcome.rejected:
-            outcome.applied[owner] = Applied(result, result.new)
+            outcome.applied[owner] = Applied(result, result.new, repeated)
     left = known - outcome.applied.keys() - outcome.rejected.keys()
     if kind == "archive" and not errors and answer.status == "COMPLETE":  # answered without a body
         outcome.applied |= {trace_id: Applied() for trace_id in left}

@@ -210,7 +210,8 @@ def _conflict(row: DesiredRow, ledger: LedgerRow | None, ours: str, theirs: str)
         ledger,
         "rejected",
         f"the row was written to record {ours}, but its match value now belongs to record {theirs}",
-        f"Merge the two records in HubSpot, or correct the row's match value; records {ours} and {theirs}.",
+        f"If records {ours} and {theirs} are one, merge them in HubSpot; if not, correct the row's match value. Where two rows"
+        " swapped theirs, give one of the records another value in HubSpot first.",
         ours,
     )
 

@@ -98,7 +98,7 @@ def _diff_view(view: _View) -> PairDiff:
 
 def _set(view: _View, missing: frozenset[TypeRef], diff: PairDiff) -> None:
     pair = view.pair
-    left = {each for each in view.gone - _of_portal(pair.current) if each.label is not None}
+    left = {each for each in view.gone - _of_portal(pair.current) if not each.is_unlabelled}
     portal_labels = {each for each in pair.current if each.category == USER_DEFINED}
     dropped = view.gone & portal_labels
     diff.steps.append(
@@ -123,7 +123,7 @@ def _set(view: _View, missing: frozenset[TypeRef], diff: PairDiff) -> None:
 
 def _remove(view: _View, diff: PairDiff) -> None:
     pair = view.pair
-    labels = frozenset(each for each in view.gone if each.label is not None)
+    labels = frozenset(each for each in view.gone if not each.is_unlabelled)
     if view.wanted or view.kept or not pair.current or not (pair.cleanup_default or view.drops_default):
         if labels:
             _remove_labels(view, labels, diff)
@@ -134,10 +134,10 @@ def _remove(view: _View, diff: PairDiff) -> None:
         diff.steps.append(step)
         diff.removed += max(1, len(labels))
     elif labels:
-        diff.released = tuple(each for each in diff.released if each.type.label is not None)
+        diff.released = tuple(each for each in diff.released if not each.type.is_unlabelled)
         _remove_labels(view, labels, diff)
     elif view.drops_default:
-        diff.released = tuple(each for each in diff.released if each.type.label is not None)
+        diff.released = tuple(each for each in diff.released if not each.type.is_unlabelled)
         advice = "The link stays while the pair has labels that others made; take them off in HubSpot to let it go."
         diff.steps.append(_hold(view, "other labels are on the pair", advice))
         diff.held += 1
@@ -196,7 +196,7 @@ class _View:
         self.unreadable = self.unreadable or len(self.dropped) < len(turned)
         self.released_types = frozenset(each for row, each in turned if each is not None and row.added) - doubtful
         self.gone = frozenset(each for each in self.released_types & pair.current if not self._is_claimed(each))
-        self.drops_default = any(each.label is None for each in self.released_types)
+        self.drops_default = any(each.is_unlabelled for each in self.released_types)
 
     @property
     def row_key(self) -> str:
@@ -209,7 +209,7 @@ class _View:
         before = {(each[0], each[1]) for row in self.pair.claims for each in row.before if self.is_forward(row)}
         known = any(self.is_forward(row) for row in self.pair.claims)
         for each in self.pair.current - self.gone:
-            if each.label is None:
+            if each.is_unlabelled:
                 continue
             # What HubSpot itself put beside our write, as Primary, is no label of anybody's.
             if each.category != "HUBSPOT_DEFINED" or not known or (each.category, each.type_id) in before:

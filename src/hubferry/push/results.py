@@ -41,6 +41,8 @@ class SentStep:
     """HubSpot's time when its intent was committed: a record older than that was not made by it."""
     as_create: bool = False
     """An upsert that is sent as a plain create, so that HubSpot refuses it where its record appeared after the plan."""
+    again: bool = False
+    """It was sent before and its answer got lost: a record that is there by now may be of that."""
 
 
 @dataclass(frozen=True, kw_only=True)

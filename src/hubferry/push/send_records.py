@@ -155,7 +155,7 @@ class RecordSender:
                 done = reconcile.fetch_outcomes(self.client, ledger, lost)
                 results += done.values()
                 pending, lost = [each for each in lost if each.number not in done], []
-                for batch in _batches(pending):
+                for batch in _batches([replace(each, again=True) for each in pending]):
                     answered, open_, error = self._send_batch(batch)
                     results += answered
                     if error is not None:
@@ -288,6 +288,7 @@ def _applied(each: SentStep, applied: Applied) -> Result:
     create = each.step if isinstance(each.step, CreateRecord) else None
     new = create is not None and (applied.new or not create.upsert)
     since = parse_moment(record.createdAt) if record else None
+    late = create is not None and (each.again or applied.repeated) and reconcile.is_younger(since, each.intended_at)
     return Result(
         number=each.number,
         sync=each.sync,
@@ -295,7 +296,7 @@ def _applied(each: SentStep, applied: Applied) -> Result:
         state="applied",
         record_id=record.id if record else getattr(each.step, "record_id", None),
         stored=record.properties if record else None,
-        created=new or (create is not None and reconcile.is_younger(since, each.intended_at)),
+        created=new or late,  # one that is not new to a first try is somebody else's, however young
         due=create is not None and not new,  # it was there after all: what it held was not compared
     )
 

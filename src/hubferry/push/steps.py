@@ -95,6 +95,11 @@ class TypeRef(msgspec.Struct, frozen=True, array_like=True, order=True):
     type_id: int
     label: str | None = None
 
+    @property
+    def is_unlabelled(self) -> bool:
+        """Whether it is a link without a label; a label whose definition is gone has no text, either."""
+        return self.label is None and self.category == "HUBSPOT_DEFINED"
+
 
 class End(msgspec.Struct, frozen=True, array_like=True):
     """One end of a link: a record id, or the row of a sync in the same plan whose record is still to be made."""

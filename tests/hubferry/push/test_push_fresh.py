@@ -81,3 +81,24 @@ def test_a_create_whose_record_showed_only_after_it_was_sent_again_is_ours(world
     assert world.sql("SELECT row_key, created FROM hubferry.ledger") == [("1", True)]
     assert (report.rows["contacts"].applied, report.rows["contacts"].skipped) == (1, 0)
     assert (len(world.creates()), world.calls("/batch/create")) == (1, 2)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_record_that_another_made_at_the_same_moment_is_not_ours_to_archive(
+    timed_world: Any, make_sync: Any, lost: bool
+) -> None:
+    """HubSpot says that it was there already; only where an answer of ours got lost may it be of our own first try."""
+    world = timed_world
+    world.syncs = [make_sync(mode="mirror", guards={"max_archives": 10, "empty_source": "allow"})]
+    world.people((1, "a@x.com", "Ours"))
+    plan = world.plan()
+    if lost:
+        world.lose_answers("/batch/upsert")
+    else:
+        world.add_contact(email="a@x.com", firstname="Theirs")
+    world.apply(plan)
+
+    world.people()
+    world.push()
+
+    assert [each["state"] for each in world.truth().values()] == ["archived" if lost else "live"]

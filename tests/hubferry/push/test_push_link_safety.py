@@ -242,3 +242,23 @@ def test_counterparts_are_told_by_pairs_with_several_labels_and_never_by_half_a_
     labels.learn([friend, manager], [friend, employee])
 
     assert [labels.inverse(each) for each in (friend, manager, employee)] == [friend, employee, manager]
+
+
+def test_a_label_that_was_deleted_in_hubspot_takes_no_link_of_others_with_it(world: Any, firms: list[str]) -> None:
+    """Without its definition it has no text, and is a label all the same: the link that stood there before stays."""
+    theirs = world.add_contact(email="a@x.com")
+    world.link("contacts", theirs, "companies", firms[0])
+    world.add_label("contacts", "companies", "Works at")
+    world.people((1, "a@x.com", f'{{"{firms[0]}": "Works at"}}'), columns=PEOPLE)
+    world.push()
+    definition = world.type_id("contacts", "companies", "Works at")
+    types = [{"associationCategory": "USER_DEFINED", "associationTypeId": definition}]
+    inputs = [{"from": {"id": theirs}, "to": {"id": firms[0]}, "types": types}]
+    world.call("POST", "/crm/v4/associations/contacts/companies/batch/labels/archive", {"inputs": inputs})
+    world.call("DELETE", f"/crm/v4/associations/contacts/companies/labels/{definition}")
+
+    world.sql("UPDATE main.people SET firms = NULL")
+    world.push()
+
+    assert linked(world) == {firms[0]}
+    assert world.sql("SELECT count(*) FROM hubferry.links") == [(0,)]
