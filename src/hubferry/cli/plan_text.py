@@ -78,6 +78,8 @@ def query_sections(project: Project, plan_id: str, *, limit: int) -> Iterator[st
 def render_plan(plan: Plan) -> Iterator[str]:
     """Give the numbers of a plan, line by line."""
     how = "every row compared with HubSpot" if plan.full else "only rows that changed since the last push"
+    if plan.compared:
+        how += f", and every row of {', '.join(plan.compared)}"
     named = [key for keys in (plan.only or {}).values() for key in keys]
     if plan.undoes is not None:
         how = f"takes back run {plan.undoes}"
@@ -94,6 +96,10 @@ def render_plan(plan: Plan) -> Iterator[str]:
     for verdict in plan.guards:
         if not verdict.passed:
             yield _render_guard(verdict)
+    for name in plan.syncs:
+        held = [each for each in plan.guards if each.sync == name and each.passed and each.guard != "empty_source"]
+        if held:
+            yield f"guards of {name} that hold: {', '.join(map(_render_held, held))}"
 
 
 def render_step(step: Step) -> Iterator[str]:
@@ -186,7 +192,16 @@ def _render_counts(name: str, counts: SyncCounts) -> Iterator[str]:
 
 
 def _render_guard(verdict: GuardVerdict) -> str:
-    return f"guard {verdict.guard} of {verdict.sync}: allows {verdict.allowed:g}, the plan has {verdict.found:g}; it will not be applied"
+    found, allowed = _number(verdict.found), _number(verdict.allowed)
+    return f"guard {verdict.guard} of {verdict.sync}: allows {allowed}, the plan has {found}; it will not be applied"
+
+
+def _render_held(verdict: GuardVerdict) -> str:
+    return f"{verdict.guard} {_number(verdict.found)} of {_number(verdict.allowed)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:.2g}"
 
 
 def _pair(one: End, other: End) -> str:

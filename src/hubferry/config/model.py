@@ -15,6 +15,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hubferry.config.block import Block, SecretReference
+from hubferry.config.periods import Period
 from hubferry.config.warehouses import WarehouseBlock
 
 Scalar = str | int | float | bool
@@ -42,9 +43,6 @@ class HubSpotBlock(Block):
         if not url.hostname or url.scheme not in ("http", "https") or (url.scheme == "http" and not local):
             raise ValueError("base_url must begin with https://, or with http:// for an emulator on this machine")
         return self
-
-
-Period = Literal["never", "daily", "weekly", "monthly"]
 
 
 class StreamBlock(Block):
@@ -330,6 +328,9 @@ class SyncBlock(Block):
     """Which plans `push` keeps for a person to apply: none; those that archive, clear or unlink something; all."""
     on_archived: Literal["skip", "recreate"] = "skip"
     """What happens to a row whose record was archived in HubSpot."""
+    reconcile: Period = "never"
+    """How often a push compares every row with HubSpot, as `push --full` does, and so mends what was changed there:
+    the others look only at rows that changed in the source."""
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:

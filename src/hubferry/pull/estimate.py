@@ -8,6 +8,7 @@ from datetime import timedelta
 from math import ceil
 
 from hubferry.config.model import PullBlock, StreamBlock
+from hubferry.config.periods import has_come_round
 from hubferry.errors import HubferryError, RefusedError
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.associations import READ_INPUTS
@@ -18,7 +19,7 @@ from hubferry.hubspot.readers.changes import Changes
 from hubferry.hubspot.readers.scan import LONGEST_NAMES, fetch_total
 from hubferry.hubspot.records import RecordShape
 from hubferry.pull import planner, schema
-from hubferry.pull.cadence import has_come_round, is_due
+from hubferry.pull.cadence import is_due
 from hubferry.pull.catalog import Catalog, fetch_catalog
 from hubferry.pull.pairs import choose_pairs
 from hubferry.pull.pulling import DATE_PRECISION

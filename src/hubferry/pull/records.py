@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+from hubferry.config.periods import has_come_round
 from hubferry.errors import GuardError, RefusedError
 from hubferry.hubspot.properties import Property, fetch_filled, fetch_properties
 from hubferry.hubspot.readers.changes import Changes
 from hubferry.hubspot.readers.scan import LONGEST_NAMES, Scan
 from hubferry.hubspot.records import Record
 from hubferry.pull import definitions, exported, planner, refresh, schema, snapshots
-from hubferry.pull.cadence import has_come_round, is_due
+from hubferry.pull.cadence import is_due
 from hubferry.pull.pulling import DATE_PRECISION, RESTORABLE, SURELY_KEPT, Pulling, Tally
 from hubferry.pull.record_writer import RecordWriter
 from hubferry.pull.refresh import Refresh

@@ -19,6 +19,7 @@ from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.push import reconcile
 from hubferry.push.accounting import Outcome, build_outcomes
+from hubferry.push.cadence import choose_compared
 from hubferry.push.caution import check_guards, check_reviewed
 from hubferry.push.draft import GUARDED_KINDS, LABEL_KINDS, LINK_KINDS, SETUP_KINDS, UNGUARDED_KINDS, load_step
 from hubferry.push.plan import Plan, build_fingerprint, build_mappings, build_plan, end_state, query_plan
@@ -117,8 +118,10 @@ def run_push(
     state.migrate()
     told = progress or Quiet()
     portal_id = fetch_account(client).portal_id
-    detail = {"syncs": [sync.name for sync in syncs], "full": full}
-    check_not_held(warehouse, portal_id, [sync.name for sync in syncs])
+    names = [sync.name for sync in syncs]
+    compared = names if full else () if retry else choose_compared(syncs, state, portal_id)
+    detail = {"syncs": names, "full": full, "compared": compared}
+    check_not_held(warehouse, portal_id, names)
     with _run("retry" if retry else "push", state, portal_id, detail, wait_seconds) as (lease, counts):
         plan = build_plan(
             syncs=syncs,
@@ -126,6 +129,7 @@ def run_push(
             warehouse=warehouse,
             state=state,
             full=full,
+            compared=compared,
             retry=retry,
             lease=lease,
             progress=told,

@@ -69,6 +69,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     state: str = "ready"
     only: dict[str, tuple[str, ...]] | None = None
     """Keys of the rows it was asked for, by sync; None: all rows that were due."""
+    compared: tuple[str, ...] = ()
+    """Syncs of which every row was compared although the plan is of changed rows: their `reconcile` had come round."""
     undoes: str | None = None
     """The run whose writes this plan takes back; None: it makes HubSpot equal to the sources."""
 
@@ -99,6 +101,7 @@ def build_plan(
     warehouse: Warehouse,
     state: StateStore,
     full: bool = True,
+    compared: Collection[str] = (),
     only: Mapping[str, Collection[str]] | None = None,
     retry: bool = False,
     lease: Lease | None = None,
@@ -106,6 +109,8 @@ def build_plan(
     progress: Progress | None = None,
 ) -> Plan:
     """Compare the syncs' rows with HubSpot and store what differs as one plan; nothing is written to HubSpot.
+
+    `compared`: syncs of which every row is compared all the same where the plan is not `full`.
 
     `only`: the rows of these keys, by sync; `retry`: the rows that could not be done. Rows of neither kind are not looked at.
 
@@ -122,7 +127,17 @@ def build_plan(
             assert owned is not None
             refused = {sync.name: query_rejected_keys(state, sync.name, portal_id) for sync in syncs} if retry else None
             planner = _Planner(
-                client, warehouse, owned, mappings, portal, full, progress or Quiet(), lease is None, only, refused
+                client,
+                warehouse,
+                owned,
+                mappings,
+                portal,
+                full or {each.name for each in syncs} <= set(compared),
+                progress or Quiet(),
+                lease is None,
+                only,
+                refused,
+                frozenset(compared),
             )
             plan = planner.plan()
     except BaseException as error:
@@ -166,6 +181,8 @@ class _Planner:
     """Keys of the rows that were asked for, by sync; None: all that are due."""
     refused: Mapping[str, Collection[str]] | None = None
     """Keys of the rows that could not be done, where it is of those alone."""
+    compared: frozenset[str] = frozenset()
+    """Syncs of which every row is looked at all the same."""
     new_ends: dict[object, End] = field(default_factory=dict)
 
     @property
@@ -209,7 +226,7 @@ class _Planner:
             draft,
             store,
             mapping,
-            full=self.full,
+            full=self.full or mapping.name in self.compared,
             progress=self.progress,
             keyed=self._keyed(mapping.object),
             explain=self.explain,
@@ -252,6 +269,7 @@ class _Planner:
             portal_id=self.lease.portal_id,
             syncs=tuple(counts),
             full=self.full,
+            compared=() if self.full else tuple(name for name in counts if name in self.compared),
             counts=counts,
             cost=self._cost(calls, sum(count_apply_calls(each) for each in counts.values())),
             new_contacts=sum(counts[each.name].creates for each in self.mappings if each.object == "contacts"),

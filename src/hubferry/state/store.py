@@ -105,6 +105,13 @@ class StateReader:
         rows = self._query(RUNS, "WHERE run_id = ?", (run_id,))
         return _parse_run(rows[0]) if rows else None
 
+    def pushes(self, portal_id: int) -> list[Run]:
+        """Give the pushes of a portal that were done, oldest first."""
+        rows = self._query(
+            RUNS, "WHERE portal_id = ? AND kind = 'push' AND state = 'done' ORDER BY run_id", (portal_id,)
+        )
+        return [_parse_run(row) for row in rows]
+
     def stream_runs(self, run_id: str) -> list[StreamRun]:
         """Give what a run did to each stream, by name."""
         return [StreamRun(**row) for row in self._query(STREAM_RUNS, "WHERE run_id = ? ORDER BY stream", (run_id,))]
