@@ -84,7 +84,7 @@ def build_chunk(table: RecordTable, shape: RecordShape, records: Sequence[Record
     columns |= _build_tombstones(records)
     columns |= stamp_columns(stamp, len(records))
     columns[UNPARSED], count = _build_unparsed(texts, unfit, len(records))
-    return Chunk(pa.table(columns), count, tuple(_merged_pairs(records, texts.get(MERGED_IDS, []))))
+    return Chunk(pa.table(columns), count, tuple(merged_pairs(records, texts.get(MERGED_IDS, []))))
 
 
 def stamp_columns(stamp: Stamp, length: int) -> dict[str, pa.Array]:
@@ -141,7 +141,8 @@ def _build_unparsed(
     return pa.array(rendered, pa.string()), sum(len(row) for row in rows.values())
 
 
-def _merged_pairs(records: Sequence[Record], merged: Sequence[str | None]) -> Iterator[tuple[str, str]]:
+def merged_pairs(records: Sequence[Record], merged: Sequence[str | None]) -> Iterator[tuple[str, str]]:
+    """Give (id that was merged away, id of the record that it went into) by what the records say of it."""
     for record, text in zip(records, merged, strict=False):
         if text:
             yield from ((loser.strip(), record.id) for loser in text.split(";") if loser.strip() not in {"", record.id})

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
 from hubferry.hubspot.readers.batch import fetch_by_ids
+from hubferry.hubspot.readers.scan import Scan
 from hubferry.hubspot.records import Record, RecordShape
 from hubferry.pull import chunks, erasure, refresh, tombstones
 from hubferry.pull.chunks import Stamp
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.refresh import Refresh
-from hubferry.pull.schema import RecordTable
+from hubferry.pull.schema import MERGED_IDS, RecordTable
 from hubferry.pull.tombstones import ARCHIVED, Tombstone
 from hubferry.state.crash import crashpoint
 from hubferry.state.ledger import follow_merges
@@ -94,8 +96,11 @@ class RecordWriter:
         self.tombstones |= {each.id: Tombstone(ARCHIVED, at) for each, at in zip(kept, moments, strict=True)}
         self._note(merged, "merged", stamp.now)
 
-    def find(self, ids: Sequence[str]) -> Whereabouts:
-        """Ask by id where records are: live, archived, merged into another, or nowhere."""
+    def find(self, ids: Sequence[str], *, archive_read: bool = False) -> Whereabouts:
+        """Ask by id where records are: live, archived, merged into another, or nowhere.
+
+        `archive_read`: the archive was read just now, and what was merged into its records is not among `ids`.
+        """
         if not ids:
             return Whereabouts([], [], {}, [])
         live = fetch_by_ids(self._client, self._path, ids, self.shape)
@@ -105,7 +110,26 @@ class RecordWriter:
             return Whereabouts(records, [], merged, [])
         archived = fetch_by_ids(self._client, self._path, live.missing, self.shape, archived=True)
         merged |= {asked: record.id for asked, record in archived.found.items() if record.id != asked}
-        return Whereabouts(records, list(archived.found.values()), merged, list(archived.missing))
+        found = Whereabouts(records, list(archived.found.values()), merged, list(archived.missing))
+        return self._find_in_archive(found) if found.gone and not archive_read else found
+
+    def _find_in_archive(self, found: Whereabouts) -> Whereabouts:
+        """Look for what is nowhere among what archived records say was merged into them.
+
+        An id leads to the record that it was merged into while that lives, and nowhere once it is archived: such a record
+        must not pass for erased, and be emptied.
+        """
+        gone = frozenset(found.gone)
+        shape, merged = RecordShape((MERGED_IDS,)), dict[str, str]()
+        with closing(Scan(self._client, self._path, shape, archived=True).pages()) as pages:  # type: ignore[type-var]
+            for page in pages:
+                texts = shape.columns(page.records)[MERGED_IDS]
+                merged |= {loser: into for loser, into in chunks.merged_pairs(page.records, texts) if loser in gone}
+        left = [each for each in found.gone if each not in merged]
+        again = fetch_by_ids(self._client, self._path, left, self.shape)  # it may have been restored while we looked
+        merged |= {asked: record.id for asked, record in again.found.items() if record.id != asked}
+        live = [record for asked, record in again.found.items() if record.id == asked]
+        return Whereabouts([*found.live, *live], found.archived, found.merged | merged, list(again.missing))
 
     def settle(self, found: Whereabouts) -> None:
         """Write what was found; what is nowhere was erased."""

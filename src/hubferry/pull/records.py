@@ -284,7 +284,10 @@ class RecordPull:
                 self._pulling.stop.check()
                 listed |= {each.id for each in records}
                 self.writer.write_archived(records)
-        found = self.writer.find(sorted(recent - listed))
+        left = sorted(
+            each for each in recent - listed if known[each].reason == ARCHIVED
+        )  # not merged, as was just read
+        found = self.writer.find(left, archive_read=True)
         young = [each for each in found.gone if now - known[each].at < SURELY_KEPT]
         snapshots.check_vanished(
             f"archived {self._stream.name}", len(young), len(recent), allowed=self._pulling.allow_deletes

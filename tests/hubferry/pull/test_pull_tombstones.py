@@ -203,3 +203,25 @@ def erase(portal: Any, record_id: str) -> None:
     with found.lock:
         found.purge_record("0-1", int(record_id))
         found.commit()
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_records_merged_into_one_that_was_archived_keep_their_values_when_all_is_read_again(
+    world: MakeWorld, chained: bool
+) -> None:
+    portal = world(contacts=30)
+    portal.pull("contacts", settings=NARROW)
+    losers = live_ids(portal)[: 3 if chained else 2]
+    before = {each: row_of(portal, each)["email"] for each in losers}
+
+    survivor = losers[0]
+    for each in losers[1:]:
+        survivor = merge(portal, survivor, each)
+    send(portal, "/crm/objects/2026-09/contacts/batch/archive", {"inputs": [{"id": survivor}]})
+    portal.pull("contacts", settings=NARROW, full_refresh=True)
+
+    found = {each: row_of(portal, each) for each in losers}
+    assert {row["_hubferry_deleted_reason"] for row in found.values()} == {"merged"}
+    assert {row["_hubferry_merged_into"] for row in found.values()} == {survivor}
+    assert {each: row["email"] for each, row in found.items()} == before
+    portal.check("contacts")
