@@ -186,6 +186,8 @@ class Stream:
     parents: Parents | None = None
     people: People | None = None
     window: Window | None = None
+    person: str | None = None
+    """The column that holds the e-mail address of whom a row is about, as it is or somewhere in JSON."""
     deletes: bool = True
     """Rows that HubSpot no longer lists become tombstones. False: it forgets what stays true."""
     steady: bool = True
@@ -271,6 +273,8 @@ def _named_columns(stream: Stream) -> Iterator[str]:
         yield stream.recent.column
     if stream.detail:
         yield stream.detail.moved
+    if stream.person:
+        yield stream.person
     if stream.people:
         yield from (stream.people.column, stream.people.kind_column)
     if stream.parents:

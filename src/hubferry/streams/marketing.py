@@ -76,6 +76,7 @@ EMAIL_EVENTS = Stream(
     scopes=_CONTENT,
     key=("id", "created"),
     cursor="created",
+    person="recipient",
     columns={
         "id": "string",
         "created": "timestamp",
@@ -133,6 +134,7 @@ FORM_SUBMISSIONS = Stream(
     scopes=_SUBMISSIONS,
     key=("form_id", "conversion_id"),
     cursor="submitted_at",
+    person="values",
     columns={
         "form_id": "string",
         "conversion_id": "string",
@@ -291,6 +293,7 @@ SUBSCRIPTION_CHANGES = Stream(
     paging="offset",
     scopes=_CONTENT,
     cursor="timestamp",
+    person="recipient",
     columns={
         "id": "string",
         "timestamp": "timestamp",
@@ -339,6 +342,7 @@ SUBSCRIPTION_STATUSES = Stream(
     scopes=_PREFERENCES,
     # HubSpot has one status a person and subscription.
     key=("subscriber_id_string", "subscription_id"),
+    person="subscriber_id_string",
     columns={
         "subscriber_id_string": "string",
         "subscription_id": "string",

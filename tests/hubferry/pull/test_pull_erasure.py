@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from test_pull_pages import call
 
-from engines import postgres_engine
+from engines import ENGINES, keep_leases_still, postgres_engine
 from hubferry.pull.chunks import Stamp
 from hubferry.pull.tombstones import erase
+from hubferry.state.store import StateStore
 from hubferry.streams.definition import OWN_COLUMNS, RECORD_COLUMNS
 from hubferry.types import Column, Table
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Warehouse
 from hubferry.warehouse.postgres.layout import COLUMN_LIMIT
 
+MakeWorld = Callable[..., Any]
+TOLD = ("email_events", "subscription_changes", "subscription_statuses", "form_submissions")
+"""Streams that tell of e-mail addresses."""
 WIDE = Table(
     "crm",
     "contacts",
@@ -50,3 +57,37 @@ def test_values_beyond_postgresqls_columns_are_erased_too(warehouse: Warehouse) 
     assert "ada" not in str(erased)
     assert (erased["_hubferry_deleted_reason"], erased["created_at"]) == ("erased", now)
     assert (kept[first], last in kept["_hubferry_more"]) == ("ada", True)
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.heavy)])
+def any_warehouse(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Warehouse]:
+    keep_leases_still(monkeypatch, request.param)
+    with ENGINES[request.param](tmp_path) as opened:
+        yield opened
+
+
+def test_what_is_told_of_an_erased_contacts_address_goes_too(world: MakeWorld, any_warehouse: Warehouse) -> None:
+    portal = world(contacts=10)
+    portal.warehouse, portal.state = any_warehouse, StateStore(any_warehouse, portal.clock)
+    settings = {"contacts": {"properties": ["email"]}}
+    portal.pull("contacts", *TOLD, settings=settings)
+    known = {row["a"] for row in portal.rows("SELECT DISTINCT lower(recipient) AS a FROM hubspot.email_events")}
+    contacts = portal.rows("SELECT id, lower(email) AS email FROM hubspot.contacts WHERE email <> '' ORDER BY id")
+    erased, other = [each for each in contacts if each["email"] in known][:2]
+    portal.clock.advance(7 * 86_400)
+    call(portal, "POST", "/crm/objects/2026-09/contacts/gdpr-delete", {"objectId": erased["id"]})
+
+    portal.pull("contacts", settings=settings, full_refresh=True)
+
+    for name in ("contacts", *TOLD):
+        rows = "\n".join(json.dumps(row, default=str).lower() for row in portal.rows(f"SELECT * FROM hubspot.{name}"))
+        assert erased["email"] not in rows, name
+    emptied = portal.rows("SELECT * FROM hubspot.email_events WHERE _hubferry_deleted_reason = 'erased'")
+    assert emptied
+    assert {(row["recipient"], row["subject"]) for row in emptied} == {(None, None)}
+    assert all(row["created"] for row in emptied)
+    assert portal.rows(f"SELECT id FROM hubspot.email_events WHERE lower(recipient) = '{other['email']}'")
+    submitted = portal.rows("SELECT _hubferry_deleted_reason AS reason FROM hubspot.form_submissions")
+    assert {row["reason"] for row in submitted} == {"erased", None}
