@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from hubferry.hubspot.client import Client
 from hubferry.hubspot.records import Paging
 from hubferry.hubspot.rejections import BatchError, Rejection
 
+T = TypeVar("T")
 READ_INPUTS = 1_000
 WRITE_INPUTS = 2_000
 ARCHIVE_INPUTS = 100
@@ -64,6 +65,27 @@ class LinkOutcome:
     unknown: tuple[LinkInput, ...] = ()
     error: HubSpotError | None = None
     """What ended it early (quota, token, network): the pairs then left are unknown, sent or not."""
+
+    def send(self, part: Sequence[LinkInput], call: Callable[[Sequence[LinkInput]], T]) -> T | None:
+        """Send these pairs and give the answer; None where they are unknown now, lost or not sent after an early end.
+
+        RefusedError is the caller's to settle. Another error is raised only while nothing is known of any pair.
+        """
+        if self.error is not None:
+            self.unknown += tuple(part)
+            return None
+        try:
+            return call(part)
+        except RefusedError:
+            raise
+        except UnknownOutcomeError:
+            self.unknown += tuple(part)
+        except HubSpotError as error:
+            if not (self.applied or self.rejected or self.unknown):
+                raise
+            self.error = error
+            self.unknown += tuple(part)
+        return None
 
 
 class _Label(msgspec.Struct):
@@ -218,11 +240,8 @@ def _send_all(call: _Write, inputs: Sequence[LinkInput], size: int) -> LinkOutco
 
 
 def _send_part(call: _Write, part: Sequence[LinkInput], outcome: LinkOutcome) -> None:
-    if outcome.error is not None:
-        outcome.unknown += tuple(part)
-        return
     try:
-        answer = call.send(part)
+        answer = outcome.send(part, call.send)
     except RefusedError as error:
         if rejections.is_systemic(error):
             raise
@@ -232,16 +251,8 @@ def _send_part(call: _Write, part: Sequence[LinkInput], outcome: LinkOutcome) ->
             for half in rejections.halves(part):
                 _send_part(call, half, outcome)
         return
-    except UnknownOutcomeError:
-        outcome.unknown += tuple(part)
-        return
-    except HubSpotError as error:
-        if not (outcome.applied or outcome.rejected or outcome.unknown):
-            raise
-        outcome.error = error
-        outcome.unknown += tuple(part)
-        return
-    _account(call, part, answer, outcome)
+    if answer is not None:
+        _account(call, part, answer, outcome)
 
 
 def _account(call: _Write, part: Sequence[LinkInput], answer: _Written, outcome: LinkOutcome) -> None:

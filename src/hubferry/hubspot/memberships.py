@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from hubferry import objects
-from hubferry.errors import HubSpotError, RefusedError, UnknownOutcomeError
+from hubferry.errors import RefusedError
 from hubferry.hubspot import rejections
 from hubferry.hubspot.associations import Link, LinkInput, LinkOutcome, LinkType
 from hubferry.hubspot.client import Client
@@ -130,24 +130,18 @@ def _send_all(client: Client, inputs: Sequence[LinkInput], name: str) -> LinkOut
 
 
 def _send(client: Client, list_id: str, part: Sequence[LinkInput], name: str, outcome: LinkOutcome) -> None:
-    if outcome.error is not None:
-        outcome.unknown += tuple(part)
-        return
     path, body = build_joins_request(list_id, ())
-    body[name] = [each.from_id for each in part]
+
+    def send(members: Sequence[LinkInput]) -> _Changed:
+        body[name] = [each.from_id for each in members]
+        return client.send("PUT", path, body=body, type=_Changed, replayable=True).value
+
     try:
-        answer = client.send("PUT", path, body=body, type=_Changed, replayable=True).value
+        answer = outcome.send(part, send)
     except RefusedError as error:  # it is about the list: gone, or filled by its filters
         outcome.rejected |= dict.fromkeys(part, rejections.build_rejection(error))
         return
-    except UnknownOutcomeError:
-        outcome.unknown += tuple(part)
-        return
-    except HubSpotError as error:
-        if not (outcome.applied or outcome.rejected or outcome.unknown):
-            raise
-        outcome.error = error
-        outcome.unknown += tuple(part)
+    if answer is None:
         return
     missing = set(answer.recordIdsMissing)
     gone = Rejection("the record is not there any more, so it is in no list", "OBJECT_NOT_FOUND")
