@@ -178,6 +178,7 @@ def _streams() -> Iterator[str]:
     yield "\n## Tables that come with others\n"
     yield "`pipelines` and `pipeline_stages` hold those of every object whose pipelines are pulled, `properties` and `property_options`"
     yield "those of every object that is pulled, `associations` the links."
+    yield "`owner_teams` comes with `owners`, `team_users` with `teams`: one row for each that belongs to a team."
     yield "A result's keys that have no column of their own are in `other`, as JSON."
     yield "\n## Columns that hubferry adds\n\n| column | type | meaning |\n|---|---|---|"
     yield from (f"| `{name}` | {OWN_COLUMNS[name]} | {OWN_MEANINGS[name]} |" for name in sorted(OWN_COLUMNS))

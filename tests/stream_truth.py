@@ -202,6 +202,13 @@ def _campaign(raw: Json) -> Iterator[Json]:
     yield {**_without(raw, "state", "assets", "properties"), **raw["properties"]}
 
 
+def _event(raw: Json) -> Iterator[Json]:
+    """The keys of the events that one names are in columns of their own."""
+    named = ("sentBy", "causedBy", "obsoletedBy")
+    keys = {f"{name}{key.capitalize()}": value for name in named for key, value in (raw.get(name) or {}).items()}
+    yield {**_without(raw, "state", *named), **keys}
+
+
 def _participation(raw: Json) -> Iterator[Json]:
     whom = raw["associations"]["contact"]
     yield {
@@ -267,6 +274,7 @@ PARTLY_TOLD = {"contact_lists": {"hs_folder_name"}, "api_usage": {"current_usage
 SHAPES: Mapping[str, Callable[[Json], Iterator[Json]]] = {
     "association_labels": _label,
     "contact_lists": _list,
+    "email_events": _event,
     "engagements": _engagement,
     "marketing_campaigns": _campaign,
     "marketing_emails": _email,

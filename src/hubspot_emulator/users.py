@@ -87,8 +87,11 @@ def remove_user(portal: Portal, request: ApiRequest) -> ApiResponse:
 def list_roles(portal: Portal, request: ApiRequest) -> ApiResponse:  # noqa: ARG001
     """Answer the roles that users may have."""
     parsing.known_parameters(request, ())
-    found = [{"id": role, "name": name, "requiresBillingWrite": billing} for role, name, billing in user_store.ROLES]
-    return json_response({"results": found})
+    return json_response({"results": [_role(*each) for each in user_store.ROLES]})
+
+
+def _role(role_id: str, name: str, billing: bool) -> dict[str, Any]:
+    return {"id": role_id, "name": name, "requiresBillingWrite": billing}
 
 
 def list_teams(portal: Portal, request: ApiRequest) -> ApiResponse:
@@ -111,6 +114,11 @@ def truth(portal: Portal) -> Iterator[dict[str, Any]]:
     """Give every user as the settings know them."""
     for user in user_store.page(portal, 0, -1):
         yield {"state": "live", **user}
+
+
+def role_truth(portal: Portal) -> Iterator[dict[str, Any]]:  # noqa: ARG001
+    """Give every role."""
+    yield from ({"state": "live", **_role(*each)} for each in user_store.ROLES)
 
 
 def team_truth(portal: Portal) -> Iterator[dict[str, Any]]:
@@ -189,6 +197,6 @@ FAMILY = Family(
             ("/settings/users/v3", "v3"),
         )
     ),
-    truths={"settings_users": truth, "teams": team_truth},
+    truths={"settings_users": truth, "teams": team_truth, "roles": role_truth},
     fill=user_store.fill,
 )

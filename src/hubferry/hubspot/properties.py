@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -37,6 +38,12 @@ class Property:
     hubspot_defined: bool = False
     referenced_object_type: str | None = None
     external_options: bool = False
+    description: str | None = None
+    group_name: str | None = None
+    show_currency_symbol: bool | None = None
+    created_at: datetime | None = None
+    """HubSpot says 1970 of some of its own."""
+    updated_at: datetime | None = None
 
 
 class _Option(msgspec.Struct):
@@ -62,6 +69,11 @@ class _Property(msgspec.Struct):
     hubspotDefined: bool = False  # noqa: N815
     referencedObjectType: str | None = None  # noqa: N815
     externalOptions: bool = False  # noqa: N815
+    description: str | None = None
+    groupName: str | None = None  # noqa: N815
+    showCurrencySymbol: bool | None = None  # noqa: N815
+    createdAt: datetime | None = None  # noqa: N815
+    updatedAt: datetime | None = None  # noqa: N815
     modificationMetadata: _Modification = msgspec.field(default_factory=_Modification)  # noqa: N815
 
 
@@ -143,6 +155,11 @@ def _parse(found: _Property) -> Property:
         hubspot_defined=found.hubspotDefined,
         referenced_object_type=found.referencedObjectType,
         external_options=found.externalOptions,
+        description=found.description,
+        group_name=found.groupName,
+        show_currency_symbol=found.showCurrencySymbol,
+        created_at=found.createdAt,
+        updated_at=found.updatedAt,
     )
 
 

@@ -27,6 +27,11 @@ _PROPERTIES: Mapping[str, ColumnType] = {
     "hubspot_defined": "boolean",
     "external_options": "boolean",
     "referenced_object_type": "string",
+    "description": "string",
+    "group_name": "string",
+    "show_currency_symbol": "boolean",
+    "created_at": "timestamp",
+    "updated_at": "timestamp",
 }
 _OPTIONS: Mapping[str, ColumnType] = {
     "object": "string",

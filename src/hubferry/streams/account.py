@@ -10,6 +10,7 @@ from hubferry.streams.definition import RECORD_COLUMNS, Parents, SideTable, Stre
 from hubferry.types import ColumnType
 
 _LABELLED: Mapping[str, ColumnType] = {**RECORD_COLUMNS, "label": "string", "display_order": "integer"}
+_USERS = (frozenset({"settings.users.read"}), frozenset({"crm.objects.users.read"}))
 _STAGE: Mapping[str, ColumnType] = {
     "pipeline_id": "string",
     **_LABELLED,
@@ -168,6 +169,14 @@ OWNERS = Stream(
     cursor="updated_at",
     # An archived owner is in the second list only, and without a date of it.
     passes=((("archived", "false"),), (("archived", "true"),)),
+    side_tables=(
+        SideTable(
+            name="owner_teams",
+            columns={"owner_id": "string", "team_id": "string", "name": "string", "primary": "boolean"},
+            key=("owner_id", "team_id"),
+            unfold=parse.unfold_owner_teams,
+        ),
+    ),
 )
 PIPELINES = Stream(
     name="pipelines",
@@ -189,13 +198,22 @@ PIPELINES = Stream(
     ),
     side_tables=pipeline_tables("{parent}")[1:],
 )
+ROLES = Stream(
+    name="roles",
+    doc="settings/users",
+    reader="pages",
+    path="/settings/users/2026-03/roles",
+    paging="none",
+    scopes=_USERS,
+    columns={"id": "string", "name": "string", "requires_billing_write": "boolean"},
+)
 SETTINGS_USERS = Stream(
     name="settings_users",
     doc="settings/users",
     reader="pages",
     path="/settings/users/2026-03",
     params=(("limit", "100"),),
-    scopes=(frozenset({"settings.users.read"}), frozenset({"crm.objects.users.read"})),
+    scopes=_USERS,
     columns={
         "id": "string",
         "email": "string",
@@ -217,6 +235,14 @@ TEAMS = Stream(
     paging="none",
     scopes=(frozenset({"settings.users.teams.read"}),),
     columns={"id": "string", "name": "string", "user_ids": "strings", "secondary_user_ids": "strings"},
+    side_tables=(
+        SideTable(
+            name="team_users",
+            columns={"team_id": "string", "user_id": "string", "secondary": "boolean"},
+            key=("team_id", "user_id"),
+            unfold=parse.unfold_team_users,
+        ),
+    ),
 )
 TICKET_PIPELINES = _pipelines("ticket_pipelines", "tickets")
 

@@ -141,7 +141,7 @@ class SideTable:
     name: str
     columns: Mapping[str, ColumnType]
     key: tuple[str, ...]
-    scope: Mapping[str, str]
+    scope: Mapping[str, str] = field(default_factory=dict)
     """The column values that tell this stream's rows from other streams' in the same table; `{parent}`: of children."""
     unfold: Callable[[Raw], Iterable[Raw]]
     """What one result holds of this table, without the columns of `scope`."""

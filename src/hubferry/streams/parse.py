@@ -32,6 +32,29 @@ def unfold_stages(raw: Raw) -> Iterator[Raw]:
         yield {**stage, "pipelineId": raw["id"], "isClosed": None if closed is None else str(closed).lower()}
 
 
+def unfold_owner_teams(raw: Raw) -> Iterator[Raw]:
+    """Give the teams that an owner is in."""
+    for team in raw.get("teams") or ():
+        rest = {name: value for name, value in team.items() if name != "id"}
+        yield {"ownerId": raw["id"], "teamId": team["id"], **rest}
+
+
+def unfold_team_users(raw: Raw) -> Iterator[Raw]:
+    """Give who is in a team; whoever is in it twice is in it as the primary one."""
+    for secondary, users in ((True, raw.get("secondaryUserIds")), (False, raw.get("userIds"))):
+        yield from ({"teamId": raw["id"], "userId": user, "secondary": secondary} for user in users or ())
+
+
+def unfold_event(raw: Raw) -> Iterator[Raw]:
+    """Give an event of an e-mail with the keys of the events that it names, each in columns of its own."""
+    row = dict(raw)
+    for name in ("sentBy", "causedBy", "obsoletedBy"):
+        named = dict(row.pop(name, None) or {})
+        row |= {f"{name}Id": named.pop("id", None), f"{name}Created": named.pop("created", None)}
+        row |= {name: named} if named else {}
+    yield row
+
+
 def unfold_list(raw: Raw) -> Iterator[Raw]:
     """Give a list with its additional properties beside its own keys."""
     own = {name: value for name, value in raw.items() if name != "additionalProperties"}

@@ -76,6 +76,30 @@ def test_owners_equal_the_portal_those_who_left_included(world: MakeWorld) -> No
     check_owners(portal)
 
 
+def test_who_belongs_to_which_team_has_a_row_each(world: MakeWorld) -> None:
+    portal = world(contacts=20)
+
+    portal.pull("owners", "teams")
+
+    url = portal.emulator.control_url
+    owned = {
+        (each["id"], team["id"], team["name"], team["primary"])
+        for each in fetch_truth(url, "owners")
+        for team in each.get("teams") or ()
+    }
+    members = {
+        (each["id"], user, kind == "secondaryUserIds")
+        for each in fetch_truth(url, "teams")
+        for kind in ("userIds", "secondaryUserIds")
+        for user in each[kind]
+    }
+    live = "_hubferry_deleted_at IS NULL"
+    owners = portal.rows(f'SELECT owner_id, team_id, name, "primary" FROM hubspot.owner_teams WHERE {live}')
+    users = portal.rows(f"SELECT team_id, user_id, secondary FROM hubspot.team_users WHERE {live}")
+    assert {tuple(row.values()) for row in owners} == owned != set()
+    assert {tuple(row.values()) for row in users} == members != set()
+
+
 def test_pipelines_equal_the_portal_and_do_not_touch_another_objects(world: MakeWorld) -> None:
     portal = world(contacts=20)
 

@@ -95,3 +95,13 @@ def test_a_change_of_a_subscription_keeps_its_id_when_hubspot_says_more_of_it() 
 
     assert before["id"] == after["id"]
     assert after["explained"] == "by a person"
+
+
+def test_an_event_names_others_by_columns_and_keeps_what_else_is_said_of_them() -> None:
+    raw = {"id": "b", "sentBy": {"id": "a", "created": 5}, "causedBy": {"id": "c", "created": 6, "why": "x"}}
+
+    [row] = parse.unfold_event(raw)
+
+    assert (row["sentById"], row["sentByCreated"], row["causedById"], row["causedByCreated"]) == ("a", 5, "c", 6)
+    assert (row["obsoletedById"], row["causedBy"]) == (None, {"why": "x"})
+    assert "sentBy" not in row
