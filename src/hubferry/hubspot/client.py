@@ -146,6 +146,8 @@ class Client:
         self._reserve, self._budget = daily_reserve, budget_seconds
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
         self._date: datetime | None = None
+        self._dated_at = 0.0
+        """When that date arrived, by our clock."""
         self._zone: tzinfo | None = None
         self._exhausted: QuotaError | None = None
         self._latency = 0.3
@@ -176,6 +178,11 @@ class Client:
         if self._date is None:
             self.fetch("/account-info/{version}/details", type=dict)
         return self._date or datetime.fromtimestamp(self._clock.time(), UTC)
+
+    def present(self) -> datetime:
+        """Give HubSpot's time at this moment: the date of its last answer, and what passed since then by our clock."""
+        date = self.now()
+        return date + timedelta(seconds=self._clock.monotonic() - self._dated_at)
 
     @property
     def base_url(self) -> str:
@@ -451,6 +458,7 @@ class Client:
             ValueError
         ):  # no Date: keep the last; only where there was none at all is the local clock better than nothing
             self._date = self._date or datetime.fromtimestamp(self._clock.time(), UTC)
+        self._dated_at = self._clock.monotonic()
         return self._date
 
     def _decoder(self, type_: type[T] | msgspec.json.Decoder[T]) -> msgspec.json.Decoder[T]:

@@ -22,6 +22,7 @@ from hubferry.push.accounting import Outcome, build_outcomes
 from hubferry.push.cadence import choose_compared
 from hubferry.push.caution import check_guards, check_reviewed
 from hubferry.push.draft import GUARDED_KINDS, LABEL_KINDS, LINK_KINDS, SETUP_KINDS, UNGUARDED_KINDS, load_step
+from hubferry.push.links_ahead import StepsAhead
 from hubferry.push.plan import Plan, build_fingerprint, build_mappings, build_plan, end_state, query_plan
 from hubferry.push.portal import Portal
 from hubferry.push.rejected import start_rejected
@@ -43,8 +44,6 @@ from hubferry.warehouse.interface import Warehouse
 
 CANARY_KINDS = ("create", "update")
 _BAD = frozenset({"rejected", "unknown"})
-PAGES_AHEAD = 5
-"""Pages of link steps whose pairs are looked at again in one go: 1,000 records a call, not 200."""
 
 
 @dataclass(frozen=True)
@@ -259,17 +258,14 @@ class _Applier:
             self._send_records(sync, reader, observed_at)
         labels = LabelSender(self.client, self.warehouse, self.lease)
         links = LinkSender(self.client, self.warehouse, self.lease, observed_at)
-        for sender, kinds, what in ((labels, LABEL_KINDS, "labels"), (links, LINK_KINDS, "links")):
-            for sync in self.plan.syncs:
-                for number, stored in enumerate(self._pages(kinds, what, sync, reader)):
-                    if isinstance(sender, LinkSender) and number % PAGES_AHEAD == 0:
-                        self._look_ahead(sender, sync, reader)
-                    self._send_links(sender, stored)
-
-    def _look_ahead(self, sender: LinkSender, sync: str, reader: PlanReader) -> None:
-        """Have the pairs of several pages looked at again in one go, where that is due."""
-        ahead = islice(reader.query_steps(self.plan.id, kinds=LINK_KINDS, sync=sync, pending=True), PAGE * PAGES_AHEAD)
-        sender.look_ahead(SentStep(each.number, each.sync, load_step(each)) for each in ahead)
+        for sync in self.plan.syncs:
+            for stored in self._pages(LABEL_KINDS, "labels", sync, reader):
+                self._send_links(labels, stored)
+        for sync in self.plan.syncs:
+            steps = StepsAhead(reader.query_steps(self.plan.id, kinds=LINK_KINDS, sync=sync, pending=True))
+            for stored in self._pages(LINK_KINDS, "links", sync, reader, steps):
+                links.look_ahead(stored, steps)
+                self._send_links(links, stored)
 
     def _define(self, sync: str, reader: PlanReader) -> None:
         """Make properties and options; the plan's fingerprint is of what the portal then defines, see `mapping`."""
@@ -320,12 +316,14 @@ class _Applier:
                 )
             raise PlanError(f"plan {self.plan.id} is {stored.state if stored else 'gone'} already; {anew}")
 
-    def _pages(self, kinds: Sequence[str], what: str, sync: str, reader: PlanReader) -> Iterator[list[StoredStep]]:
+    def _pages(
+        self, kinds: Sequence[str], what: str, sync: str, reader: PlanReader, steps: StepsAhead | None = None
+    ) -> Iterator[list[StoredStep]]:
         """Give the steps that are not begun, some at a time, and tell how far they are."""
         done, total = 0, reader.count_steps(self.plan.id, kinds=kinds, sync=sync)
         task = f"{what} of {sync}"
-        pending = reader.query_steps(self.plan.id, kinds=kinds, sync=sync, pending=True)
-        while stored := list(islice(pending, PAGE)):
+        pending = steps or StepsAhead(reader.query_steps(self.plan.id, kinds=kinds, sync=sync, pending=True))
+        for stored in pending:
             yield stored
             done += len(stored)
             self.progress.advance(task, done=done, total=total, share=self.client.usage.share())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -21,17 +21,18 @@ from hubferry.hubspot.memberships import are_lists, send_joins, send_leaves
 from hubferry.push.link_reading import (
     SentLinks,
     Types,
-    fetch_current_of,
     find_link_results,
     resolve_ends,
     resolve_types,
     type_keys,
 )
+from hubferry.push.links_ahead import LinksAhead, StepsAhead
 from hubferry.push.results import Result, SentStep, skipped, unknown
 from hubferry.push.send_records import FRESH_SECONDS, MOVED_ADVICE
 from hubferry.push.steps import HoldLinks, LinkStep, RemoveLabels, RemoveLinks, SetLinks
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerReader
+from hubferry.state.plans import StoredStep
 from hubferry.warehouse.interface import Warehouse
 
 Send = Callable[[Client, str, str, Sequence[LinkInput]], LinkOutcome]
@@ -52,23 +53,19 @@ class LinkSender:
     warehouse: Warehouse
     lease: Lease
     observed_at: float
-    _seen: dict[int, Types] = field(default_factory=dict)
-    """What was on the pairs of the steps ahead, by step number, when it was looked at again."""
-    _seen_at: float = 0.0
+    _ahead: LinksAhead = field(init=False)
 
-    def look_ahead(self, steps: Iterable[SentStep]) -> None:
-        """Read again what stands on the pairs of several chunks, where the plan looked a while ago: full calls, not one a chunk."""
-        now = self.client.now().timestamp()
-        self._seen = {}
-        if now - self.observed_at <= FRESH_SECONDS:
-            return
-        ledger = LedgerReader(self.warehouse, self.lease.portal_id)
-        links, _ = resolve_ends(ledger, [each for each in steps if not isinstance(each.step, HoldLinks)])
-        self._seen, self._seen_at = fetch_current_of(self.client, links), now
+    def __post_init__(self) -> None:
+        self._ahead = LinksAhead(self.client, self._ledger())
+
+    def look_ahead(self, page: Sequence[StoredStep], following: StepsAhead) -> None:
+        """Look again at the pairs of a page, and of pages that follow it, where the plan looked a while ago."""
+        if self._is_stale():
+            self._ahead.look(page, following.peek)
 
     def send(self, chunk: Sequence[SentStep]) -> tuple[list[Result], HubferryError | None]:
         """Give every result there is, and the error that stopped the rest, if one did."""
-        ledger = LedgerReader(self.warehouse, self.lease.portal_id)
+        ledger = self._ledger()
         results = [
             skipped(each, each.step.reason, each.step.advice, state=each.step.outcome)
             for each in chunk
@@ -97,8 +94,8 @@ class LinkSender:
 
     def _sort_out(self, links: Sequence[SentLinks]) -> tuple[list[SentLinks], list[Result]]:
         """Leave out pairs that moved since the plan, and a pair that two steps turned out to be about."""
-        stale = self.client.now().timestamp() - self.observed_at > FRESH_SECONDS
-        current = self._fetch_present(links) if stale else {}
+        stale = self._is_stale()
+        current = self._ahead.types_of(links) if stale else {}
         ready, refused = [], list[Result]()
         seen: set[tuple[type, frozenset[tuple[str, str]]]] = set()
         for each in links:
@@ -114,11 +111,11 @@ class LinkSender:
             seen.add(key)
         return ready, refused
 
-    def _fetch_present(self, links: Sequence[SentLinks]) -> Mapping[int, Types]:
-        young = self.client.now().timestamp() - self._seen_at <= FRESH_SECONDS
-        if young and all(each.sent.number in self._seen for each in links):
-            return self._seen
-        return fetch_current_of(self.client, links)
+    def _is_stale(self) -> bool:
+        return self.client.present().timestamp() - self.observed_at > FRESH_SECONDS
+
+    def _ledger(self) -> LedgerReader:
+        return LedgerReader(self.warehouse, self.lease.portal_id)
 
     def _send_group(
         self, send: Send, objects: tuple[str, str], links: Sequence[SentLinks], ledger: LedgerReader

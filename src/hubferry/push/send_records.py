@@ -177,7 +177,7 @@ class RecordSender:
     def _is_old(self, step: Step) -> bool:
         """Tell whether what a step was compared with was read a while ago, or before another run (`observed_at` is 0)."""
         read_at = getattr(step, "read_at", 0.0) if self.observed_at else 0.0
-        return self.client.now().timestamp() - max(read_at, self.observed_at) > FRESH_SECONDS
+        return self.client.present().timestamp() - max(read_at, self.observed_at) > FRESH_SECONDS
 
     def _fetch_moved(self, chunk: Sequence[SentStep]) -> list[Result]:
         """Look again at records that were read a while ago; give a result for each step whose record moved since."""
