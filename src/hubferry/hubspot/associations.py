@@ -258,7 +258,9 @@ def _send_part(call: _Write, part: Sequence[LinkInput], outcome: LinkOutcome) ->
 def _account(call: _Write, part: Sequence[LinkInput], answer: _Written, outcome: LinkOutcome) -> None:
     """Find each pair in the answer. Associations have no trace id: where an error names nobody, halves are sent again."""
     shown = {(str(each.fromObjectId), str(each.toObjectId)) for each in answer.results}
-    applied = [each for each in part if (each.from_id, each.to_id) in shown or (each.to_id, each.from_id) in shown]
+    # A result may name the ends the other way round; one that is an input as it stands is that input: ids of two objects are alike.
+    shown |= {(to_id, from_id) for from_id, to_id in shown - {(each.from_id, each.to_id) for each in part}}
+    applied = [each for each in part if (each.from_id, each.to_id) in shown]
     found = set(applied)
     left = [each for each in part if each not in found]
     if not answer.errors:

@@ -10,6 +10,7 @@ import msgspec
 
 from hubferry.errors import HubSpotError, RefusedError, UnknownOutcomeError
 from hubferry.hubspot import rejections
+from hubferry.hubspot.associations import LinkType
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.records import MappingRecord
 from hubferry.hubspot.rejections import BatchError, Rejection
@@ -28,6 +29,8 @@ class RecordInput:
     id: str | None = None
     id_property: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict, repr=False)
+    linked: tuple[str, LinkType] | None = None
+    """Of a create: a record's id and the type of the link to it, made in the same write or not at all."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,10 @@ def _build_input(kind: BatchKind, each: RecordInput) -> dict[str, Any]:
     if kind == "archive":
         return {"id": each.id}
     built: dict[str, Any] = {"properties": dict(each.properties), "objectWriteTraceId": each.trace_id}
+    if each.linked is not None:
+        to, linked = each.linked
+        types = [{"associationCategory": linked.category, "associationTypeId": linked.type_id}]
+        built["associations"] = [{"to": {"id": to}, "types": types}]
     if kind != "create":
         built["id"] = each.id
         if not _is_id(each.id_property):

@@ -295,7 +295,7 @@ class _Applier:
         journal = _Journal(self)
         sender = RecordSender(self.client, self.warehouse, self.lease, observed_at, journal)
         sender.send(self._pages(GUARDED_KINDS, "records", sync, reader))
-        sender.send_searched(self._pages(UNGUARDED_KINDS, "new records", sync, reader))
+        sender.send_searched(self._pages(UNGUARDED_KINDS, "new records", sync, reader), reader, self.plan.id)
         journal.check()
 
     def _saw_the_latest(self) -> bool:

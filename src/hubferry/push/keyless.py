@@ -1,13 +1,15 @@
 """Creates that no unique value guards: a lost one is looked for, and never just sent again.
 
-Search shows what it has, never what it lacks: its index lags. So a hit counts when a batch read confirms it, no hit proves
-nothing, and what is not found within ten minutes stays unknown until somebody says what became of it.
+A record that was made with a link is among its parent's links at once. Search shows what it has, never what it lacks: its
+index lags. So a hit counts when a batch read confirms it, no hit proves nothing, and what is not found within ten minutes
+stays unknown until somebody says what became of it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,8 +19,9 @@ from hubferry import objects
 from hubferry.hubspot.client import Client
 from hubferry.push.encode import is_alike
 from hubferry.push.observed import Observed, fetch_observed_by_name
+from hubferry.push.parents import build_claims, fetch_children
 from hubferry.push.results import Result, SentStep
-from hubferry.push.steps import CreateRecord
+from hubferry.push.steps import CreateRecord, End
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerReader
 
@@ -44,20 +47,57 @@ def has_records(client: Client, object_name: str, property_name: str | None = No
 
 
 def fetch_created(client: Client, ledger: LedgerReader, steps: Sequence[SentStep]) -> dict[int, Result]:
-    """Look once for the records of creates whose answers were lost; give, by number, those that were found."""
+    """Look once for the records of creates whose answers were lost; give, by number, those that were found.
+
+    First among what their parents are linked to, where they have one, then by search.
+    """
     found: dict[int, Result] = {}
     by_object: dict[str, list[SentStep]] = defaultdict(list)
     for each in steps:
         assert isinstance(each.step, CreateRecord)
         by_object[each.step.object].append(each)
     for object_name, sent in by_object.items():
-        since = min(each.intended_at for each in sent if each.intended_at is not None)
-        names = {name for each in sent if isinstance(each.step, CreateRecord) for name in each.step.properties}
-        ids = _search_since(client, object_name, since)
-        ids -= {row.record_id for row in ledger.query_rows_at(object_name, ids)}
-        records = fetch_observed_by_name(client, object_name, ids, names)
-        found |= _assign(sent, sorted(records.values(), key=lambda each: int(each.record_id)))
+        linked = _fetch_linked(client, ledger, object_name, sent)
+        taken = {each.record_id for each in linked.values()}
+        left = [each for each in sent if each.number not in linked]
+        found |= linked
+        if left:
+            since = min(each.intended_at for each in left if each.intended_at is not None)
+            records = _fetch_new(client, ledger, object_name, _search_since(client, object_name, since), left)
+            found |= _assign(left, [each for each in records if each.record_id not in taken])
     return found
+
+
+def _fetch_linked(
+    client: Client, ledger: LedgerReader, object_name: str, steps: Sequence[SentStep]
+) -> dict[int, Result]:
+    """Look among what their parents are linked to; a record is one create's only."""
+    by_parent: dict[End, list[SentStep]] = defaultdict(list)
+    for each in steps:
+        if each.parent is not None:
+            by_parent[each.parent.end].append(each)
+    if not by_parent:
+        return {}
+    children = fetch_children(client, object_name, (each.parent for each in steps if each.parent is not None))
+    records = _fetch_new(client, ledger, object_name, set().union(*children.values()), steps)
+    found: dict[int, Result] = {}
+    for end, sent in by_parent.items():
+        taken = {each.record_id for each in found.values()}
+        mine = children.get(end, set()) - {each for each in taken if each is not None}
+        for number, result in _assign(sent, [each for each in records if each.record_id in mine]).items():
+            (each,) = [one for one in sent if one.number == number]
+            found[number] = replace(result, claims=build_claims(each, object_name, result.record_id or ""))
+    return found
+
+
+def _fetch_new(
+    client: Client, ledger: LedgerReader, object_name: str, ids: set[str], steps: Sequence[SentStep]
+) -> list[Observed]:
+    """Read those of these records that are nobody's row yet, by id."""
+    names = {name for each in steps if isinstance(each.step, CreateRecord) for name in each.step.properties}
+    known = {row.record_id for row in ledger.query_rows_at(object_name, ids)}
+    records = fetch_observed_by_name(client, object_name, ids - known, names)
+    return sorted(records.values(), key=lambda each: int(each.record_id))
 
 
 def await_created(client: Client, ledger: LedgerReader, lease: Lease, steps: Sequence[SentStep]) -> dict[int, Result]:

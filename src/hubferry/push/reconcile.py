@@ -13,6 +13,7 @@ from hubferry.push import keyless
 from hubferry.push.draft import UNGUARDED_KINDS, load_step
 from hubferry.push.link_reading import find_link_results
 from hubferry.push.observed import Observed, fetch_observed_by_name
+from hubferry.push.parents import with_parents
 from hubferry.push.results import Result, SentStep, record_results, unknown
 from hubferry.push.steps import (
     AddOptions,
@@ -40,11 +41,12 @@ from hubferry.warehouse.interface import Warehouse
 def settle_open_intents(client: Client, warehouse: Warehouse, lease: Lease, stamp: Stamp) -> None:
     """Look up what earlier runs intended: what was carried out is recorded, the rest may be tried again."""
     open_: dict[str, list[SentStep]] = defaultdict(list)
-    for plan_id, stored, at in PlanReader(warehouse).query_open(lease.portal_id):
+    reader = PlanReader(warehouse)
+    for plan_id, stored, at in reader.query_open(lease.portal_id):
         open_[plan_id].append(SentStep(stored.number, stored.sync, load_step(stored), at))
     for plan_id, steps in open_.items():
         ledger = LedgerReader(warehouse, lease.portal_id)
-        searched = [each for each in steps if is_searched(each.step)]
+        searched = with_parents(reader, plan_id, [each for each in steps if is_searched(each.step)])
         done = fetch_outcomes(client, ledger, [each for each in steps if not is_searched(each.step)])
         if searched:
             found = keyless.await_created(client, ledger, lease, searched)
@@ -60,12 +62,13 @@ def settle_unknown_creates(
 ) -> dict[str, frozenset[str]]:
     """Look once more for records whose creates were lost in earlier runs; give, by sync, the rows that stay unknown."""
     lost: dict[str, list[SentStep]] = defaultdict(list)
-    for plan_id, stored, at in PlanReader(warehouse).query_open(lease.portal_id, "unknown", kinds=UNGUARDED_KINDS):
+    reader = PlanReader(warehouse)
+    for plan_id, stored, at in reader.query_open(lease.portal_id, "unknown", kinds=UNGUARDED_KINDS):
         lost[plan_id].append(SentStep(stored.number, stored.sync, load_step(stored), at))
     left: dict[str, frozenset[str]] = {}
     ledger = LedgerReader(warehouse, lease.portal_id)
     for plan_id, steps in lost.items():
-        found = keyless.fetch_created(client, ledger, steps)
+        found = keyless.fetch_created(client, ledger, with_parents(reader, plan_id, steps))
         record_results(warehouse, lease, stamp, plan_id, list(found.values()))
         for each in steps:
             if each.number not in found:

@@ -13,14 +13,17 @@ from hubferry.push.standing import record_attempts, record_link_attempts
 from hubferry.push.steps import (
     AddOptions,
     ArchiveRecord,
+    Claim,
     ConflictEntry,
     CreateLabel,
     CreateProperty,
     CreateRecord,
+    End,
     HoldRow,
     InvalidEntry,
     LinkStep,
     Step,
+    TypeRef,
     UpdateRecord,
 )
 from hubferry.state import ledger, plans
@@ -28,6 +31,22 @@ from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
 from hubferry.state.plans import JournalRow
 from hubferry.warehouse.interface import Warehouse
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A record that a create links its own one to, unlabelled, in the same write."""
+
+    end: End
+    type: TypeRef
+    """In the direction from the new record."""
+    claims: tuple[Claim, ...] = ()
+    """What the ledger keeps of the link."""
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Say which of several comes first."""
+        return self.end.object, int(self.end.record_id or 0)
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,8 @@ class SentStep:
     """An upsert that is sent as a plain create, so that HubSpot refuses it where its record appeared after the plan."""
     again: bool = False
     """It was sent before and its answer got lost: a record that is there by now may be of that."""
+    parent: Parent | None = None
+    """Of a create that no unique value guards: what its record is linked to by the same write."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgspec
 
 from hubferry.errors import HubferryError
+from hubferry.hubspot.associations import LinkType
 from hubferry.hubspot.client import Client
 from hubferry.hubspot.rejections import Rejection
 from hubferry.hubspot.writers import Applied, BatchKind, BatchOutcome, RecordInput, send_batch
-from hubferry.push import keyless, reconcile
+from hubferry.push import keyless, parents, reconcile
 from hubferry.push.observed import Observed, fetch_observed_by_name, parse_moment
-from hubferry.push.results import Result, SentStep, rejected, skipped, unknown
+from hubferry.push.results import Parent, Result, SentStep, rejected, skipped, unknown
 from hubferry.push.steps import ArchiveRecord, CreateRecord, HoldRow, Step, UpdateRecord
 from hubferry.state.crash import crashpoint
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerReader
-from hubferry.state.plans import PAGE, StoredStep
+from hubferry.state.plans import PAGE, PlanReader, StoredStep
 from hubferry.warehouse.interface import Warehouse
 
 BATCH = 100
@@ -60,6 +61,7 @@ class RecordSender:
     _stopped: threading.Event = field(default_factory=threading.Event)
     _answered: list[Result] = field(default_factory=list)
     _lost: list[SentStep] = field(default_factory=list)
+    _parents: Mapping[int, Parent] = field(default_factory=dict)
 
     def send(self, chunks: Iterable[Sequence[StoredStep]]) -> None:
         """Send chunk after chunk; raises the error that stopped the rest, when all that was answered is recorded."""
@@ -79,9 +81,11 @@ class RecordSender:
         if failure is not None:
             raise failure
 
-    def send_searched(self, chunks: Iterable[Sequence[StoredStep]]) -> None:
+    def send_searched(self, chunks: Iterable[Sequence[StoredStep]], reader: PlanReader, plan_id: str) -> None:
         """Send creates that nothing guards: one batch at a time, and what is lost is found before the next goes."""
         for stored in chunks:
+            places = ((each.number, each.sync, each.row_key) for each in stored)
+            self._parents = parents.query_parents(reader, plan_id, places)
             for start in range(0, len(stored), BATCH):
                 self.send([stored[start : start + BATCH]])
 
@@ -102,11 +106,15 @@ class RecordSender:
             settled = {each.number for each in moved}
             yield from _batches(
                 [
-                    _guarded(each) if each.number in old else each
+                    self._with_parent(_guarded(each) if each.number in old else each)
                     for each in chunk
                     if each.number not in settled and not isinstance(each.step, HoldRow)
                 ]
             )
+
+    def _with_parent(self, each: SentStep) -> SentStep:
+        parent = self._parents.get(each.number)
+        return each if parent is None else replace(each, parent=parent)
 
     def _flush(self) -> None:
         results, self._answered = self._answered, []
@@ -132,7 +140,10 @@ class RecordSender:
     def _send_batch(
         self, batch: tuple[Group, Sequence[SentStep]]
     ) -> tuple[list[Result], list[SentStep], HubferryError | None]:
-        """Send one batch; an error comes back as a value, so that what others answered is not lost with it."""
+        """Send one batch; an error comes back as a value, so that what others answered is not lost with it.
+
+        A create that is refused together with its link is sent once more alone: the link's own step says what is wrong with it.
+        """
         (object_name, kind, _), steps = batch
         if self._stopped.is_set():  # what ended one batch (quota, token, lease) would end this one: its intents stay
             return [], [], None
@@ -145,7 +156,14 @@ class RecordSender:
         results, lost = _read_outcome(outcome, steps)
         if outcome.error is not None:
             self._stopped.set()
-        return results, lost, outcome.error
+            return results, lost, outcome.error
+        refused = {each.number for each in results if each.state == "rejected"}
+        if alone := [replace(each, parent=None) for each in steps if each.parent and each.number in refused]:
+            answered, open_, ending = self._send_batch((batch[0], alone))
+            settled = {one.number for one in answered} | {one.number for one in open_}
+            results = [each for each in results if each.number not in settled]
+            return [*results, *answered], [*lost, *open_], ending
+        return results, lost, None
 
     def _look_up(self, lost: Sequence[SentStep], ledger: LedgerReader) -> tuple[list[Result], HubferryError | None]:
         """Read back what has no known outcome; send again only what HubSpot shows as not carried out."""
@@ -250,7 +268,9 @@ def build_input(each: SentStep) -> RecordInput:
             properties = {name: text for name, text in step.properties.items() if name != step.match}
             return RecordInput(trace_id=trace_id, id=step.value, id_property=step.match, properties=properties)
         case CreateRecord():
-            return RecordInput(trace_id=trace_id, id=None, id_property=None, properties=step.properties)
+            return RecordInput(
+                trace_id=trace_id, id=None, id_property=None, properties=step.properties, linked=_linked(each)
+            )
         case UpdateRecord():
             properties = {change.property: change.new for change in step.changes}
             return RecordInput(trace_id=trace_id, id=step.record_id, id_property=None, properties=properties)
@@ -258,6 +278,12 @@ def build_input(each: SentStep) -> RecordInput:
             return RecordInput(trace_id=trace_id, id=step.record_id, id_property=None, properties={})
         case _:
             raise TypeError(f"a {type(step).__name__} is not sent as a record")
+
+
+def _linked(each: SentStep) -> tuple[str, LinkType] | None:
+    if each.parent is None or each.parent.end.record_id is None:
+        return None
+    return each.parent.end.record_id, LinkType(each.parent.type.category, each.parent.type.type_id)
 
 
 def _read_outcome(outcome: BatchOutcome, steps: Sequence[SentStep]) -> tuple[list[Result], list[SentStep]]:
@@ -298,6 +324,7 @@ def _applied(each: SentStep, applied: Applied) -> Result:
         stored=record.properties if record else None,
         created=new or late,  # one that is not new to a first try is somebody else's, however young
         due=create is not None and not new,  # it was there after all: what it held was not compared
+        claims=parents.build_claims(each, create.object, record.id) if create and record else (),
     )
 
 

@@ -19,15 +19,17 @@ from hubferry.push.mapping import LinkField, SyncMapping, build_mapping
 from hubferry.push.matching import is_domain
 from hubferry.push.observed import fetch_observed
 from hubferry.push.portal import Portal
-from hubferry.push.results import SentStep
+from hubferry.push.results import Parent, SentStep
 from hubferry.push.rows import DesiredRow, InvalidRow, Problem, Wish, build_row
 from hubferry.push.send_records import build_group, build_input
 from hubferry.push.source import query_row, query_source_columns
-from hubferry.push.steps import HoldRow, RecordStep
+from hubferry.push.steps import CreateRecord, End, HoldRow, RecordStep, TypeRef
 from hubferry.state.ledger import LedgerReader
 from hubferry.warehouse.interface import Warehouse
 
 TO_COME = "(id of the new record)"
+LinkInputs = tuple[LinkField, list[LinkInput]]
+"""An entry of the sync, and the pairs that the row asks for by it."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,10 @@ def try_row(sync: Sync, key: str | None, *, client: Client, warehouse: Warehouse
     identity = Resolver(portal, mapping).fetch_identities([row], known)[0]
     step = diff_row(identity, mapping).step
     record_id = identity.record.record_id if isinstance(identity, Found) else None
-    links = list(_link_requests(portal, mapping, row, record_id))
+    links = list(_fetch_link_inputs(portal, mapping, row, record_id))
     problems = tuple(each for each in _problems(row, step)) + tuple(each for each in links if isinstance(each, Problem))
-    requests = tuple(_record_requests(step)) + tuple(each for each in links if isinstance(each, TrialRequest))
+    inputs = [each for each in links if not isinstance(each, Problem)]
+    requests = (*_record_requests(step, inputs), *_link_requests(mapping, inputs))
     return Trial(row_key=row.key, record_id=record_id, step=step, requests=requests, problems=problems)
 
 
@@ -84,18 +87,42 @@ def _problems(row: DesiredRow, step: RecordStep | None) -> Iterator[Problem]:
         yield Problem("row", step.reason, step.advice)
 
 
-def _record_requests(step: RecordStep | None) -> Iterator[TrialRequest]:
+def _record_requests(step: RecordStep | None, inputs: Sequence[LinkInputs]) -> Iterator[TrialRequest]:
     if step is None or isinstance(step, HoldRow):
         return
     object_name, kind, _ = build_group(step)
-    path, body = build_request(object_name, kind, [build_input(SentStep(1, "", step))])
+    parent = _find_parent(inputs) if isinstance(step, CreateRecord) and step.searched else None
+    path, body = build_request(object_name, kind, [build_input(SentStep(1, "", step, parent=parent))])
     yield TrialRequest("POST", path.format(version=API_VERSION), body)
 
 
-def _link_requests(
-    portal: Portal, mapping: SyncMapping, row: DesiredRow, record_id: str | None
-) -> Iterator[TrialRequest | Problem]:
+def _find_parent(inputs: Sequence[LinkInputs]) -> Parent | None:
+    """Give what a create without a unique value links its record to in the same write."""
+    found = [
+        Parent(End(link.to, each.to_id), TypeRef(kind.category, kind.type_id))
+        for link, some in inputs
+        for each in some
+        for kind in each.types
+        if kind.label is None and kind.category == "HUBSPOT_DEFINED" and not are_lists(link.to)
+    ]
+    return min(found, key=lambda each: each.place, default=None)
+
+
+def _link_requests(mapping: SyncMapping, inputs: Sequence[LinkInputs]) -> Iterator[TrialRequest]:
     """Give the calls that set the row's links where none is there yet; the labels that a pair has already come on top."""
+    for link, some in inputs:
+        if are_lists(link.to):
+            yield from _join_requests(some)
+            continue
+        for chunk in _chunks(some):
+            path, body = build_links_request(mapping.object, link.to, chunk)
+            yield TrialRequest("POST", path.format(version=API_VERSION), body)
+
+
+def _fetch_link_inputs(
+    portal: Portal, mapping: SyncMapping, row: DesiredRow, record_id: str | None
+) -> Iterator[LinkInputs | Problem]:
+    """Give the pairs that the row asks for, by entry of the sync, and why others cannot be."""
     for index, link in enumerate(mapping.links):
         wishes = [each for each in row.wishes if each.field == index and each.problem is None]
         found = _fetch_targets(portal, link, wishes)
@@ -107,14 +134,9 @@ def _link_requests(
                     detail, "HubSpot has no such record", "It is tried again by every push until there is one."
                 )
                 continue
-            types = tuple(LinkType(each.category, each.type_id) for each in wish.types)
+            types = tuple(LinkType(each.category, each.type_id, each.label) for each in wish.types)
             inputs.append(LinkInput(record_id or TO_COME, found[wish.key], types))
-        if are_lists(link.to):
-            yield from _join_requests(inputs)
-            continue
-        for chunk in _chunks(inputs):
-            path, body = build_links_request(mapping.object, link.to, chunk)
-            yield TrialRequest("POST", path.format(version=API_VERSION), body)
+        yield link, inputs
 
 
 def _join_requests(inputs: Sequence[LinkInput]) -> Iterator[TrialRequest]:

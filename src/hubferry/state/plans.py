@@ -256,6 +256,17 @@ class PlanReader:
             )
             yield from map(_stored_step, self.warehouse.query(sql, [portal_id, sync, *chunk]).to_pylist())
 
+    def query_links_of(self, plan_id: str, sync: str, row_keys: Collection[str]) -> Iterator[StoredStep]:
+        """Give the links that a plan makes for these rows of a sync."""
+        ordered = sorted(row_keys)
+        for start in range(0, len(ordered), KEYS_PER_QUERY):
+            chunk = ordered[start : start + KEYS_PER_QUERY]
+            sql = (
+                f"SELECT * FROM {self._steps} WHERE plan_id = ? AND sync = ? AND kind = 'set_links'"
+                f" AND row_key IN ({', '.join('?' * len(chunk))}) ORDER BY number"
+            )
+            yield from map(_stored_step, self.warehouse.query(sql, [plan_id, sync, *chunk]).to_pylist())
+
     def query_outcomes(self, plan_id: str) -> Counter[tuple[str, str, str]]:
         """Count the steps of a plan by sync, kind and state (`pending` where the journal has none)."""
         sql = (

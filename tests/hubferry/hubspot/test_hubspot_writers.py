@@ -234,6 +234,28 @@ def test_a_pair_that_cannot_be_linked_is_rejected_alone(
     assert outcome.unknown == ()
 
 
+def test_a_refused_pair_is_not_taken_for_the_one_whose_ids_are_its_own_the_other_way_round(
+    linked: tuple[Emulator, list[str], list[str]], client_of: Clients
+) -> None:
+    """Ids are an object's own: a contact and a company may have the same."""
+    portal, contacts, companies = linked
+    low, high = sorted(set(contacts) & set(companies), key=int)[:2]
+    good, bad = LinkInput(high, low, (DEFAULT,)), LinkInput(low, high, (DEFAULT,))
+    client = client_of(portal)
+    client.send(
+        "POST",
+        "/crm/objects/{version}/companies/batch/archive",
+        body={"inputs": [{"id": high}]},
+        type=dict,
+        replayable=True,
+    )
+
+    outcome = associations.send_links(client, "contacts", "companies", [good, bad])
+
+    assert outcome.applied == (good,)
+    assert outcome.rejected.keys() == {bad}
+
+
 def test_a_link_write_that_did_nothing_is_unknown(
     linked: tuple[Emulator, list[str], list[str]], client_of: Clients
 ) -> None:

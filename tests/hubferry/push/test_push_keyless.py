@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from hubferry.errors import ConfigError
+from hubferry.hubspot.client import Client
 from hubferry.push.resolve import resolve_unknown
+from hubferry.push.trial import try_row
+from push_world import build_sync, push_in_process
 
 FIRMS = {"source": "main.firms", "object": "companies", "fields": {"domain": "domain", "name": "name"}}
 
@@ -147,3 +150,92 @@ def test_a_keyless_create_that_is_not_found_stays_unknown_until_somebody_says(no
     notes.push()
     assert bodies(notes) == ["Said 0", "Said 1", "Said 2"]
     assert notes.plan().changes == 0
+
+
+# --- with a parent: the record that a new one is linked to by the write that makes it
+
+NOTHING_FOUND = {"status": 200, "body": {"total": 0, "results": []}}
+
+
+@pytest.fixture
+def linked_notes(notes: Any) -> Any:
+    """The notes, each of a contact that exists; the search of notes shows nothing, however long one waits."""
+    contacts = [notes.add_contact(email=f"p{number}@x.com") for number in range(3)]
+    notes.sql(
+        "ALTER TABLE main.notes ADD COLUMN about VARCHAR[]",
+        *(f"UPDATE main.notes SET about = ['{each}'] WHERE id = {number}" for number, each in enumerate(contacts)),
+    )
+    block = notes.syncs[0].block.model_dump(by_alias=True, exclude_unset=True)
+    block |= {"associations": [{"to": "contacts", "column": "about"}]}
+    notes.syncs = [build_sync("notes", **block)]
+    notes.fault("/notes/search", NOTHING_FOUND)
+    return notes
+
+
+def about(world: Any) -> dict[str, set[str]]:
+    """What each note is linked to, by its body."""
+    return {
+        each["properties"]["hs_note_body"]: {str(link["toId"]) for link in each["associations"]}
+        for each in live(world, "notes")
+    }
+
+
+def test_a_lost_keyless_create_is_found_among_its_parents_links_whatever_search_shows(linked_notes: Any) -> None:
+    world = linked_notes
+    contacts = sorted(world.truth(), key=int)
+    world.lose_answers("/notes/batch/create")
+    before = world.client.now()
+
+    report = world.push()
+
+    assert (report.rows["notes"].applied, report.links["notes"].applied) == (3, 3)
+    assert about(world) == {f"Said {number}": {each} for number, each in enumerate(contacts)}
+    assert (world.client.now() - before).total_seconds() < 60, "nobody waits for what is found at once"
+    written = world.writes()
+    assert world.push(full=True).exit_code == 0
+    assert world.writes() == written
+
+
+def test_a_link_made_with_its_record_is_ours_though_the_run_is_killed_between(linked_notes: Any) -> None:
+    world = linked_notes
+    world.clear_faults()
+    assert push_in_process(world, crash="push.results_committed:1") != 0
+    linked = about(world)
+
+    world.push()
+    world.sql("UPDATE main.notes SET about = NULL")
+    world.push()
+
+    assert all(linked.values()), "the write that made the notes linked them"
+    assert about(world) == {f"Said {number}": set() for number in range(3)}
+    assert len(world.creates()) == 3 + 3
+
+
+def test_a_parent_that_is_gone_costs_the_link_and_not_the_record(linked_notes: Any) -> None:
+    world = linked_notes
+    plan = world.plan()
+    gone = sorted(world.truth(), key=int)[1]
+    world.call("DELETE", f"/crm/v3/objects/contacts/{gone}")
+
+    report = world.apply(plan)
+
+    assert (report.rows["notes"].applied, report.links["notes"].applied, report.links["notes"].rejected) == (3, 2, 1)
+    assert about(world)["Said 1"] == set()
+
+
+def test_what_a_trial_shows_of_such_a_create_is_what_is_sent(
+    linked_notes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, received, send = linked_notes, list[Any](), Client.send
+    shown = try_row(world.syncs[0], "1", client=world.client, warehouse=world.warehouse, ledger=None).requests[0]
+
+    def listening(self: Client, method: str, path: str, **options: Any) -> Any:
+        received.extend(options["body"]["inputs"] if path.endswith("notes/batch/create") else ())
+        return send(self, method, path, **options)
+
+    monkeypatch.setattr(Client, "send", listening)
+    world.push()
+
+    (ours,) = [each for each in received if each["properties"]["hs_note_body"] == "Said 1"]
+    assert ours["associations"]
+    assert {**shown.body["inputs"][0], "objectWriteTraceId": ""} == {**ours, "objectWriteTraceId": ""}
