@@ -61,6 +61,7 @@ class Labels:
         """Labels that are still to be made, by their folded texts."""
         self._made = made
         """Labels that a plan made itself: they do not make it stale."""
+        self._turned: Labels | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -74,17 +75,20 @@ class Labels:
         return next((each for each in self.there if each.label is None and each.category == "HUBSPOT_DEFINED"), None)
 
     def turned(self) -> Labels:
-        """Give the other direction; what one learns, the other knows."""
-        return Labels(
-            self.to_object,
-            self.from_object,
-            self.back,
-            self.there,
-            self._seen[::-1],
-            self._possible[::-1],
-            self._planned,
-            self._made,
-        )
+        """Give the other direction, always the same object; what one learns, the other knows."""
+        if self._turned is None:
+            self._turned = Labels(
+                self.to_object,
+                self.from_object,
+                self.back,
+                self.there,
+                self._seen[::-1],
+                self._possible[::-1],
+                self._planned,
+                self._made,
+            )
+            self._turned._turned = self
+        return self._turned
 
     def find(self, label: str | None, *, create: bool = False) -> TypeRef:
         """Give the type of a label text (None: unlabelled); raise UnknownLabelError.

@@ -195,10 +195,8 @@ class _Comparison:
         self._add_other_claims(pairs)
         self._read_back(pairs.values(), {(each.ask.from_, each.ask.to) for each in part.asks})
         for pair in pairs.values():
-            self._learn(pair)
+            self._see(pair)
         for pair in pairs.values():
-            pair.current = frozenset(self._types(pair.labels, pair.from_, pair.to))
-            pair.current_back = frozenset(self._types(pair.labels.turned(), pair.to, pair.from_))
             self._plan_pair(pair, self._held_back(pair, diff_pair(pair)))
         self.plan.draft.adopt_links(self.claimed, self.released)
         self.plan.store.set_busy(self.busy)
@@ -250,10 +248,12 @@ class _Comparison:
                 if pair_ is not None and row not in pair_.claims:
                     pair_.claims.append(row)
 
-    def _learn(self, pair: Pair) -> None:
-        """Where both ends were read, the two texts of one label show."""
-        there = self._types(pair.labels, pair.from_, pair.to)
-        pair.labels.learn(there, self._types(pair.labels.turned(), pair.to, pair.from_))
+    def _see(self, pair: Pair) -> None:
+        """Say what stands on a pair; where both ends were read, the two texts of one label show."""
+        pair.current = frozenset(self._types(pair.labels, pair.from_, pair.to))
+        pair.current_back = frozenset(self._types(pair.labels.turned(), pair.to, pair.from_))
+        if pair.current or pair.current_back:
+            pair.labels.learn(pair.current, pair.current_back)
 
     def _read_back(self, pairs: Iterable[Pair], asked: Collection[tuple[End, End]]) -> None:
         """Read pairs from their other end too, where somebody's claim is seen from there."""

@@ -100,21 +100,27 @@ class SentLinks:
 def resolve_ends(ledger: LedgerReader, steps: Sequence[SentStep]) -> tuple[list[SentLinks], list[SentStep]]:
     """Put record ids where a plan could name only rows, whose records are in the ledger now; give those without, too."""
     rows: dict[str, set[str]] = defaultdict(set)
+    resolved, unnamed, without = list[SentLinks](), list[SentStep](), list[SentStep]()
     for each in steps:
-        for end in _ends(each):
-            if end.record_id is None:
-                rows[end.sync or ""].add(end.row_key or "")
+        step = _link_step(each)
+        missing = [end for end in (step.from_, step.to) if end.record_id is None]
+        for end in missing:
+            rows[end.sync or ""].add(end.row_key or "")
+        if missing:
+            unnamed.append(each)
+        else:
+            resolved.append(SentLinks(each, step))
     known = {
         (sync, key): row.record_id for sync, keys in rows.items() for key, row in ledger.query_rows(sync, keys).items()
     }
-    resolved, without = [], []
-    for each in steps:
-        from_, to = (_with_id(end, known) for end in _ends(each))
+    for each in unnamed:
+        step = _link_step(each)
+        from_, to = (_with_id(end, known) for end in (step.from_, step.to))
         if from_ is None or to is None:
             without.append(each)
         else:
-            resolved.append(SentLinks(each, msgspec.structs.replace(_link_step(each), from_=from_, to=to)))
-    return resolved, without
+            resolved.append(SentLinks(each, msgspec.structs.replace(step, from_=from_, to=to)))
+    return sorted(resolved, key=lambda each: each.sent.number), without
 
 
 def resolve_types(client: Client, links: Sequence[SentLinks]) -> tuple[list[SentLinks], list[SentStep]]:
@@ -153,11 +159,6 @@ def _fetch_texts(
 
 def _with_type_id(each: TypeRef, texts: Mapping[str, TypeRef]) -> TypeRef:
     return each if each.type_id >= 0 else texts[each.label or ""]
-
-
-def _ends(each: SentStep) -> tuple[End, End]:
-    step = _link_step(each)
-    return step.from_, step.to
 
 
 def _link_step(each: SentStep) -> LinkStep:

@@ -14,6 +14,7 @@ from itertools import islice
 
 import msgspec
 
+from hubferry.hubspot.associations import READ_INPUTS
 from hubferry.push.links import Ask, ident
 from hubferry.push.rows import DesiredRow, Problem, Wish
 from hubferry.push.steps import End, TypeRef
@@ -23,7 +24,7 @@ CHUNK = 2_000
 SLICE_PAIRS = 10_000
 """Pairs that are compared at a time, all those of one record together."""
 READ_RECORDS, READ_PAIRS = 10_000, 50_000
-"""Records whose links are read at a time, and about so many pairs."""
+"""Records whose links are read at a time, and about so many pairs; twice as many where that fills a call."""
 _SEPARATOR = "\x1f"
 _TABLES = """
 CREATE TABLE rows (id INTEGER PRIMARY KEY, sync TEXT, row_key TEXT, ident TEXT, object TEXT, own BLOB, settled BLOB, busy INTEGER DEFAULT 0);
@@ -100,8 +101,10 @@ class Slice:
 class LinkStore:
     """Rows with links, their wishes, and what is known of their pairs."""
 
-    def __init__(self, *, slice_pairs: int = SLICE_PAIRS, read_records: int = READ_RECORDS) -> None:
-        self._slice_pairs, self._read_records = slice_pairs, read_records
+    def __init__(
+        self, *, slice_pairs: int = SLICE_PAIRS, read_records: int = READ_RECORDS, read_pairs: int = READ_PAIRS
+    ) -> None:
+        self._slice_pairs, self._read_records, self._read_pairs = slice_pairs, read_records, read_pairs
         self._db = sqlite3.connect("", isolation_level=None)  # no name: a file that nobody else can open
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute("PRAGMA synchronous = OFF")
@@ -265,7 +268,7 @@ class LinkStore:
         kept: set[Pair] = set()
         by_id: set[Pair] = set()
         for one, other, named in rows:
-            if one not in ids and (len(ids) >= self._read_records or len(kept) >= READ_PAIRS):
+            if one not in ids and self._is_enough(len(ids), len(kept)):
                 yield self._reading(objects, ids, kept, by_id)
                 ids, kept, by_id = {}, set(), set()
             ids[one] = None
@@ -274,6 +277,11 @@ class LinkStore:
                 by_id.add((one, other))
         if ids:
             yield self._reading(objects, ids, kept, by_id)
+
+    def _is_enough(self, records: int, pairs: int) -> bool:
+        """Say whether to read records now: in full calls, unless their pairs would be far too many."""
+        full = records % READ_INPUTS == 0
+        return records >= self._read_records or (pairs >= self._read_pairs and (full or pairs >= 2 * self._read_pairs))
 
     def _reading(
         self, objects: tuple[str, str], ids: Iterable[str], kept: Iterable[Pair], by_id: Iterable[Pair]

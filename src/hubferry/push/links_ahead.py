@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+import msgspec
+
 from hubferry.hubspot.associations import READ_INPUTS
 from hubferry.hubspot.client import Client
 from hubferry.push.draft import load_step
 from hubferry.push.link_reading import SentLinks, Types, fetch_current, fetch_current_of, resolve_ends
 from hubferry.push.results import SentStep
 from hubferry.push.send_records import FRESH_SECONDS
+from hubferry.push.steps import End
 from hubferry.state.ledger import LedgerReader
 from hubferry.state.plans import PAGE, StoredStep
 
@@ -25,6 +28,16 @@ Objects = tuple[str, str]
 Pair = tuple[str, str]
 Steps = dict[str, list[tuple[int, Pair]]]
 """Steps with their pairs, by the record whose links are read."""
+
+
+class _Ends(msgspec.Struct):
+    """Of a link step what names its pair."""
+
+    from_: End
+    to: End
+
+
+_ENDS = msgspec.json.Decoder(_Ends)
 
 
 class StepsAhead(Iterator[list[StoredStep]]):
@@ -86,20 +99,30 @@ class LinksAhead:
         """Give the pairs that were not looked at, by their objects and the record whose links are read."""
         found: dict[Objects, Steps] = defaultdict(lambda: defaultdict(list))
         due = (each for each in steps if _has_pair(each) and each.number not in self._looked)
-        now = self.client.present().timestamp()
-        while some := list(islice(due, PAGE)):  # steps take much more room than their pairs
-            sent = [SentStep(each.number, each.sync, load_step(each)) for each in some]
-            links, without = resolve_ends(self.ledger, sent)
-            self._looked |= dict.fromkeys((each.number for each in without), now)
-            for each in links:
-                found[each.objects][each.pair[0]].append((each.sent.number, each.pair))
+        while some := list(islice(due, PAGE)):
+            unnamed: list[SentStep] = []
+            for each in some:
+                ends = _ENDS.decode(each.step)  # the whole of a step takes much more time and room than its pair
+                if ends.from_.record_id is None or ends.to.record_id is None:
+                    unnamed.append(SentStep(each.number, each.sync, load_step(each)))
+                else:
+                    pair = ends.from_.record_id, ends.to.record_id
+                    found[ends.from_.object, ends.to.object][pair[0]].append((each.number, pair))
+            self._name(unnamed, found)
         return found
+
+    def _name(self, unnamed: Sequence[SentStep], found: dict[Objects, Steps]) -> None:
+        """Add the steps whose records were made by this run; those without have been looked at."""
+        links, without = resolve_ends(self.ledger, unnamed)
+        for each in links:
+            found[each.objects][each.pair[0]].append((each.sent.number, each.pair))
+        self._looked |= dict.fromkeys((each.number for each in without), self.client.present().timestamp())
 
     def _choose(self, found: Steps, page_end: int, *, goes_on: bool) -> list[str]:
         """Leave records that would not fill a call to a later look, where more steps follow; those of the page are read now."""
-        records = list(found)
+        records = sorted(found, key=lambda each: min(found[each]))
         full = len(records) - len(records) % self.records_a_call
-        if not goes_on or not full or any(found[each][0][0] <= page_end for each in records[full:]):
+        if not goes_on or not full or any(min(found[each])[0] <= page_end for each in records[full:]):
             return records
         return records[:full]
 

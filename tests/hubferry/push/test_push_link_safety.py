@@ -223,6 +223,13 @@ def test_a_counterpart_is_never_guessed_from_text_or_neighbouring_ids() -> None:
     assert labels.turned().inverse(back[0]) == there[0]
 
 
+def test_the_other_direction_of_labels_is_made_once_however_many_pairs_ask_for_it() -> None:
+    labels = Labels("contacts", "companies", (TypeRef("USER_DEFINED", 10, "Consultant"),), ())
+
+    assert labels.turned() is labels.turned()
+    assert labels.turned().turned() is labels
+
+
 def test_two_labels_of_one_object_are_not_taken_for_symmetric() -> None:
     types = (TypeRef("USER_DEFINED", 5, "Manager"), TypeRef("USER_DEFINED", 9, "Employee"))
     labels = Labels("contacts", "contacts", types, types)

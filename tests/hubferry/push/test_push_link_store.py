@@ -84,3 +84,22 @@ def test_every_record_is_read_once_and_every_pair_kept_from_the_ends_that_are_re
         assert (objects, pair) in kept
         if objects[0] == objects[1] and (objects, pair[1]) in read:
             assert (objects, pair[::-1]) in kept
+
+
+def test_calls_are_full_however_many_pairs_are_read_at_a_time() -> None:
+    """Three links a record: 2,500 pairs are of 834 records, and 1,000 are read."""
+    with closing(LinkStore(read_pairs=2_500)) as store:
+        for number in range(7_200):
+            one, other = End("contacts", str(number // 3)), End("companies", str(number % 3))
+            store.add_ask(0, Ask("sync", str(number), one, other, (TYPE,)), by_id=True)
+
+        assert [len(reading.ids) for reading in store.readings()] == [1_000, 1_000, 400]
+
+
+def test_records_of_very_many_links_are_read_before_their_pairs_fill_the_memory() -> None:
+    with closing(LinkStore(read_pairs=50)) as store:
+        for number in range(300):
+            one, other = End("contacts", str(number // 30)), End("companies", str(number))
+            store.add_ask(0, Ask("sync", str(number), one, other, (TYPE,)), by_id=True)
+
+        assert [len(reading.ids) for reading in store.readings()] == [4, 4, 2]
