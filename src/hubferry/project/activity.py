@@ -130,7 +130,7 @@ class Activity:
         return NextRun(following, schedule.cron or f"after {schedule.after}")
 
     def _cursors(self) -> dict[str, datetime | None]:
-        return {name: each.value for name, each in self.state.all_cursors().items()}
+        return {name: each.value for name, each in self.state.all_cursors(self.files.file.pull.schema_).items()}
 
 
 def _syncs_of(run: Run, owners: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -94,14 +94,15 @@ class Project(OpenProject):
 
     def _known_custom_streams(self) -> list[Stream]:
         """Give the custom objects that hubferry.yml names or that were pulled: only the portal knows of more."""
-        names = {*self.files.file.pull.streams, *self.state.all_cursors()}
+        names = {*self.files.file.pull.streams, *self.state.all_cursors(self.files.file.pull.schema_)}
         return [find_stream(name) for name in sorted(names) if is_custom(name) and name != ALL_CUSTOM]
 
     def status(self) -> Status:
         """Give the latest run of each kind, how far each stream has been read, and what could not be done."""
         runs = self.runs(limit=200)
         portals = tuple(sorted({run.portal_id for run in runs}))
-        cursors = {name: each.value for portal in portals for name, each in self.state.cursors(portal).items()}
+        schema = self.files.file.pull.schema_
+        cursors = {name: each.value for portal in portals for name, each in self.state.cursors(portal, schema).items()}
         counts = {name: len(self.rejected(name)) for name in self.sync_names}
         return Status(portals, {run.kind: run for run in reversed(runs)}, cursors, counts)
 

@@ -74,11 +74,9 @@ class ChildrenPull:
         pulling, stream = self._pulling, self._stream
         for storage in (self._storage, *(storage for _, storage in self._sides)):
             storage.ensure()
-        cursor = pulling.state.cursor(pulling.portal_id, stream.name) or Cursor()
+        cursor = pulling.cursor(stream.name)
         started, calls = pulling.client.now(), pulling.calls()
-        known = (
-            {} if pulling.wants_everything(stream, cursor) else pulling.state.parents(pulling.portal_id, stream.name)
-        )
+        known = {} if pulling.wants_everything(stream, cursor) else self._query_stored()
         listed = self._fetch_parents()
         wanted = [each for each in listed.values() if not _is_same(each, known.get(each.id))]
         for opened in pulling.client.map(self._open, wanted):
@@ -121,6 +119,13 @@ class ChildrenPull:
                     mark = _mark(raw, self._parents.mark)
                     yield _Parent(key, quote(key, safe=""), mark, int(str(size)) if size is not None else None)
 
+    @property
+    def _kept_as(self) -> str:
+        return self._pulling.kept_as(self._stream.name)
+
+    def _query_stored(self) -> dict[str, ParentCursor]:
+        return self._pulling.state.parents(self._pulling.portal_id, self._kept_as)
+
     def _scope(self, parent: _Parent) -> dict[str, str]:
         """Give the columns that name a parent."""
         columns = self._parents.columns
@@ -153,7 +158,7 @@ class ChildrenPull:
         moved = ParentCursor(parent.mark, started)
 
         def settle(tx: Transaction) -> None:
-            save_parent(tx, pulling.portal_id, self._stream.name, parent.id, moved, pulling.run_id)
+            save_parent(tx, pulling.portal_id, self._kept_as, parent.id, moved, pulling.run_id)
 
         for side in sides:
             side.finish(nothing, sweep=complete and self._stream.deletes)
@@ -183,7 +188,7 @@ class ChildrenPull:
     def _finish(self, listed: Mapping[str, _Parent], started: datetime) -> None:
         """Deal with parents that are gone, then move the stream's cursor."""
         pulling, stream = self._pulling, self._stream
-        stored = pulling.state.parents(pulling.portal_id, stream.name)
+        stored = self._query_stored()
         gone = sorted(stored.keys() - listed.keys())
         name = pulling.warehouse.name(PARENTS.table.schema, PARENTS.name)
         cursor = Cursor(started, run_id=pulling.run_id, updated_at=pulling.client.now())
@@ -198,8 +203,8 @@ class ChildrenPull:
                 snapshots.check_vanished(stream.name, vanished, live, allowed=pulling.allow_deletes)
                 marked = snapshots.mark_gone(tx, pulling.warehouse, self._table, parents, {}, pulling.stamp())
                 self._tally.deleted += marked
-            delete_parents(tx, name, pulling.portal_id, stream.name, gone)
-            save_cursor(tx, pulling.portal_id, stream.name, cursor)
+            delete_parents(tx, name, pulling.portal_id, self._kept_as, gone)
+            save_cursor(tx, pulling.portal_id, self._kept_as, cursor)
 
 
 def _chain(opened: _Opened) -> Iterator[Sequence[Raw]]:

@@ -75,7 +75,7 @@ class _Estimating:
     ) -> None:
         self._client, self._state, self._catalog, self._block = client, state, catalog, block
         self._full = full
-        self._cursors = state.cursors(portal_id)
+        self._cursors = state.cursors(portal_id, block.schema_)
         self._last = state.last_calls(portal_id)
         self._records: dict[str, int] = {}
         self._changed: dict[str, int] = {}

@@ -59,7 +59,7 @@ class HistoryPull:
 
     def _read(self, found: CrmObject) -> None:
         pulling = self._pulling
-        cursor = pulling.state.cursor(pulling.portal_id, self._cursor_name(found)) or Cursor()
+        cursor = pulling.cursor(self._cursor_name(found))
         # The dates of the last change are versions of nothing: HubSpot writes one each time that another is written.
         skipped = {found.cursor, "hs_lastmodifieddate"}
         names = [each.name for each in fetch_properties(pulling.client, found.path_name) if each.name not in skipped]
@@ -116,7 +116,7 @@ class HistoryPull:
 
         def settle(tx: Transaction) -> None:
             moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
-            save_cursor(tx, pulling.portal_id, self._cursor_name(found), moved)
+            save_cursor(tx, pulling.portal_id, pulling.kept_as(self._cursor_name(found)), moved)
 
         listing.finish(settle, sweep=False)
 

@@ -73,7 +73,7 @@ class LinkPull:
 
     def run(self, sides: Sequence[str]) -> None:
         """Read from `sides`, those objects of the pair whose records are in the warehouse."""
-        cursor = self._pulling.state.cursor(self._pulling.portal_id, self._stream) or Cursor()
+        cursor = self._pulling.cursor(self._stream)
         started = self._client.now()
         swept, self._learned = dict(cursor.swept), _parse_learned(cursor.scan)
         with self._warehouse.session():
@@ -94,7 +94,7 @@ class LinkPull:
             moved = Cursor(
                 started, _render_learned(known), swept, run_id=self._pulling.run_id, updated_at=self._client.now()
             )
-            save_cursor(tx, self._pulling.portal_id, self._stream, moved)
+            save_cursor(tx, self._pulling.portal_id, self._pulling.kept_as(self._stream), moved)
 
     @property
     def _stream(self) -> str:

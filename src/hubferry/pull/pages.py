@@ -46,7 +46,7 @@ class PagePull:
         """Read what is to be read and write it."""
         for storage in (self._storage, *(storage for _, storage in self._sides)):
             storage.ensure()
-        self._cursor = self._pulling.state.cursor(self._pulling.portal_id, self._stream.name) or Cursor()
+        self._cursor = self._pulling.cursor(self._stream.name)
         started, calls = self._client.now(), self._pulling.calls()
         if self._is_whole(started):
             self._read_all(started)
@@ -120,7 +120,7 @@ class PagePull:
     def _save(self, tx: Transaction, cursor: Cursor) -> None:
         pulling = self._pulling
         moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
-        save_cursor(tx, pulling.portal_id, self._stream.name, moved)
+        save_cursor(tx, pulling.portal_id, pulling.kept_as(self._stream.name), moved)
 
     # Details
 

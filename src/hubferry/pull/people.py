@@ -62,7 +62,7 @@ class PeoplePull:
         pulling, stream = self._pulling, self._stream
         calls, started = pulling.calls(), pulling.client.now()
         self._storage.ensure()
-        cursor = pulling.state.cursor(pulling.portal_id, stream.name) or Cursor()
+        cursor = pulling.cursor(stream.name)
         kinds = [str(raw["id"]) for raws in fetch_request(pulling, self._people.kinds) for raw in raws]
         everybody = self._query_people()
         reading = _parse(cursor.scan)
@@ -215,7 +215,7 @@ class PeoplePull:
     def _save(self, tx: Transaction, cursor: Cursor) -> None:
         pulling = self._pulling
         moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
-        save_cursor(tx, pulling.portal_id, self._stream.name, moved)
+        save_cursor(tx, pulling.portal_id, pulling.kept_as(self._stream.name), moved)
 
 
 def _parse(scan: Any) -> _Reading | None:

@@ -98,7 +98,11 @@ class Pulling:
     catalog: Catalog
     full_refresh: bool = False
     allow_deletes: bool = False
+    prefix: str = ""
+    """What stands before the names of this schema's cursors."""
     stop: Stop = field(default_factory=Stop)
+    dropped: set[str] = field(default_factory=set)
+    """Streams whose tables were gone when the run began."""
     _stamps: list[datetime] = field(default_factory=list)
     """The last stamp given."""
     _begun: dict[str, int] = field(default_factory=dict)
@@ -128,6 +132,14 @@ class Pulling:
     def _appends(self, name: str) -> bool:
         stream, block = self.catalog.by_name.get(name), self.block.streams.get(name)
         return stream is not None and block is not None and block.storage == "append" and stream.has_versions
+
+    def kept_as(self, name: str) -> str:
+        """Give the name under which the state keeps how far a stream has been read into this schema."""
+        return self.prefix + name
+
+    def cursor(self, name: str) -> Cursor:
+        """Give how far a stream has been read into this schema; an empty one where it never was."""
+        return self.state.cursor(self.portal_id, self.kept_as(name)) or Cursor()
 
     def calls(self) -> int:
         """Count the calls of the client so far, searches among them."""

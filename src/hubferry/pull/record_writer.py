@@ -65,7 +65,8 @@ class RecordWriter:
             self._merge_merged(tx, merged, stamp)
             if seen_by is not None and seen_by.sweeps:
                 ids = [each.id for each in records]
-                refresh.append_seen(tx, self._pulling.portal_id, self._stream.name, seen_by, ids)
+                kept_as = self._pulling.kept_as(self._stream.name)
+                refresh.append_seen(tx, self._pulling.portal_id, kept_as, seen_by, ids)
             crashpoint("pull.chunk_merged")
             if settle is not None:
                 settle(tx)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -24,7 +24,8 @@ from hubferry.pull.sweep import Sweep
 from hubferry.pull.tombstones import ARCHIVED
 from hubferry.state.crash import crashpoint
 from hubferry.state.cursors import Cursor, save_cursor
-from hubferry.streams.definition import Stream
+from hubferry.streams.definition import OWN_COLUMNS, VOLATILE, Stream
+from hubferry.types import Column
 from hubferry.warehouse.interface import MergeCounts, Transaction
 
 CALLS_PER_SECOND = 19.0
@@ -59,11 +60,15 @@ class RecordPull:
 
     # Before the first record
 
+    @property
+    def _kept_as(self) -> str:
+        return self._pulling.kept_as(self._stream.name)
+
     def prepare(self) -> None:
         """Make the tables; note in one transaction what they hold and, where everything must be read, that it begins."""
         properties = fetch_properties(self._client, self.path_name)
         with self._warehouse.session():
-            self.cursor = self._pulling.state.cursor(self._pulling.portal_id, self._stream.name) or Cursor()
+            self.cursor = self._pulling.cursor(self._stream.name)
             self._make_tables(properties)
 
     def _make_tables(self, properties: Sequence[Property]) -> None:
@@ -83,6 +88,8 @@ class RecordPull:
             filled=filled,
             most=warehouse.most_columns,
         )
+        if stored:
+            known = self._without_lost(known, stored)
         if made.rest:
             self._tally.notes.append(
                 f"{len(made.rest):,} properties of {self._stream.name} have no column of their own; they are in the JSON"
@@ -92,7 +99,10 @@ class RecordPull:
         self.writer.prepare()
         self._live_rows = snapshots.count_live(warehouse, warehouse, self.writer.table, {})
         self._calculated = [each.name for each in properties if each.calculated]
-        anew = definitions.needs_scan(known, properties, made)
+        anew = definitions.needs_scan(known, properties, made) or self._lacks_own(stored)
+        if anew or not self._live_rows:  # archived records may lack the same, whenever their list is due
+            swept = {name: at for name, at in self.cursor.swept.items() if name != ARCHIVED}
+            self.cursor = replace(self.cursor, swept=swept)
         with pulling.lease.transaction() as tx:
             definitions.merge_definitions(
                 tx, warehouse, pulling.schema, self._object, properties, made, pulling.stamp()
@@ -123,14 +133,31 @@ class RecordPull:
         except RefusedError:  # an object that cannot be searched
             return {each.name for each in properties}
 
+    def _without_lost(self, known: Mapping[str, str | None], stored: Sequence[Column]) -> dict[str, str | None]:
+        """Give the properties with the columns that are still there: one that somebody dropped is to be filled again."""
+        quote = self._warehouse.quote  # the same for both spellings of a name that the engine folds or shortens
+        there = {quote(column.name).casefold() for column in stored}
+        return {
+            name: column if column is None or quote(column).casefold() in there else None
+            for name, column in known.items()
+        }
+
+    def _lacks_own(self, stored: Sequence[Column]) -> bool:
+        """Say whether a table that was there lacks a column that every table of records has."""
+        own = {*self._stream.columns, *OWN_COLUMNS} - set(VOLATILE)
+        return bool(stored) and not own <= {column.name for column in stored}
+
     def _wants_everything(self) -> bool:
-        return self._pulling.wants_everything(self._stream, self.cursor) or has_come_round(
-            self._block.full_refresh, self.cursor.swept.get(WHOLE), self._client.now()
+        """Say so of a table without live rows, too: where somebody emptied it, no change would bring them back."""
+        return (
+            not self._live_rows
+            or self._pulling.wants_everything(self._stream, self.cursor)
+            or has_come_round(self._block.full_refresh, self.cursor.swept.get(WHOLE), self._client.now())
         )
 
     def _begin_refresh(self, tx: Transaction, *, by_export: bool = False) -> None:
         begun = Refresh(uuid4().hex, self._client.now(), sweeps=self._live_rows > 0, by_export=by_export)
-        refresh.delete_seen(tx, self._warehouse, self._pulling.portal_id, self._stream.name)
+        refresh.delete_seen(tx, self._warehouse, self._pulling.portal_id, self._kept_as)
         self._save(tx, replace(self.cursor, scan=begun.render()))
 
     # Reading
@@ -242,7 +269,7 @@ class RecordPull:
 
     def _save(self, tx: Transaction, cursor: Cursor) -> None:
         self.cursor = replace(cursor, run_id=self._pulling.run_id, updated_at=self._client.now())
-        save_cursor(tx, self._pulling.portal_id, self._stream.name, self.cursor)
+        save_cursor(tx, self._pulling.portal_id, self._kept_as, self.cursor)
 
     # What is no longer live, and what moved no cursor
 
@@ -251,7 +278,7 @@ class RecordPull:
         crashpoint("pull.before_sweep")
         pulling, name = self._pulling, self._stream.name
         unseen = (
-            refresh.query_unseen(self._warehouse, self.writer.table, pulling.portal_id, name, done)
+            refresh.query_unseen(self._warehouse, self.writer.table, pulling.portal_id, self._kept_as, done)
             if done.sweeps
             else []
         )
@@ -267,7 +294,7 @@ class RecordPull:
     def _end_refresh(self, done: Refresh) -> None:
         looked_at = dict.fromkeys((RECONCILED, CALCULATED, WHOLE), done.started)
         with self._pulling.lease.transaction() as tx:
-            refresh.delete_seen(tx, self._warehouse, self._pulling.portal_id, self._stream.name)
+            refresh.delete_seen(tx, self._warehouse, self._pulling.portal_id, self._kept_as)
             swept = {**self.cursor.swept, **looked_at}
             self._save(tx, replace(self.cursor, value=done.started, scan=None, swept=swept))
 

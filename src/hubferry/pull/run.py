@@ -23,6 +23,7 @@ from hubferry.errors import (
     UnreachableError,
 )
 from hubferry.hubspot.client import Client
+from hubferry.pull import dropped
 from hubferry.pull.archived import ArchivedPull
 from hubferry.pull.catalog import Catalog, fetch_catalog, is_custom
 from hubferry.pull.children import ChildrenPull
@@ -190,6 +191,7 @@ def _pull_streams(pulling: Pulling, streams: Sequence[Stream]) -> Iterator[Strea
 
 def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
     tally, calls, began = Tally(), pulling.begin(stream.name), pulling.client.now()
+    tally.notes += [dropped.NOTE] if stream.name in pulling.dropped else []
     waited = pulling.client.usage.waited
     state: State = "done"
     error: HubferryError | None = None
@@ -239,7 +241,7 @@ def _pull_links(
 ) -> Iterator[AssociationReport]:
     """Pull the links of one pair after the other, from those ends whose records have been read."""
     paused = next((each.error for each in reports if each.state == "paused"), None)
-    cursors = pulling.state.cursors(pulling.portal_id)
+    cursors = pulling.state.cursors(pulling.portal_id, pulling.schema)
     for pair in choose_pairs(pulling.block, streams, pulling.catalog):
         streams_of = {each: pulling.stream_of(each) for each in (pair.one, pair.other)}
         sides = [each for each, name in streams_of.items() if name is not None and _was_read(cursors, name)]

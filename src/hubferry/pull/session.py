@@ -11,6 +11,7 @@ from hubferry.errors import HubferryError, InterruptedRunError
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.pull.catalog import Catalog
+from hubferry.pull.dropped import forget_dropped
 from hubferry.pull.pulling import Pulling
 from hubferry.state.leases import Lease
 from hubferry.state.store import StateStore
@@ -49,6 +50,8 @@ def open_session(
                 state.acquire(portal_id, run_id=run_id, wait_seconds=wait_seconds, parts=held) as lease,
                 _divided(client, lease),
             ):
+                with lease.transaction() as tx:
+                    state.claim_schema(tx, pull.schema_, portal_id, client.now())
                 pulling = Pulling(
                     client=client,
                     warehouse=warehouse,
@@ -61,9 +64,9 @@ def open_session(
                     catalog=catalog,
                     full_refresh=full_refresh,
                     allow_deletes=allow_deletes,
+                    prefix=state.prefix(portal_id, pull.schema_),
                 )
-                with lease.transaction() as tx:
-                    state.claim_schema(tx, pull.schema_, portal_id, client.now())
+                forget_dropped(pulling)
                 with pulling.stop.on_signals(client):
                     yield pulling
         except BaseException as error:

@@ -36,16 +36,22 @@ class Storage:
         return (self.current,) if self.versions is None else (self.current, self.versions)
 
     def ensure(self) -> None:
-        """Make the tables; rows that were stored by `merge` become the first versions.
+        """Make the tables; rows that were stored by `merge` become the first versions, and of two tables one can be lost.
 
         Raises ConfigError for a stream whose versions were kept and are not to be any more: they would have to be thrown away.
         """
         if self.versions is None:
             self._refuse_versions()
         self._warehouse.ensure_tables(self.tables)
-        if self.versions is not None and not self._has_rows(self.current) and self._has_rows(self.versions):
+        if self.versions is None:
+            return
+        filled, kept = self._has_rows(self.current), self._has_rows(self.versions)
+        if filled != kept:
             with self._lease.transaction() as tx:
-                self._copy(tx, self.versions, self.current)
+                if kept:
+                    self._copy(tx, self.versions, self.current, self._last_versions())
+                else:
+                    self._copy(tx, self.current, self.versions)
 
     @contextmanager
     def transaction(self, since: Stamp) -> Iterator[Transaction]:
@@ -69,6 +75,14 @@ class Storage:
                 f" are. For `storage: merge` drop or rename the table {self.current.schema}.{name}, then rename"
                 f" {name + CURRENT} to {name}; or leave `storage: append` as it was."
             )
+
+    def _last_versions(self) -> str:
+        """Give the condition that takes the last version of each row."""
+        assert self.versions is not None
+        quote = self._warehouse.quote
+        name, at = self._warehouse.name(self.versions.schema, self.versions.name), quote("_hubferry_synced_at")
+        same = " AND ".join(f"later.{quote(each)} = v.{quote(each)}" for each in self.current.key)
+        return f" AS v WHERE NOT EXISTS (SELECT 1 FROM {name} AS later WHERE {same} AND later.{at} > v.{at})"
 
     def _has_rows(self, table: Table) -> bool:
         name = self._warehouse.name(table.schema, table.name)

@@ -157,8 +157,8 @@ def _verify_records(pulling: Pulling, stream: Stream, report: TableReport, sampl
 
 def _verify_listed(pulling: Pulling, stream: Stream, report: TableReport, *, every: bool, repair: bool) -> None:
     """Compare a list, or events, with what HubSpot says now; repairing reads it once more as a full refresh does."""
-    cursor = pulling.state.cursor(pulling.portal_id, stream.name)
-    if cursor is None or cursor.value is None or cursor.scan is not None or not stream.steady:
+    cursor = pulling.cursor(stream.name)
+    if cursor.value is None or cursor.scan is not None or not stream.steady:
         report.verified = False
         return
     overlap = timedelta(hours=stream.window.overlap_hours if stream.window else 0)

@@ -44,7 +44,7 @@ class WindowPull:
         """Read slice after slice up to now."""
         pulling, calls = self._pulling, self._pulling.calls()
         pulling.warehouse.ensure_table(self._table)
-        cursor = pulling.state.cursor(pulling.portal_id, self._stream.name) or Cursor()
+        cursor = pulling.cursor(self._stream.name)
         now = pulling.client.now()
         since, until = self._begin(cursor), now + timedelta(seconds=1)  # HubSpot's `Date` is cut to seconds
         length = FIRST_SLICE
@@ -126,7 +126,7 @@ class WindowPull:
         pulling = self._pulling
         scan = {"whole": self._whole} if under_way else None
         cursor = Cursor(value, scan, run_id=pulling.run_id, updated_at=pulling.client.now())
-        save_cursor(tx, pulling.portal_id, self._stream.name, cursor)
+        save_cursor(tx, pulling.portal_id, pulling.kept_as(self._stream.name), cursor)
 
 
 def _next_length(length: timedelta, pages: int) -> timedelta:

@@ -147,25 +147,42 @@ class StateReader:
         rows = self._query(STREAM_RUNS, "WHERE portal_id = ? AND state = 'done' ORDER BY run_id", (portal_id,))
         return {row["stream"]: row["calls"] for row in rows}
 
-    def cursor(self, portal_id: int, stream: str) -> Cursor | None:
-        """Give how far a stream has been read, None where it never was."""
-        return self.cursors(portal_id).get(stream)
+    def cursor(self, portal_id: int, name: str) -> Cursor | None:
+        """Give how far a stream has been read, None where it never was; `name` with the prefix of its schema."""
+        rows = self._query(CURSORS, "WHERE portal_id = ? AND stream = ?", (portal_id, name))
+        return parse_cursors(rows).get(name)
+
+    def prefix(self, portal_id: int, schema: str) -> str:
+        """Give what stands before the names of a schema's cursors: nothing for the schema that was pulled into first.
+
+        Each schema has cursors of its own: what was read into one is not in the other.
+        """
+        return _prefix(schema, self._query_schemas(portal_id))
 
     def is_made(self) -> bool:
         """Say whether anything was ever stored here; asked until it was, then remembered."""
         self._made = self._made or self.version() is not None
         return self._made
 
-    def all_cursors(self) -> dict[str, Cursor]:
-        """Give every cursor by stream, whatever portal it is of."""
-        return parse_cursors(self._query(CURSORS, ""))
+    def all_cursors(self, schema: str) -> dict[str, Cursor]:
+        """Give every cursor of a schema by stream, whatever portal it is of."""
+        portals = {row["portal_id"] for row in self._query(SCHEMAS, "")}
+        return {name: each for portal in sorted(portals) for name, each in self.cursors(portal, schema).items()}
 
-    def cursors(self, portal_id: int) -> dict[str, Cursor]:
-        """Give every cursor of a portal, by stream."""
-        return parse_cursors(self._query(CURSORS, "WHERE portal_id = ?", (portal_id,)))
+    def cursors(self, portal_id: int, schema: str | None = None) -> dict[str, Cursor]:
+        """Give every cursor of one of a portal's schemas, the one that was pulled into first unless it is named, by stream."""
+        schemas = self._query_schemas(portal_id)
+        prefix = _prefix(schema, schemas) if schema is not None else ""
+        others = tuple(other for each in schemas if (other := _prefix(each, schemas)) != prefix and other)
+        found = parse_cursors(self._query(CURSORS, "WHERE portal_id = ?", (portal_id,)))
+        return {
+            name.removeprefix(prefix): each
+            for name, each in found.items()
+            if name.startswith(prefix) and not name.startswith(others)
+        }
 
     def parents(self, portal_id: int, stream: str) -> dict[str, ParentCursor]:
-        """Give how far each parent of a stream has been read."""
+        """Give how far each parent of a stream has been read; `stream` with the prefix of its schema."""
         rows = self._query(PARENTS, "WHERE portal_id = ? AND stream = ?", (portal_id, stream))
         return {row["parent"]: ParentCursor(row["mark"], row["value"]) for row in rows}
 
@@ -179,6 +196,11 @@ class StateReader:
         there = [table for table in ALL_TABLES if table.name in names]
         sums = (f"SELECT count(*) AS n FROM {self.warehouse.name(SCHEMA, table.name)}" for table in there)
         return {table.name: self.warehouse.query(sql)["n"][0].as_py() for table, sql in zip(there, sums, strict=True)}
+
+    def _query_schemas(self, portal_id: int) -> list[str]:
+        """Give the schemas that a portal was pulled into, the first one first."""
+        rows = self._query(SCHEMAS, "WHERE portal_id = ?", (portal_id,)) if self._has(SCHEMAS) else []
+        return [row["schema"] for row in sorted(rows, key=lambda row: (row["claimed_at"], row["schema"]))]
 
     def _has(self, table: StateTable) -> bool:
         """Say whether a table is there: before the first run of this version it need not be."""
@@ -292,6 +314,11 @@ class StateStore(StateReader):
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.time(), UTC)
+
+
+def _prefix(schema: str, known: Sequence[str]) -> str:
+    """Give what stands before the names of a schema's cursors; `known` are the portal's schemas, the first one first."""
+    return "" if not known or known[0].lower() == schema.lower() else f"{schema.lower()}/"
 
 
 def _parse_run(row: Mapping[str, Any]) -> Run:

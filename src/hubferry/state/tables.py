@@ -42,7 +42,11 @@ CURSORS = StateTable(
     "How far each stream has been read; moved in the transaction that wrote the rows it covers.",
     (
         StateColumn("portal_id", "integer", "the HubSpot account"),
-        StateColumn("stream", "string", "the stream, or a reader's own name for a part of it"),
+        StateColumn(
+            "stream",
+            "string",
+            "the stream, or a reader's own name for a part of it; of a schema that is not the portal's first one, `schema/` before it",
+        ),
         StateColumn("value", "timestamp", "everything changed in HubSpot up to this time is in the table"),
         StateColumn(
             "scan",
@@ -97,7 +101,7 @@ PARENTS = StateTable(
     "How far streams that are read for each of something (the members of each list) have been read.",
     (
         StateColumn("portal_id", "integer", "the HubSpot account"),
-        StateColumn("stream", "string", "the stream"),
+        StateColumn("stream", "string", "the stream, as in `cursors`"),
         StateColumn("parent", "string", "what it was read for: a list, a form, an event"),
         StateColumn("mark", "string", "what HubSpot said of it then: while that stays, nothing of it changed"),
         StateColumn("value", "timestamp", "everything of it up to this time is in the table"),
@@ -111,7 +115,7 @@ REFRESH_KEYS = StateTable(
     "Which records an unfinished full refresh has seen; emptied when it ends, after rows that it did not see are dealt with.",
     (
         StateColumn("portal_id", "integer", "the HubSpot account"),
-        StateColumn("stream", "string", "the stream"),
+        StateColumn("stream", "string", "the stream, as in `cursors`"),
         StateColumn("refresh_id", "string", "the refresh, as in `scan` of the stream's cursor"),
         StateColumn("id", "string", "the record"),
     ),
