@@ -19,24 +19,12 @@ import pyarrow as pa
 from hubferry.errors import DifferenceError, WarehouseError
 from hubferry.state.leases import acquire_lease
 from hubferry.state.store import ALL_TABLES, StateReader, StateStore
-from hubferry.state.tables import LEASES, META, SCHEMA
+from hubferry.state.tables import LEASES, META, MOVED, SCHEMA
 from hubferry.types import Clock, Column, Table
 from hubferry.warehouse import arrow
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Warehouse
 
-MOVED = Table(
-    SCHEMA,
-    "moved",
-    (
-        Column("table_schema", "string"),
-        Column("table_name", "string"),
-        Column("rows_moved", "integer"),
-        Column("content_hash", "string"),
-    ),
-    ("table_schema", "table_name"),
-)
-"""In the target: what a move made, and once it is done, how many rows of which content."""
 _CELLS = 1_000_000
 _MODULUS = 1 << 128
 _KEYS = {table.name: table.key for table in ALL_TABLES}
@@ -83,19 +71,25 @@ def move_all(source: Warehouse, target: Warehouse, *, schema: str, clock: Clock,
             "hubferry has run in the target already: a move needs one where it never did. Take another database or file."
         )
     StateStore(source, clock).migrate()
+    run_id = f"move-{datetime.fromtimestamp(clock.time(), UTC):%Y%m%dT%H%M%S}"
     with source.busy("move"), target.busy("move"), ExitStack() as held:
-        for portal_id in _query_portals(source):
-            run_id = f"move-{datetime.fromtimestamp(clock.time(), UTC):%Y%m%dT%H%M%S}"
+        leases = [
             held.enter_context(acquire_lease(source, clock, portal_id, run_id=run_id, wait_seconds=0))
+            for portal_id in _query_portals(source)
+        ]
         target.ensure_table(MOVED)
         names = [(each, table) for each in (schema, SCHEMA) for table in source.query_tables(each)]
         moved = [_move(source, target, *each, tell) for each in names if not (each[0] == SCHEMA and each[1] in _STAYS)]
-        StateStore(target, clock).migrate()  # last: from here on hubferry runs there
+        for (
+            each
+        ) in leases:  # a run that took the portal meanwhile may have moved a cursor past rows that were copied before
+            each.renew()
+        StateStore(target, clock).migrate(after_move=True)  # last: from here on hubferry runs there
     return moved
 
 
 def _query_portals(source: Warehouse) -> list[int]:
-    found = source.query(f"SELECT portal_id FROM {source.name(SCHEMA, LEASES.name)}")
+    found = source.query(f"SELECT DISTINCT portal_id FROM {source.name(SCHEMA, LEASES.name)} ORDER BY portal_id")
     return [int(each) for each in found["portal_id"].to_pylist()]
 
 

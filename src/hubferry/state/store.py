@@ -21,6 +21,7 @@ from hubferry.state.process import Process
 from hubferry.state.tables import (
     CURSORS,
     META,
+    MOVED,
     PARENTS,
     RUNS,
     SCHEMA,
@@ -224,13 +225,13 @@ class StateStore(StateReader):
         super().__init__(warehouse)
         self.clock = clock
 
-    def migrate(self) -> None:
-        """Bring the state to this version; refuse one that a newer hubferry wrote.
+    def migrate(self, *, after_move: bool = False) -> None:
+        """Bring the state to this version; refuse one that a newer hubferry wrote, or that a move has not brought whole.
 
         Tables are only added to, and the version is written last, so that a migration that was cut short is done again.
         """
         with self.warehouse.session():
-            self._migrate()
+            self._migrate(after_move=after_move)
 
     def new_run_id(self) -> str:
         """Give the id of a run that starts now, e.g. 20261123T101112345-ab12cd; ids sort by time."""
@@ -296,8 +297,13 @@ class StateStore(StateReader):
         """Record what a run did to a stream so far; called again, it replaces the row."""
         tx.merge(STREAM_RUNS.table, table_from_rows(STREAM_RUNS.table, [asdict(stream_run)]))
 
-    def _migrate(self) -> None:
+    def _migrate(self, *, after_move: bool) -> None:
         stored = self.version()
+        if stored is None and not after_move and MOVED.name in self.warehouse.query_tables(SCHEMA):
+            raise WarehouseError(
+                "a move into this warehouse has not ended: run `hubferry move` again. To begin without it, drop the schema"
+                f" {SCHEMA} and the tables of the pull's schema here."
+            )
         if stored is not None and stored > VERSION:
             raise WarehouseError(
                 f"the state in schema {SCHEMA!r} has version {stored}, this hubferry knows {VERSION}. Install the newer hubferry."

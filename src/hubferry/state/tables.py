@@ -185,6 +185,19 @@ STREAM_RUNS = StateTable(
     key=("run_id", "stream"),
 )
 
+MOVED = Table(
+    SCHEMA,
+    "moved",
+    (
+        Column("table_schema", "string"),
+        Column("table_name", "string"),
+        Column("rows_moved", "integer"),
+        Column("content_hash", "string"),
+    ),
+    ("table_schema", "table_name"),
+)
+"""Where a move goes: what it made, and once that is done, how many rows of which content. No part of the state."""
+
 TABLES = (CURSORS, LEASES, META, PARENTS, REFRESH_KEYS, RUNS, SCHEMAS, STREAM_RUNS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from engines import ENGINES
 from hubferry.cli import app
 from hubferry.clock import SystemClock
 from hubferry.config.model import PullBlock
-from hubferry.errors import PortalBusyError, WarehouseError
+from hubferry.errors import FencedError, PortalBusyError, WarehouseError
 from hubferry.hubspot.client import Client
 from hubferry.pull.run import run_pull
-from hubferry.state.move import MOVED, move_all
+from hubferry.state.move import move_all
 from hubferry.state.store import StateReader, StateStore
+from hubferry.state.tables import LEASES, MOVED
 from hubferry.types import Column, Secret, Table
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.duckdb import DuckDBWarehouse
@@ -25,6 +27,7 @@ from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.server import Emulator
 from truth import assert_equal_to_truth, call_control
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
 VALUES = Table(
     "hubspot",
     "values",
@@ -114,6 +117,47 @@ def test_an_interrupted_move_is_begun_again_and_ends_equal(source: DuckDBWarehou
     assert StateReader(target).version() is None
     assert move(source, target)["hubspot.values"] == 2
     assert target.query(f"SELECT count(*) AS n FROM {target.name('hubspot', 'values')}").to_pylist() == [{"n": 2}]
+
+
+def test_nothing_runs_in_a_target_before_the_move_has_ended(source: DuckDBWarehouse, tmp_path: Path) -> None:
+    """A scheduled pull there would fill the tables that the move is about to append to."""
+    target = DuckDBWarehouse(tmp_path / "new.duckdb")
+
+    def pull(table: str, rows: int) -> None:
+        if table == "hubspot.values":
+            StateStore(target, SystemClock()).migrate()
+
+    with pytest.raises(WarehouseError, match="a move into this warehouse has not ended"):
+        move_all(source, target, schema="hubspot", clock=SystemClock(), tell=pull)
+
+    assert StateReader(target).version() is None
+    assert move(source, target)["hubspot.values"] == 2
+    StateStore(target, SystemClock()).migrate()
+
+
+def test_a_move_whose_portal_was_taken_meanwhile_does_not_end(source: DuckDBWarehouse, tmp_path: Path) -> None:
+    """A process that was stopped for a minute: a pull of the source moved rows and cursors on."""
+    target, state = DuckDBWarehouse(tmp_path / "new.duckdb"), StateStore(source, SystemClock())
+
+    def take(table: str, rows: int) -> None:
+        if table == "hubspot.values":
+            with source.transaction() as tx:
+                tx.execute(f"UPDATE {source.name('hubferry', 'leases')} SET process_started = 'before'")
+            with state.acquire(42, run_id="another"):
+                pass
+
+    with pytest.raises(FencedError):
+        move_all(source, target, schema="hubspot", clock=SystemClock(), tell=take)
+
+    assert StateReader(target).version() is None
+
+
+def test_a_portal_that_several_workers_read_is_taken_once(source: DuckDBWarehouse, tmp_path: Path) -> None:
+    row = {"portal_id": 42, "epoch": 9, "run_id": None, "since": START, "beat": START}
+    with source.transaction() as tx:
+        tx.append(LEASES.table, table_from_rows(LEASES.table, [row]))
+
+    assert move(source, DuckDBWarehouse(tmp_path / "new.duckdb"))["hubspot.values"] == 2
 
 
 def test_nothing_moves_while_a_run_holds_a_portal(source: DuckDBWarehouse, tmp_path: Path) -> None:
