@@ -192,7 +192,17 @@ def test_a_reader_has_no_method_that_writes() -> None:
     names = {name for name, _ in inspect.getmembers(StateReader, inspect.isfunction) if not name.startswith("_")}
 
     told = {"all_cursors", "counts", "cursor", "cursors", "holder", "holds", "is_made", "last_calls"}
-    told |= {"latest_stream_runs", "parents", "prefix", "rejected_counts", "run", "runs", "stream_runs", "version"}
+    told |= {
+        "latest_stream_runs",
+        "parents",
+        "prefix",
+        "pushes",
+        "rejected_counts",
+        "run",
+        "runs",
+        "stream_runs",
+        "version",
+    }
     assert names == told
 
 
