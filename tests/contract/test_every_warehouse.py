@@ -360,6 +360,19 @@ def test_every_type_comes_back_as_it_went_in(warehouse: Warehouse) -> None:
     assert warehouse.query_columns("crm", "every_type") == EVERY_TYPE.columns
 
 
+def test_texts_are_found_in_json_by_their_path(warehouse: Warehouse) -> None:
+    table = Table("crm", "trees", (Column("id", "integer"), Column("tree", "json")), ("id",))
+    warehouse.ensure_table(table)
+    trees = ['{"a":{"bC":"x y"}}', '{"a":{"bC":null}}', '{"a":2}', '{"a":{"bC":0.5}}', None]
+
+    merge(warehouse, table_from_rows(table, [{"id": place, "tree": tree} for place, tree in enumerate(trees)]), table)
+
+    found = warehouse.text_at(f"t.{warehouse.quote('tree')}", ("a", "bC"))
+    name = warehouse.name("crm", "trees")
+    rows = warehouse.query(f"SELECT {found} AS found FROM {name} AS t ORDER BY t.{warehouse.quote('id')}")
+    assert rows["found"].to_pylist() == ["x y", None, None, "0.5", None]
+
+
 def test_a_digest_is_another_one_when_any_value_is_and_the_same_otherwise(warehouse: Warehouse) -> None:
     warehouse.ensure_table(EVERY_TYPE)
     whole = {

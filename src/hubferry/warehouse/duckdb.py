@@ -133,6 +133,10 @@ class DuckDBWarehouse:
         """Give SQL that reads a text as JSON."""
         return f"CAST({value} AS JSON)"
 
+    def text_at(self, value: str, path: Sequence[str]) -> str:
+        """Give SQL of the text at a path in JSON."""
+        return f"json_extract_string({value}, '$.{'.'.join(path)}')"
+
     def digest(self, values: Sequence[str]) -> str:
         """Give SQL of a hash of values."""
         return f"sha256(CAST(json_array({', '.join(values)}) AS VARCHAR))"

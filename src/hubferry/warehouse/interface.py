@@ -8,7 +8,7 @@ SQL outside this folder runs on DuckDB, PostgreSQL and Snowflake alike (ADR-0005
 * Plain ANSI: SELECT, joins, EXISTS, CASE, coalesce, `IS DISTINCT FROM`, count/min/max, `UPDATE t AS a SET c = ? .. FROM s`
   (targets of SET without the alias), `DELETE FROM t AS a WHERE`. Not: GROUP BY ALL, QUALIFY, MERGE, list and JSON
   functions, `::`, RETURNING, INSERT .. VALUES of JSON. Where engines differ there is a method here: `now`, `as_json`,
-  `digest`, `empty`.
+  `text_at`, `digest`, `empty`.
 * What `register` gives is something to select from, perhaps a subquery: use it after FROM or JOIN only, with an alias.
 * JSON comes back as text that says the same, not as the same text: PostgreSQL and Snowflake order keys and drop blanks.
 * No DDL in a transaction: Snowflake commits what was open. `ensure_table` comes before.
@@ -103,6 +103,10 @@ class Warehouse(Protocol):
 
     def as_json(self, value: str) -> str:
         """Give SQL that reads the text of an SQL expression as a JSON value, to be stored in a json column."""
+        ...
+
+    def text_at(self, value: str, path: Sequence[str]) -> str:
+        """Give SQL of the text at a path of keys, plain words, in the JSON of an SQL expression; NULL where there is none."""
         ...
 
     def digest(self, values: Sequence[str]) -> str:

@@ -152,6 +152,10 @@ class PostgresWarehouse:
         """Give SQL that reads a text as JSON."""
         return f"CAST({value} AS jsonb)"
 
+    def text_at(self, value: str, path: Sequence[str]) -> str:
+        """Give SQL of the text at a path in JSON."""
+        return f"jsonb_extract_path_text({value}, {', '.join(_literal(each) for each in path)})"
+
     def digest(self, values: Sequence[str]) -> str:
         """Give SQL of a hash of values: of the row's text, which quotes each and tells NULL from ''."""
         return f"encode(sha256(convert_to(CAST(ROW({', '.join(values)}) AS text), 'UTF8')), 'hex')"

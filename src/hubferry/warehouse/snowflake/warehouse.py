@@ -157,6 +157,10 @@ class SnowflakeWarehouse:
         """Give SQL that reads a text as JSON."""
         return f"PARSE_JSON({value})"
 
+    def text_at(self, value: str, path: Sequence[str]) -> str:
+        """Give SQL of the text at a path in JSON."""
+        return f"JSON_EXTRACT_PATH_TEXT(TO_JSON({value}), '{'.'.join(path)}')"
+
     def digest(self, values: Sequence[str]) -> str:
         """Give SQL of a hash of values: HASH takes each as it is, where JSON would round numbers and cut times."""
         return f"CAST(HASH({', '.join(values) or 'NULL'}) AS VARCHAR)"
