@@ -63,7 +63,7 @@ def main(engine: str, where: str, clock_file: str) -> None:
     committed = True
     try:
         with lease.transaction() as tx:
-            save_cursor(tx, PORTAL, "contacts", Cursor(scan="stopped"))
+            save_cursor(tx, warehouse, PORTAL, "contacts", Cursor(scan="stopped"))
             print("open", flush=True)
             sys.stdin.readline()
     except HubferryError as error:

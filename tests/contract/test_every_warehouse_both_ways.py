@@ -313,7 +313,7 @@ def load(warehouse: Warehouse) -> None:
             rows = [{"id": f"{number}-{row}", "chunk": number} for row in range(3)]
             with lease.transaction() as tx:
                 tx.merge(ROWS, table_from_rows(ROWS, rows))
-                save_cursor(tx, PORTAL, "rows", Cursor(scan=number + 1))
+                save_cursor(tx, warehouse, PORTAL, "rows", Cursor(scan=number + 1))
 
 
 def assert_rows_equal_cursor(warehouse: Warehouse) -> None:
@@ -321,6 +321,19 @@ def assert_rows_equal_cursor(warehouse: Warehouse) -> None:
     there = warehouse.query_columns("crm", "rows")
     chunks = warehouse.query(f"SELECT chunk FROM {warehouse.name('crm', 'rows')}")["chunk"].to_pylist() if there else []
     assert sorted(chunks) == sorted(list(range(cursor.scan if cursor else 0)) * 3)
+
+
+def test_a_row_of_ours_is_added_then_changed_under_its_key_whatever_its_texts_hold(warehouse: Warehouse) -> None:
+    state = StateStore(warehouse, SystemClock())
+    state.migrate()
+    with warehouse.transaction() as tx:
+        for name, scan in [("one", {"a": "\0'; --"}), ("other", None), ("one", [1, {"b": "é?"}])]:
+            save_cursor(tx, warehouse, PORTAL, name, Cursor(scan=scan, run_id=f"{name}\0?"))
+
+    assert state.cursors(PORTAL) == {
+        "one": Cursor(scan=[1, {"b": "é?"}], run_id="one\ufffd?"),
+        "other": Cursor(run_id="other\ufffd?"),
+    }
 
 
 SEED = int(os.environ.get("HUBFERRY_TEST_SEED", "0")) or secrets.randbelow(10**6)
@@ -400,7 +413,7 @@ def test_a_worker_stopped_past_its_lease_can_neither_commit_nor_send(warehouse: 
             tx.execute(f"UPDATE {warehouse.name('hubferry', 'leases')} SET beat = ?", (a_minute_ago(),))
         clock.write_text("61")
         with state.acquire(PORTAL, run_id="second") as lease, lease.transaction() as tx:
-            save_cursor(tx, PORTAL, "deals", Cursor(scan="second"))
+            save_cursor(tx, warehouse, PORTAL, "deals", Cursor(scan="second"))
         os.kill(worker.pid, signal.SIGCONT)
         said, error = worker.communicate("go on\n", timeout=60)
 

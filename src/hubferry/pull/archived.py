@@ -61,7 +61,7 @@ class ArchivedPull:
         self._settle(listed)
         with pulling.lease.transaction() as tx:
             cursor = Cursor(started, run_id=pulling.run_id, updated_at=self._client.now())
-            save_cursor(tx, pulling.portal_id, pulling.kept_as(self._stream.name), cursor)
+            save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._stream.name), cursor)
         self._tally.floor_calls = pulling.calls() - calls
 
     def _read(self) -> set[str]:

@@ -158,7 +158,7 @@ class ChildrenPull:
         moved = ParentCursor(parent.mark, started)
 
         def settle(tx: Transaction) -> None:
-            save_parent(tx, pulling.portal_id, self._kept_as, parent.id, moved, pulling.run_id)
+            save_parent(tx, pulling.warehouse, pulling.portal_id, self._kept_as, parent.id, moved, pulling.run_id)
 
         for side in sides:
             side.finish(nothing, sweep=complete and self._stream.deletes)
@@ -204,7 +204,7 @@ class ChildrenPull:
                 marked = snapshots.mark_gone(tx, pulling.warehouse, self._table, parents, {}, pulling.stamp())
                 self._tally.deleted += marked
             delete_parents(tx, name, pulling.portal_id, self._kept_as, gone)
-            save_cursor(tx, pulling.portal_id, self._kept_as, cursor)
+            save_cursor(tx, pulling.warehouse, pulling.portal_id, self._kept_as, cursor)
 
 
 def _chain(opened: _Opened) -> Iterator[Sequence[Raw]]:

@@ -116,7 +116,7 @@ class HistoryPull:
 
         def settle(tx: Transaction) -> None:
             moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
-            save_cursor(tx, pulling.portal_id, pulling.kept_as(self._cursor_name(found)), moved)
+            save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._cursor_name(found)), moved)
 
         listing.finish(settle, sweep=False)
 

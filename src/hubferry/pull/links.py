@@ -94,7 +94,9 @@ class LinkPull:
             moved = Cursor(
                 started, _render_learned(known), swept, run_id=self._pulling.run_id, updated_at=self._client.now()
             )
-            save_cursor(tx, self._pulling.portal_id, self._pulling.kept_as(self._stream), moved)
+            save_cursor(
+                tx, self._pulling.warehouse, self._pulling.portal_id, self._pulling.kept_as(self._stream), moved
+            )
 
     @property
     def _stream(self) -> str:

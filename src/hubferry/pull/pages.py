@@ -120,7 +120,7 @@ class PagePull:
     def _save(self, tx: Transaction, cursor: Cursor) -> None:
         pulling = self._pulling
         moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
-        save_cursor(tx, pulling.portal_id, pulling.kept_as(self._stream.name), moved)
+        save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._stream.name), moved)
 
     # Details
 

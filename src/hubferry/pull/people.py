@@ -215,7 +215,7 @@ class PeoplePull:
     def _save(self, tx: Transaction, cursor: Cursor) -> None:
         pulling = self._pulling
         moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
-        save_cursor(tx, pulling.portal_id, pulling.kept_as(self._stream.name), moved)
+        save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._stream.name), moved)
 
 
 def _parse(scan: Any) -> _Reading | None:

@@ -269,7 +269,7 @@ class RecordPull:
 
     def _save(self, tx: Transaction, cursor: Cursor) -> None:
         self.cursor = replace(cursor, run_id=self._pulling.run_id, updated_at=self._client.now())
-        save_cursor(tx, self._pulling.portal_id, self._kept_as, self.cursor)
+        save_cursor(tx, self._pulling.warehouse, self._pulling.portal_id, self._kept_as, self.cursor)
 
     # What is no longer live, and what moved no cursor
 

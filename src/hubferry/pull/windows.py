@@ -126,7 +126,7 @@ class WindowPull:
         pulling = self._pulling
         scan = {"whole": self._whole} if under_way else None
         cursor = Cursor(value, scan, run_id=pulling.run_id, updated_at=pulling.client.now())
-        save_cursor(tx, pulling.portal_id, pulling.kept_as(self._stream.name), cursor)
+        save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._stream.name), cursor)
 
 
 def _next_length(length: timedelta, pages: int) -> timedelta:

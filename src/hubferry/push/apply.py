@@ -218,7 +218,7 @@ class _Applier:
             self._send_plan(reader)
         rows, linked = build_outcomes(self.plan, reader.query_outcomes(self.plan.id))
         with self.lease.transaction() as tx:
-            plans.set_plan_state(tx, self.plan.id, "applied")
+            plans.set_plan_state(tx, self.warehouse, self.plan.id, "applied")
         seconds = self.state.clock.monotonic() - started
         return PushReport(self.lease.run_id, self.plan, rows, linked, self.client.usage.counted - calls, seconds)
 
@@ -235,8 +235,8 @@ class _Applier:
                 start_rejected(tx, stamp, self.plan.syncs, invalid, only=self.plan.only)
             for each in older:
                 if set(self.plan.syncs) & set(msgspec.json.decode(each.header, type=Plan).syncs):
-                    plans.set_plan_state(tx, each.plan_id, "superseded")
-            plans.set_plan_state(tx, self.plan.id, "applying")
+                    plans.set_plan_state(tx, self.warehouse, each.plan_id, "superseded")
+            plans.set_plan_state(tx, self.warehouse, self.plan.id, "applying")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

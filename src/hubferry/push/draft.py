@@ -65,7 +65,7 @@ class Draft:
         self._steps: list[StoredStep] = []
         self._next = 1
         with lease.transaction() as tx:
-            plans.merge_plan(tx, stamp, plan_id, "drafting")
+            plans.merge_plan(tx, lease.warehouse, stamp, plan_id, "drafting")
 
     def add(self, sync: str, step: Step) -> int:
         """Add a step and give its number."""
@@ -142,7 +142,7 @@ class Draft:
         self.flush()
         with self.lease.transaction() as tx:
             delete_plan_rows(tx, self.plan_id)
-            plans.merge_plan(tx, self.stamp, self.plan_id, "ready", header)
+            plans.merge_plan(tx, self.lease.warehouse, self.stamp, self.plan_id, "ready", header)
 
 
 def unique_links(rows: Iterable[LinkRow]) -> list[LinkRow]:

@@ -89,7 +89,7 @@ def merge_plan_file(state: StateStore, path: Path) -> str:
         plans.delete_plan_steps(tx, plan.id)
         while chunk := list(islice(lines, CHUNK)):
             plans.append_steps(tx, plan.id, chunk)
-        plans.merge_plan(tx, stamp, plan.id, "ready", msgspec.json.encode(plan).decode())
+        plans.merge_plan(tx, state.warehouse, stamp, plan.id, "ready", msgspec.json.encode(plan).decode())
     return plan.id
 
 

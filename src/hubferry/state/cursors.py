@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
+from hubferry.state.rows import merge_row
 from hubferry.state.tables import CURSORS, PARENTS
-from hubferry.warehouse.arrow import table_from_rows
-from hubferry.warehouse.interface import Transaction
+from hubferry.warehouse.interface import Transaction, Warehouse
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Cursor:
     updated_at: datetime | None = None
 
 
-def save_cursor(tx: Transaction, portal_id: int, stream: str, cursor: Cursor) -> None:
+def save_cursor(tx: Transaction, warehouse: Warehouse, portal_id: int, stream: str, cursor: Cursor) -> None:
     """Save the cursor inside the transaction that wrote the rows it covers."""
     row = {
         "portal_id": portal_id,
@@ -41,7 +41,7 @@ def save_cursor(tx: Transaction, portal_id: int, stream: str, cursor: Cursor) ->
         "run_id": cursor.run_id,
         "updated_at": cursor.updated_at,
     }
-    tx.merge(CURSORS.table, table_from_rows(CURSORS.table, [row]))
+    merge_row(tx, warehouse, CURSORS, row)
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,12 @@ class ParentCursor:
     """Everything of it up to this time is in the table; HubSpot's own clock."""
 
 
-def save_parent(tx: Transaction, portal_id: int, stream: str, parent: str, cursor: ParentCursor, run_id: str) -> None:
+def save_parent(
+    tx: Transaction, warehouse: Warehouse, portal_id: int, stream: str, parent: str, cursor: ParentCursor, run_id: str
+) -> None:
     """Save how far one parent has been read, inside the transaction that wrote its rows."""
     row = {"portal_id": portal_id, "stream": stream, "parent": parent, "mark": cursor.mark, "value": cursor.value}
-    tx.merge(PARENTS.table, table_from_rows(PARENTS.table, [{**row, "run_id": run_id}]))
+    merge_row(tx, warehouse, PARENTS, {**row, "run_id": run_id})
 
 
 def delete_parents(tx: Transaction, name: str, portal_id: int, stream: str, parents: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from hubferry.state.ledger import KEYS_PER_QUERY, Stamp
 from hubferry.state.push_tables import JOURNAL, PLAN_STEPS, PLANS, REJECTED
+from hubferry.state.rows import merge_row
 from hubferry.state.tables import SCHEMA
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Row, Transaction, Warehouse
@@ -302,7 +303,9 @@ def _journal_row(plan_id: str, row: Row) -> JournalRow:
     return JournalRow(plan_id, *named)
 
 
-def merge_plan(tx: Transaction, stamp: Stamp, plan_id: str, state: str, header: str = "{}") -> None:
+def merge_plan(
+    tx: Transaction, warehouse: Warehouse, stamp: Stamp, plan_id: str, state: str, header: str = "{}"
+) -> None:
     """Write the head of a plan."""
     row = {
         "plan_id": plan_id,
@@ -312,13 +315,12 @@ def merge_plan(tx: Transaction, stamp: Stamp, plan_id: str, state: str, header: 
         "run_id": stamp.run_id,
         "created_at": stamp.at,
     }
-    tx.merge(PLANS.table, table_from_rows(PLANS.table, [row]))
+    merge_row(tx, warehouse, PLANS, row)
 
 
-def set_plan_state(tx: Transaction, plan_id: str, state: str) -> None:
+def set_plan_state(tx: Transaction, warehouse: Warehouse, plan_id: str, state: str) -> None:
     """Say how far a plan is."""
-    row = table_from_rows(PLANS.table, [{"plan_id": plan_id, "state": state}]).select(["plan_id", "state"])
-    tx.merge(PLANS.table, row)
+    merge_row(tx, warehouse, PLANS, {"plan_id": plan_id, "state": state})
 
 
 def append_steps(tx: Transaction, plan_id: str, steps: Iterable[StoredStep]) -> None:

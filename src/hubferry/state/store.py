@@ -18,6 +18,7 @@ from hubferry.state.cursors import Cursor, ParentCursor, parse_cursors
 from hubferry.state.jobs import JOBS
 from hubferry.state.leases import Holder, Lease, acquire_lease, drop_first_leases, query_holder
 from hubferry.state.process import Process
+from hubferry.state.rows import merge_row
 from hubferry.state.tables import (
     CURSORS,
     META,
@@ -295,7 +296,7 @@ class StateStore(StateReader):
 
     def record_stream_run(self, tx: Transaction, stream_run: StreamRun) -> None:
         """Record what a run did to a stream so far; called again, it replaces the row."""
-        tx.merge(STREAM_RUNS.table, table_from_rows(STREAM_RUNS.table, [asdict(stream_run)]))
+        merge_row(tx, self.warehouse, STREAM_RUNS, asdict(stream_run))
 
     def _migrate(self, *, after_move: bool) -> None:
         stored = self.version()

@@ -72,7 +72,11 @@ def load(warehouse: duckdb_warehouse.DuckDBWarehouse, chunks: int) -> None:
             with lease.transaction() as tx:
                 tx.merge(ROWS, table_from_rows(ROWS, rows))
                 save_cursor(
-                    tx, PORTAL, "rows", Cursor(value=START + timedelta(minutes=number), scan=number + 1, run_id=run_id)
+                    tx,
+                    warehouse,
+                    PORTAL,
+                    "rows",
+                    Cursor(value=START + timedelta(minutes=number), scan=number + 1, run_id=run_id),
                 )
     state.finish_run(run_id, "done", {"rows": chunks * 3})
 

@@ -134,8 +134,8 @@ def test_a_cursor_comes_back_as_it_was_saved(state: StateStore) -> None:
         value=AT, scan={"ranges": [[1, None]], "id": "r"}, swept={"archived": AT}, run_id="r1", updated_at=AT
     )
     with state.warehouse.transaction() as tx:
-        save_cursor(tx, 1, "contacts", cursor)
-        save_cursor(tx, 2, "contacts", Cursor())
+        save_cursor(tx, state.warehouse, 1, "contacts", cursor)
+        save_cursor(tx, state.warehouse, 2, "contacts", Cursor())
 
     assert state.cursor(1, "contacts") == cursor
     assert state.cursor(2, "contacts") == Cursor()
@@ -146,7 +146,7 @@ def test_a_cursor_may_go_back_when_a_refresh_asks_for_it(state: StateStore) -> N
     state.migrate()
     for value in (AT, None):
         with state.warehouse.transaction() as tx:
-            save_cursor(tx, 1, "contacts", Cursor(value=value))
+            save_cursor(tx, state.warehouse, 1, "contacts", Cursor(value=value))
 
     assert state.cursor(1, "contacts") == Cursor()
 
