@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from hubferry.hubspot.properties import Property
 from hubferry.pull.chunks import Stamp
 from hubferry.pull.schema import RecordTable
-from hubferry.pull.snapshots import merge_snapshot
+from hubferry.pull.snapshots import count_live, merge_snapshot
+from hubferry.state.rows import merge_row
+from hubferry.state.tables import DEFINITIONS, SCHEMA
 from hubferry.streams.definition import RUN_COLUMNS, TOMBSTONE_COLUMNS
 from hubferry.types import Column, ColumnType, Table
 from hubferry.warehouse.interface import Transaction, Warehouse
@@ -53,20 +58,52 @@ def options_table(schema: str) -> Table:
     return _table(schema, "property_options", _OPTIONS, ("object", "property", "value"))
 
 
+def are_stored(
+    warehouse: Warehouse,
+    schema: str,
+    object_name: str,
+    known: Mapping[str, str | None],
+    found: Sequence[Property],
+    table: RecordTable,
+) -> bool:
+    """Say whether an object's definitions are those that were written last, and still there.
+
+    `known` is what `query_known_columns` gives. An object has thousands of options, and rarely does one change.
+    """
+    columns = table.column_names()
+    if any(each.name not in known or known[each.name] != columns.get(each.name) for each in found):
+        return False
+    name, quote = warehouse.name(SCHEMA, DEFINITIONS.name), warehouse.quote
+    noted = warehouse.query(
+        f"SELECT digest, options FROM {name} WHERE {quote('schema')} = ? AND {quote('object')} = ?",
+        (schema, object_name),
+    ).to_pylist()
+    if not noted or noted[0]["digest"] != _digest(found, columns):
+        return False
+    return count_live(warehouse, warehouse, options_table(schema), {"object": object_name}) == int(noted[0]["options"])
+
+
 def merge_definitions(
     tx: Transaction,
     warehouse: Warehouse,
     schema: str,
     object_name: str,
-    found: Iterable[Property],
+    found: Sequence[Property],
     table: RecordTable,
     stamp: Stamp,
 ) -> None:
-    """Write an object's definitions as they are now."""
-    properties, scope = list(found), {"object": object_name}
-    rows = _build_properties(properties, table.column_names())
-    merge_snapshot(tx, warehouse, properties_table(schema), rows, scope, stamp)
-    merge_snapshot(tx, warehouse, options_table(schema), _build_options(properties), scope, stamp)
+    """Write an object's definitions as they are now, and note which they are."""
+    scope, options, columns = {"object": object_name}, options_table(schema), table.column_names()
+    merge_snapshot(tx, warehouse, properties_table(schema), _build_properties(found, columns), scope, stamp)
+    merge_snapshot(tx, warehouse, options, _build_options(found), scope, stamp)
+    noted = {
+        "schema": schema,
+        "object": object_name,
+        "digest": _digest(found, columns),
+        "options": count_live(tx, warehouse, options, scope),
+        "run_id": stamp.run_id,
+    }
+    merge_row(tx, warehouse, DEFINITIONS, noted)
 
 
 def query_known_columns(warehouse: Warehouse, schema: str, object_name: str) -> dict[str, str | None]:
@@ -108,3 +145,9 @@ def _build_options(properties: Iterable[Property]) -> Iterator[dict[str, Any]]:
         for position, option in enumerate(each.options):
             row = {"value": option.value, "label": option.label, "hidden": option.hidden, "position": position}
             yield {"property": each.name, **row}
+
+
+def _digest(found: Sequence[Property], columns: Mapping[str, str]) -> str:
+    """Hash definitions, and which columns of the two tables they fill."""
+    content = msgspec.json.encode([list(_PROPERTIES), list(_OPTIONS), found, columns], order="deterministic")
+    return hashlib.sha256(content).hexdigest()

@@ -65,7 +65,7 @@ class RecordPull:
         return self._pulling.kept_as(self._stream.name)
 
     def prepare(self) -> None:
-        """Make the tables; note in one transaction what they hold and, where everything must be read, that it begins."""
+        """Make the tables; note in one transaction what they hold, where that changed, and that everything is to be read."""
         properties = fetch_properties(self._client, self.path_name)
         with self._warehouse.session():
             self.cursor = self._pulling.cursor(self._stream.name)
@@ -103,11 +103,21 @@ class RecordPull:
         if anew or not self._live_rows:  # archived records may lack the same, whenever their list is due
             swept = {name: at for name, at in self.cursor.swept.items() if name != ARCHIVED}
             self.cursor = replace(self.cursor, swept=swept)
+        self._merge_definitions(properties, known, anew=anew)
+
+    def _merge_definitions(
+        self, properties: Sequence[Property], known: Mapping[str, str | None], *, anew: bool
+    ) -> None:
+        """Write the definitions where they changed, and that everything is to be read."""
+        pulling, made, place = self._pulling, self.made, (self._warehouse, self._pulling.schema, self._object)
+        begins = anew or (self.cursor.scan is None and self._wants_everything())
+        is_stored = not pulling.full_refresh and definitions.are_stored(*place, known, properties, made)
+        if is_stored and not begins:
+            return
         with pulling.lease.transaction() as tx:
-            definitions.merge_definitions(
-                tx, warehouse, pulling.schema, self._object, properties, made, pulling.stamp()
-            )
-            if anew or (self.cursor.scan is None and self._wants_everything()):
+            if not is_stored:
+                definitions.merge_definitions(tx, *place, properties, made, pulling.stamp())
+            if begins:
                 self._begin_refresh(tx, by_export=self._may_export(anew=anew))
 
     def _may_export(self, *, anew: bool) -> bool:

@@ -61,6 +61,19 @@ CURSORS = StateTable(
     key=("portal_id", "stream"),
 )
 
+DEFINITIONS = StateTable(
+    "definitions",
+    "What an object's properties and their options were when they were written last: they are written again when they changed.",
+    (
+        StateColumn("schema", "string", "the warehouse schema of the tables `properties` and `property_options`"),
+        StateColumn("object", "string", "the object"),
+        StateColumn("digest", "string", "hash of all that was written of them"),
+        StateColumn("options", "integer", "how many options there were"),
+        StateColumn("run_id", "string", "the run that wrote them"),
+    ),
+    key=("schema", "object"),
+)
+
 LEASES = StateTable(
     "leases",
     "Which runs hold a portal, or parts of it; a commit of one that no longer holds its own is rolled back.",
@@ -198,7 +211,7 @@ MOVED = Table(
 )
 """Where a move goes: what it made, and once that is done, how many rows of which content. No part of the state."""
 
-TABLES = (CURSORS, LEASES, META, PARENTS, REFRESH_KEYS, RUNS, SCHEMAS, STREAM_RUNS)
+TABLES = (CURSORS, DEFINITIONS, LEASES, META, PARENTS, REFRESH_KEYS, RUNS, SCHEMAS, STREAM_RUNS)
 
 
 def render_tables(tables: Iterable[StateTable] = TABLES) -> str:

@@ -109,6 +109,32 @@ def test_a_property_that_was_deleted_and_came_back_shows_no_value_of_before(worl
     portal.check("contacts")
 
 
+def test_definitions_are_written_again_when_one_changed_a_row_is_missing_or_everything_is_asked_for(
+    world: MakeWorld,
+) -> None:
+    portal = world(contacts=5, companies=0, deals=0)
+    settings = {"contacts": {"properties": ["email"]}}
+    options = "SELECT label FROM hubspot.property_options WHERE property = 'lifecyclestage' AND value = 'lead'"
+    before = portal.pull("contacts", settings=settings) and portal.rows(options)
+
+    def pull_after(sql: str, **how: Any) -> list[dict[str, Any]]:
+        with portal.warehouse.transaction() as tx:
+            tx.execute(sql)
+        portal.pull("contacts", settings=settings, **how)
+        return list(portal.rows(options))
+
+    mine = "UPDATE hubspot.property_options SET label = 'mine'"
+    kept = pull_after(mine)
+    found = [pull_after(f"DELETE FROM hubspot.{table}") for table in ("property_options", "properties")]
+    define(portal, "shirt")
+    changed = pull_after(mine)
+    refreshed = pull_after(mine, full_refresh=True)
+
+    assert kept == [{"label": "mine"}], "nothing changed, and thousands of options were looked at"
+    assert [*found, changed, refreshed] == [before] * 4
+    assert portal.rows("SELECT label FROM hubspot.properties WHERE name = 'shirt'") == [{"label": "shirt"}]
+
+
 def test_a_property_chosen_later_is_filled_for_records_that_did_not_change(world: MakeWorld) -> None:
     portal = world(contacts=20)
     portal.pull("contacts", settings={"contacts": {"properties": ["email"]}})
