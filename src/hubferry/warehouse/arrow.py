@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,12 @@ def refuse_bad_keys(table: Table, chunk: pa.Table, newest: str | None = None) ->
             raise ValueError(
                 f"merge into {table.name!r}: {count} keys of the chunk are {problem} ({', '.join(table.key)})"
             )
+
+
+def sort_by_key(rows: pa.Table, key: Sequence[str]) -> pa.Table:
+    """Give the rows in the order of their keys; the table itself where they are."""
+    order = pc.sort_indices(rows.select(list(key)), [(name, "ascending") for name in key]).to_numpy()
+    return rows if np.array_equal(order, np.arange(rows.num_rows)) else rows.take(order)
 
 
 def differing(one: pa.Table, other: pa.Table) -> pa.Array:

@@ -91,8 +91,11 @@ def test_columns_beyond_the_servers_limit_are_in_one_of_json_and_behave_alike(wa
     assert write(warehouse, table, {"id": "1", last: 7}) == MergeCounts(unchanged=1)
     assert write(warehouse, table, {"id": "1", properties[-2].name: 8}) == MergeCounts(updated=1)
     assert write(warehouse, table, {"id": "1", last: None}) == MergeCounts(updated=1)
+    assert write(warehouse, table, {"id": "2", last: None}) == MergeCounts(inserted=1)
+    assert write(warehouse, table, {"id": "2", last: None}) == MergeCounts(unchanged=1)
 
-    [found] = warehouse.query("SELECT p0, _hubferry_run_id, _hubferry_more FROM crm.wide").to_pylist()
+    wide = "SELECT p0, _hubferry_run_id, _hubferry_more FROM crm.wide WHERE id = '1'"
+    [found] = warehouse.query(wide).to_pylist()
     assert {column.name for column in warehouse.query_columns("crm", "wide")} == {each.name for each in table.columns}
     assert (found["p0"], found["_hubferry_run_id"]) == (1, "a")
     assert json.loads(found["_hubferry_more"]) == {properties[-2].name: 8}
@@ -257,3 +260,49 @@ def test_a_role_that_rounds_numbers_in_texts_has_exact_digests(address: str) -> 
     found = warehouse.query(f"SELECT {warehouse.digest(['f'])} AS d FROM {numbers}")["d"].to_pylist()
 
     assert len(set(found)) == 2
+
+
+def people(*ids: int, text: str = "a") -> list[dict[str, Any]]:
+    return [{"id": number, "text": text, "tree": '{"a": null}'} for number in ids]
+
+
+@pytest.mark.parametrize("rows", [3, 600])
+def test_rows_that_are_equal_are_not_even_locked(warehouse: PostgresWarehouse, rows: int) -> None:
+    warehouse.ensure_table(THINGS)
+    write(warehouse, THINGS, *people(*range(rows)))
+
+    assert write(warehouse, THINGS, *people(*range(rows))) == MergeCounts(unchanged=rows)
+
+    [found] = warehouse.query("SELECT max(CAST(CAST(xmax AS text) AS bigint)) AS locker FROM shop.things").to_pylist()
+    assert found == {"locker": 0}
+
+
+@pytest.mark.parametrize("kind", ["bigint", "integer"], ids=["ours", "altered"])
+def test_a_large_chunk_finds_the_few_that_are_stored_among_the_new(warehouse: PostgresWarehouse, kind: str) -> None:
+    warehouse.ensure_table(THINGS)
+    with warehouse.transaction() as tx:
+        tx.execute(f"ALTER TABLE shop.things ALTER COLUMN id TYPE {kind}")
+    write(warehouse, THINGS, *people(5, 6))
+
+    again = PostgresWarehouse(warehouse.settings)
+    counts = write(again, THINGS, *people(6, text="b"), *people(*range(7, 602), *range(6)))
+
+    assert counts == MergeCounts(600, 1, 1)
+    found = warehouse.query("SELECT text, count(*) AS n, min(CAST(tree AS text)) AS t FROM shop.things GROUP BY text")
+    assert sorted(found.to_pylist(), key=lambda row: row["n"]) == [
+        {"text": "b", "n": 1, "t": '{"a": null}'},
+        {"text": "a", "n": 601, "t": '{"a": null}'},
+    ]
+
+
+def test_a_large_chunk_leaves_the_transactions_other_statements_as_they_are_planned(
+    warehouse: PostgresWarehouse,
+) -> None:
+    warehouse.ensure_table(THINGS)
+
+    with warehouse.transaction() as tx:
+        before = tx.query("SELECT current_setting('enable_hashjoin') AS h, current_setting('jit') AS j").to_pylist()
+        tx.merge(THINGS, table_from_rows(THINGS, people(*range(600))))
+        after = tx.query("SELECT current_setting('enable_hashjoin') AS h, current_setting('jit') AS j").to_pylist()
+
+    assert after == before == [{"h": "on", "j": "on"}]

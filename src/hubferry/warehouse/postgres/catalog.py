@@ -98,17 +98,16 @@ class Catalog:
         noted = self._query_notes(source, schema, table) if found else []
         full = {row["stored_as"]: row["column_name"] for row in noted if row["stored_as"] != MORE}
         self._full |= {short: name for short, name in full.items() if name}
-        stored = tuple(
-            Column(
-                full.get(row["name"], row["name"]),
-                Described(row["name"], row["oid"], row["modifier"], row["category"]).type,
-            )
+        described = [
+            Described(full.get(row["name"], row["name"]), row["oid"], row["modifier"], row["category"])
             for row in found
             if row["name"] != MORE
-        )
+        ]
+        stored = tuple(Column(each.name, each.type) for each in described)
         more = tuple(Column(row["column_name"], row["type"]) for row in noted if row["stored_as"] == MORE)
         has_more, has_key = any(row["name"] == MORE for row in found), any(row["has_key"] for row in found)
-        return Layout(schema, table, stored, more, has_more=has_more, has_key=has_key)
+        foreign = frozenset(each.name for each in described if not each.is_ours)
+        return Layout(schema, table, stored, more, has_more=has_more, has_key=has_key, foreign=foreign)
 
     def _query_notes(self, source: Any, schema: str, table: str) -> list[dict[str, Any]]:
         exists: pa.Table = source.query("SELECT to_regclass(?) IS NOT NULL AS there", (_NAMES.name,))

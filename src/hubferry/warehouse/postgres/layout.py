@@ -52,6 +52,8 @@ class Layout:
     has_more: bool = False
     has_key: bool = False
     """Whether the table has a primary key; one that was moved from another engine gets it with its next pull."""
+    foreign: frozenset[str] = frozenset()
+    """Columns whose types on the server are not the ones that we make, but read as them: somebody altered them."""
 
     @property
     def name(self) -> str:

@@ -84,6 +84,11 @@ class Described:
             return _BY_OID[self.oid]
         return "json" if self.category in ("A", "C") else "string"
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the server's type is the one that `render` gives for `type`."""
+        return self.oid in (*_EXACT, _JSONB) or (self.oid == _NUMERIC and self.type != "string")
+
     def _decimal(self) -> ColumnType:
         if self.modifier < 4:
             return "string"  # numbers of any size: as text nothing is lost

@@ -55,21 +55,14 @@ class PostgresTransaction:
         if not chunk.num_rows:
             return MergeCounts()
         layout, split = self._split(table, chunk)
-        given = [name for name in split.column_names if name != MORE]
-        with self._loaded("chunk", split, json_columns=_json_columns(table)) as rows:
-            has_more = MORE in split.column_names
-            statement = merge.Merge(layout, table.key, given, rows, newest, volatile, has_more).render()
-            with translating():
-                [(inserted, updated)] = self._connection.execute(statement).fetchall()
-        new, changed = int(str(inserted)), int(str(updated))
-        return MergeCounts(new, changed, chunk.num_rows - new - changed)
+        return merge.Merge(self, table, layout, split, newest, volatile).run()
 
     def append(self, table: Table, chunk: pa.Table) -> int:
         """Insert rows as they are; a key that is there already is an error."""
         layout, split = self._split(table, clean_chunk(table, chunk))
         if not split.num_rows:
             return 0
-        self._copy(layout.name, split, json_columns=_json_columns(table))
+        self.copy(layout.name, split, table)
         return int(split.num_rows)
 
     def delete(self, table: Table, keys: pa.Table) -> int:
@@ -77,39 +70,40 @@ class PostgresTransaction:
         keys = clean_chunk(table, keys)
         if not keys.num_columns:
             raise ValueError(f"delete from {table.name!r}: the keys have no column")
-        with self._loaded("keys", keys, json_columns=_json_columns(table)) as rows:
+        with self.loaded("keys", keys, table) as rows:
             names = [shorten(name) for name in keys.column_names]
             return self.execute(merge.render_delete(self._warehouse.name(table.schema, table.name), names, rows))
 
     @contextmanager
     def register(self, name: str, rows: pa.Table) -> Iterator[str]:
         """Make rows readable in SQL under the quoted name it gives, until the block ends."""
-        with self._loaded(name, rows) as quoted:
+        with self.loaded(name, rows) as quoted:
             yield quoted
 
     @contextmanager
-    def _loaded(self, name: str, rows: pa.Table, *, json_columns: frozenset[str] = frozenset()) -> Iterator[str]:
-        """Put rows into a temporary table; it is gone after the block, and after the transaction in any case."""
+    def loaded(self, name: str, rows: pa.Table, table: Table | None = None) -> Iterator[str]:
+        """Put rows, of `table` where one is given, into a temporary one; it is gone after the block or the transaction."""
         quoted = f"pg_temp.{sql.quote(f'hubferry {next(self._numbers)} {name}'[:60])}"
-        quote = self._warehouse.quote
+        quote, json_columns = self._warehouse.quote, _json_columns(table)
         columns = ", ".join(
             f"{quote(field.name)} {'jsonb' if field.name in json_columns else types.render_arrow(field.type)}"
             for field in rows.schema
         )
         with translating():
             self._connection.execute(f"CREATE TEMPORARY TABLE {quoted} ({columns}) ON COMMIT DROP")
-        self._copy(quoted, rows, json_columns=json_columns)
+        self.copy(quoted, rows, table)
         try:
             yield quoted
         finally:
             with suppress(psycopg.Error):  # after a failed statement; the transaction is about to be rolled back
                 self._connection.execute(f"DROP TABLE {quoted}")
 
-    def _copy(self, name: str, rows: pa.Table, *, json_columns: frozenset[str]) -> None:
+    def copy(self, name: str, rows: pa.Table, table: Table | None = None) -> None:
+        """Insert rows, of `table` where one is given, into the one of this quoted name."""
         columns = ", ".join(map(self._warehouse.quote, rows.column_names))
         statement = f"COPY {name} ({columns}) FROM STDIN WITH (FORMAT binary)"
         with translating(), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for block in binary.ahead(binary.encode(rows, json_columns=json_columns)):
+            for block in binary.ahead(binary.encode(rows, json_columns=_json_columns(table))):
                 copy.write(block)
 
     def _split(self, table: Table, chunk: pa.Table) -> tuple[Layout, pa.Table]:
@@ -277,8 +271,9 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _json_columns(table: Table) -> frozenset[str]:
-    return frozenset((*(column.name for column in table.columns if column.type == "json"), MORE))
+def _json_columns(table: Table | None) -> frozenset[str]:
+    columns = table.columns if table else ()
+    return frozenset((*(column.name for column in columns if column.type == "json"), MORE))
 
 
 def _bare(query: str) -> str:
