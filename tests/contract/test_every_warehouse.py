@@ -373,6 +373,19 @@ def test_texts_are_found_in_json_by_their_path(warehouse: Warehouse) -> None:
     assert rows["found"].to_pylist() == ["x y", None, None, "0.5", None]
 
 
+def test_decimals_without_places_are_decimals_again(warehouse: Warehouse) -> None:
+    """`types: {number: "decimal(12,0)"}`: read back as another type, it would get another column in each pull."""
+    columns = (Column("id", "integer"), Column("n", "decimal(12,0)"), Column("wide", "decimal(38,0)"))
+    table = Table("crm", "whole", columns, ("id",))
+    warehouse.ensure_table(table)
+    rows = chunk({"id": 1, "n": Decimal(999_999_999_999), "wide": Decimal(-7)}, table=table)
+
+    assert merge(warehouse, rows, table) == MergeCounts(inserted=1)
+    assert merge(warehouse, rows, table) == MergeCounts(unchanged=1)
+    assert warehouse.query_columns("crm", "whole") == columns
+    assert stored(warehouse, table) == rows.to_pylist()
+
+
 def test_a_digest_is_another_one_when_any_value_is_and_the_same_otherwise(warehouse: Warehouse) -> None:
     warehouse.ensure_table(EVERY_TYPE)
     whole = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -27,6 +28,7 @@ from hubferry.pull.run import run_pull
 from hubferry.pull.verification import verify_tables
 from hubferry.push.apply import run_push
 from hubferry.push.plan import build_plan
+from hubferry.push.rejected import query_rejected
 from hubferry.state.cursors import Cursor, save_cursor
 from hubferry.state.store import StateStore
 from hubferry.streams.registry import BY_NAME
@@ -53,9 +55,10 @@ PEOPLE = Table(
         Column("friends", "json"),
         Column("company_ids", "strings"),
     ),
-    ("Number",),
 )
 HOSTILE = ["'; DROP TABLE people; --", "line\nbreak\ttab", "🦄 é ß", '"quoted" \\ $1 ? %s', "x" * 5_000]
+LONG = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(60))
+"""More than an index of PostgreSQL takes, and not to be compressed."""
 ROWS = Table("crm", "rows", (Column("id", "string"), Column("chunk", "integer")), ("id",))
 PORTAL, CHUNKS = 42, 3
 HEAVY_ON_FAKESNOW = [
@@ -233,7 +236,7 @@ def test_a_push_makes_the_portal_equal_and_a_second_plan_is_empty_on_every_engin
     ]
     warehouse.ensure_table(PEOPLE)
     with warehouse.transaction() as tx:
-        tx.merge(PEOPLE, table_from_rows(PEOPLE, rows))
+        tx.append(PEOPLE, table_from_rows(PEOPLE, [*rows, {**rows[7], "Number": LONG, "email": "long@example.com"}]))
     sync = people_sync()
     state = StateStore(warehouse, portal.clock)
     made = {"syncs": [sync], "client": client, "warehouse": warehouse, "state": state}
@@ -245,11 +248,15 @@ def test_a_push_makes_the_portal_equal_and_a_second_plan_is_empty_on_every_engin
 
     contacts = [json.loads(line) for line in call_control(portal.control_url, "GET", "/truth/contacts").splitlines()]
     found = {each["properties"].get("email"): each for each in contacts if each["state"] == "live"}
-    assert (counts.rows, counts.invalid, report.exit_code) == (8, 0, 0)
+    assert (counts.rows, counts.invalid, report.exit_code) == (9, 1, 1)
     assert [found[row["email"]]["properties"]["firstname"] for row in rows] == [row["first name"] for row in rows]
     assert float(found["person3@example.com"]["properties"]["annualrevenue"]) == 13.0
     assert company in {link["toId"] for link in found["person0@example.com"]["associations"]}
-    assert (again.planned, again.rows) == (0, 8)
+    assert (again.planned, again.rows) == (0, 9)
+    assert "long@example.com" not in found
+    [refused] = query_rejected(state, "people")
+    assert refused.row_key.startswith(LONG[:900])
+    assert "longer than 1,000 bytes" in refused.message
 
 
 def people_sync() -> Sync:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from hubferry.errors import WarehouseError
 from hubferry.pull.pulling import Pulling
 from hubferry.pull.storage import CURRENT
 from hubferry.state.tables import CURSORS, PARENTS
@@ -26,6 +27,15 @@ def forget_dropped(pulling: Pulling) -> None:
     pulling.dropped.update(dropped)
 
 
+def refuse_view(pulling: Pulling, name: str) -> None:
+    """Raise WarehouseError where a view stands in the place of a stream's table."""
+    if name in pulling.views:
+        raise WarehouseError(
+            f"{pulling.schema}.{name} is a view, and rows are written to a table: give the view another name or schema."
+            " The next pull makes the table again and fills it."
+        )
+
+
 def _tables_of(pulling: Pulling, name: str) -> tuple[str, ...]:
     """Give the tables that a cursor's rows are in; the cursors of links and of versions have their object's name behind."""
     stream = name.partition(" ")[0]
@@ -37,11 +47,10 @@ def _query_missing(pulling: Pulling, tables: Iterable[str]) -> set[str]:
     """Give the tables that are not there, not even as a view or under the name of the rows as they are now."""
     warehouse, schema = pulling.warehouse, pulling.schema
     there = set(warehouse.query_tables(schema))
-    return {
-        name
-        for name in set(tables) - there
-        if name + CURRENT not in there and not warehouse.query_columns(schema, name)
-    }
+    absent = {name for name in set(tables) - there if name + CURRENT not in there}
+    views = {name for name in absent if warehouse.query_columns(schema, name)}
+    pulling.views.update(views)
+    return absent - views
 
 
 def _delete(pulling: Pulling, names: Iterable[str]) -> None:

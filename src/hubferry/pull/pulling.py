@@ -103,6 +103,8 @@ class Pulling:
     stop: Stop = field(default_factory=Stop)
     dropped: set[str] = field(default_factory=set)
     """Streams whose tables were gone when the run began."""
+    views: set[str] = field(default_factory=set)
+    """Views that stood in the place of tables then."""
     _stamps: list[datetime] = field(default_factory=list)
     """The last stamp given."""
     _begun: dict[str, int] = field(default_factory=dict)

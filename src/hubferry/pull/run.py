@@ -29,7 +29,7 @@ from hubferry.pull.catalog import Catalog, fetch_catalog, is_custom
 from hubferry.pull.children import ChildrenPull
 from hubferry.pull.fivetran_views import merge_views
 from hubferry.pull.history import HistoryPull
-from hubferry.pull.links import LinkPull, LinkTally
+from hubferry.pull.links import LinkPull, LinkTally, links_table
 from hubferry.pull.pages import PagePull
 from hubferry.pull.pairs import Pair, choose_pairs
 from hubferry.pull.people import PeoplePull
@@ -196,6 +196,7 @@ def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
     state: State = "done"
     error: HubferryError | None = None
     try:
+        dropped.refuse_view(pulling, stream.name)
         _READERS[stream.reader](pulling, stream, tally).run()
     except _ENDS:
         raise
@@ -263,6 +264,7 @@ def _pull_pair(pulling: Pulling, pair: Pair, sides: Sequence[str]) -> Associatio
     state: State = "done"
     error: HubferryError | None = None
     try:
+        dropped.refuse_view(pulling, links_table(pulling.schema).name)
         LinkPull(pulling, pair, tally).run(sides)
     except _ENDS:
         raise

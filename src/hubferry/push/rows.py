@@ -15,6 +15,7 @@ from hubferry.push.encode import InvalidValueError
 from hubferry.push.labels import UnknownLabelError
 from hubferry.push.mapping import Field, LinkField, SyncMapping
 from hubferry.push.steps import TypeRef
+from hubferry.warehouse.names import shorten
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class InvalidRow:
 
 KEY, COPIES, DIGEST, FIELD, LINK, RECORD = "k", "n", "d", "f", "a", "r"
 """Names of the columns that `source` selects; FIELD and LINK are followed by a position."""
+LONGEST_KEY_BYTES = 1_000
+"""An index of PostgreSQL takes 2,704 bytes of a row: a key, what it is a key of, and what is wrong with it."""
 
 
 def build_row(mapping: SyncMapping, values: Mapping[str, object], ordinal: int) -> DesiredRow | InvalidRow:
@@ -73,7 +76,13 @@ def build_row(mapping: SyncMapping, values: Mapping[str, object], ordinal: int) 
         return InvalidRow(f"(row {ordinal})", (Problem(key_column, "the key is NULL or blank", advice),))
     if values[COPIES] != 1:
         advice = f"Make {key_column!r} unique in the source; none of the copies was sent."
-        return InvalidRow(key, (Problem(key_column, f"{values[COPIES]} rows have this key", advice),))
+        return InvalidRow(
+            shorten(key, LONGEST_KEY_BYTES), (Problem(key_column, f"{values[COPIES]} rows have this key", advice),)
+        )
+    if len(key.encode()) > LONGEST_KEY_BYTES:
+        advice = f"Name rows by a shorter key, such as a hash of {key_column!r}."
+        long = Problem(key_column, f"the key is longer than {LONGEST_KEY_BYTES:,} bytes", advice)
+        return InvalidRow(shorten(key, LONGEST_KEY_BYTES), (long,))
     problems: list[Problem] = []
     encoder = _RowEncoder(mapping, problems)
     texts = encoder.encode(values)
@@ -238,7 +247,7 @@ def _key_text(link: LinkField, key: object) -> str:
 
 def link_detail(to: str, key: str) -> str:
     """Name a link of a row, for the rejected table."""
-    return f"link to {to} {key}"
+    return f"link to {to} {shorten(key, LONGEST_KEY_BYTES)}"
 
 
 def _hash(mapping: SyncMapping, values: Mapping[str, str], record_id: str | None, wishes: Sequence[Wish]) -> str:

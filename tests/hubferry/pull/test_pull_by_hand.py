@@ -50,6 +50,22 @@ def test_what_was_dropped_by_hand_is_read_again(world: MakeWorld) -> None:
     assert portal.pull("contacts", settings=sweeps).streams[0].reader == "changes"
 
 
+def test_a_view_in_the_place_of_a_table_is_named(world: MakeWorld) -> None:
+    portal = world(contacts=8)
+    only = {"contacts": {**CONTACTS["contacts"], "associations": []}}
+    portal.pull("contacts", settings=only)
+    view = "CREATE VIEW hubspot.contacts AS SELECT * FROM hubspot.mine"
+    by_hand(portal, "ALTER TABLE hubspot.contacts RENAME TO mine", view)
+
+    refused = portal.pull("contacts", settings=only).streams[0]
+    by_hand(portal, "DROP VIEW hubspot.contacts")
+    made = portal.pull("contacts", settings=only).streams[0]
+
+    assert (refused.state, made.state) == ("failed", "done")
+    assert str(refused.error).startswith("hubspot.contacts is a view")
+    portal.check("contacts", pairs=False)
+
+
 @pytest.mark.parametrize("lost", ["contacts", "contacts__current"])
 def test_of_versions_and_rows_as_they_are_the_lost_ones_come_from_the_others(world: MakeWorld, lost: str) -> None:
     portal = world(contacts=8)

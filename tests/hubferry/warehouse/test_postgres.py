@@ -196,6 +196,15 @@ def test_a_source_of_every_postgres_type_comes_in_our_types(warehouse: PostgresW
     )
 
 
+@pytest.mark.parametrize("number", ["'NaN'::numeric(10,2)", "'NaN'::numeric"])
+def test_a_number_that_is_none_is_an_error_that_names_its_column(warehouse: PostgresWarehouse, number: str) -> None:
+    with pytest.raises(SourceError, match="column 'price' holds a NaN or Infinity"):
+        warehouse.query(f"SELECT {number} AS price")
+    if "(" in number:
+        with pytest.raises(SourceError, match="column 'price' holds a NaN or Infinity"):
+            list(warehouse.query_batches(f"SELECT {number} AS price"))
+
+
 def test_a_question_mark_of_the_users_sql_is_an_operator(warehouse: PostgresWarehouse) -> None:
     sql = """SELECT '{"a": 1}'::jsonb ? 'a' AS has, '%s ?' AS text"""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ from snowflake.connector import errors
 from engines import snowflake_engine
 from hubferry.clock import SystemClock
 from hubferry.config.warehouses import SnowflakeBlock
-from hubferry.errors import ConfigError, WarehouseError
+from hubferry.errors import ConfigError, SourceError, WarehouseError
 from hubferry.project import Project
 from hubferry.state.cursors import Cursor, save_cursor
 from hubferry.state.store import StateStore
 from hubferry.types import Column, Secret, Table
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import MergeCounts
-from hubferry.warehouse.snowflake import account, names
+from hubferry.warehouse.snowflake import account, names, types
 from hubferry.warehouse.snowflake.session import Session
 from hubferry.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
@@ -309,3 +310,13 @@ def test_settings_and_secrets_of_the_environment_reach_the_connector(
     assert [given[name] for name in names] == list(values)
     assert given["session_parameters"]["TIMEZONE"] == "UTC"
     assert given["session_parameters"]["QUERY_TAG"].startswith("hubferry")
+
+
+def test_whole_numbers_beyond_64_bits_are_decimals_in_a_look_and_an_error_in_a_source() -> None:
+    """fakesnow keeps none; a NUMBER(38,0) of Snowflake's comes as this."""
+    found = pa.table({"N": pa.array([Decimal(10**37), None], pa.decimal128(38, 0))})
+    columns = [Column("n", "integer")]
+
+    assert types.build_table(columns, found, wide=True)["n"].to_pylist() == [Decimal(10**37), None]
+    with pytest.raises(SourceError, match="column 'n' holds a value that does not fit integer"):
+        types.build_table(columns, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -30,7 +31,10 @@ def build_table(cursor: psycopg.Cursor[Any], lengthen: Lengthen) -> pa.Table:
 def build_batch(columns: Sequence[Described], rows: Sequence[Sequence[Any]]) -> pa.RecordBatch:
     """Give one batch of a result whose columns were cast to our types."""
     types = [arrow_type(column.type) for column in columns]
-    arrays = [pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), types, strict=True)]
+    arrays = [
+        _build_decimals(column, values, kind) if pa.types.is_decimal(kind) else pa.array(values, kind)
+        for column, values, kind in zip(columns, zip(*rows, strict=True), types, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
 
 
@@ -64,9 +68,16 @@ def _modifier(column: psycopg.Column) -> int:
     return ((column.precision << 16) | ((column.scale or 0) & 0x7FF)) + 4
 
 
+def _build_decimals(column: Described, values: Sequence[Decimal | None], kind: pa.DataType | None) -> pa.Array:
+    """Build a column of numbers; NaN and Infinity are in no decimal of Arrow's."""
+    if any(each is not None and not each.is_finite() for each in values):
+        raise SourceError(f"column {column.name!r} holds a NaN or Infinity; cast it to double precision or text")
+    return pa.array(values, kind)
+
+
 def _build_array(column: Described, values: list[Any]) -> pa.Array:
     if column.oid == 1700:
-        return pa.array(values, pa.null() if all(each is None for each in values) else None)
+        return _build_decimals(column, values, pa.null() if all(each is None for each in values) else None)
     kind = arrow_type(column.type)
     if pa.types.is_string(kind):
         values = [each if each is None or isinstance(each, str) else str(each) for each in values]

@@ -13,11 +13,12 @@ from hubferry.types import DECIMAL, Column, ColumnType
 from hubferry.warehouse.arrow import arrow_type
 from hubferry.warehouse.snowflake.names import unfold
 
+INTEGER_DIGITS = 19
 NAMES: dict[ColumnType, str] = {
     "boolean": "BOOLEAN",
     "date": "DATE",
     "double": "FLOAT",
-    "integer": "NUMBER(19,0)",
+    "integer": f"NUMBER({INTEGER_DIGITS},0)",
     "json": "VARIANT",
     "string": "VARCHAR",
     "strings": "ARRAY",
@@ -66,6 +67,13 @@ def parse(kind: str, precision: int | None, scale: int | None) -> ColumnType:
     return _BY_NAME.get(kind, "string")
 
 
+def parse_stored(kind: str, precision: int | None, scale: int | None) -> ColumnType:
+    """Give the column type of a table's column: whole numbers of another precision than our integers' are decimals."""
+    if kind == "NUMBER" and not scale and precision not in (None, INTEGER_DIGITS):
+        return f"decimal({precision},0)"
+    return parse(kind, precision, scale)
+
+
 def describe(description: Sequence[Any]) -> list[Column]:
     """Give the columns of a result from the connector's description of it."""
     return [
@@ -86,13 +94,13 @@ def render_value(expression: str, column_type: ColumnType) -> str:
     return expression if column_type == "string" else f"CAST({expression} AS {render(column_type)})"
 
 
-def build_table(columns: Sequence[Column], found: pa.Table) -> pa.Table:
-    """Give a result under our names and types."""
-    arrays = [_convert(column, found.column(at)) for at, column in enumerate(columns)]
+def build_table(columns: Sequence[Column], found: pa.Table, *, wide: bool = False) -> pa.Table:
+    """Give a result under our names and types; with `wide`, whole numbers that fit no 64 bits as decimals."""
+    arrays = [_convert(column, found.column(at), wide=wide) for at, column in enumerate(columns)]
     return pa.Table.from_arrays(arrays, names=[column.name for column in columns])
 
 
-def _convert(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+def _convert(column: Column, values: pa.ChunkedArray, *, wide: bool = False) -> pa.ChunkedArray:
     wanted = arrow_type(column.type)
     if values.type == wanted:
         return values
@@ -106,6 +114,8 @@ def _convert(column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
             return values.cast(pa.timestamp("us", values.type.tz), safe=False).cast(wanted)  # without a zone: UTC
         return values.cast(wanted)
     except pa.ArrowInvalid as error:
+        if wide and pa.types.is_decimal(values.type):
+            return values
         raise SourceError(
             f"column {column.name!r} holds a value that does not fit {column.type}; cast it to VARCHAR in the source"
         ) from error

@@ -305,7 +305,7 @@ class SnowflakeWarehouse:
 def _column(row: Row, declared: Mapping[str, str]) -> Column:
     """Read one column of the information schema; a list is one also where the server calls it a VARIANT."""
     name = names.unfold(row["column_name"])
-    kind = types.parse(row["data_type"], row["numeric_precision"], row["numeric_scale"])
+    kind = types.parse_stored(row["data_type"], row["numeric_precision"], row["numeric_scale"])
     return Column(name, "strings" if kind == "json" and declared.get(name) == "strings" else kind)
 
 
@@ -323,7 +323,7 @@ def _fetch(session: Session, statement: str, params: Sequence[object]) -> pa.Tab
     cursor = session.run(statement, params)
     columns = types.describe(cursor.description or ())
     found = cursor.fetch_arrow_all(force_return_table=True) if cursor._query_result_format == "arrow" else None
-    return types.build_table(columns, found) if found is not None and found.num_columns else _empty(columns)
+    return types.build_table(columns, found, wide=True) if found is not None and found.num_columns else _empty(columns)
 
 
 def _empty(columns: Sequence[Column]) -> pa.Table:
