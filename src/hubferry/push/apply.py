@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 
 import msgspec
@@ -37,7 +38,7 @@ from hubferry.state.crash import crashpoint
 from hubferry.state.holds import merge_holds, query_holds
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import Stamp
-from hubferry.state.plans import INTENDED, PAGE, JournalRow, PlanReader, StoredStep
+from hubferry.state.plans import INTENDED, PAGE, JournalRow, PlanReader, PlanSteps, StoredPlan, StoredStep
 from hubferry.state.store import StateStore
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
@@ -205,15 +206,21 @@ class _Applier:
     progress: Progress
     canary: int | None = None
 
+    @cached_property
+    def steps(self) -> PlanSteps:
+        """The plan's steps."""
+        return PlanSteps(self.warehouse, self.plan.id)
+
     def apply(self) -> PushReport:
         """Send records, then links, then account for all of them."""
         check_guards(self.plan)
         reader = PlanReader(self.warehouse)
-        self._refuse_applied(reader)
+        stored = self._require_startable(reader)
         started, calls = self.state.clock.monotonic(), self.client.usage.counted
         stamp = self.stamp()
-        reconcile.settle_open_intents(self.client, self.warehouse, self.lease, stamp)
-        self._begin(reader, stamp)
+        if self.plan.epoch != self.lease.epoch:  # else the plan did so, and nobody could send anything since
+            reconcile.settle_open_intents(self.client, self.warehouse, self.lease, stamp)
+        self._begin(reader, stored, stamp)
         with self._writing():
             self._send_plan(reader)
         rows, linked = build_outcomes(self.plan, reader.query_outcomes(self.plan.id))
@@ -222,16 +229,15 @@ class _Applier:
         seconds = self.state.clock.monotonic() - started
         return PushReport(self.lease.run_id, self.plan, rows, linked, self.client.usage.counted - calls, seconds)
 
-    def _begin(self, reader: PlanReader, stamp: Stamp) -> None:
+    def _begin(self, reader: PlanReader, stored: StoredPlan, stamp: Stamp) -> None:
         """Mark the plan as applying. One that is gone on with keeps what it listed as rejected before it was cut short."""
-        stored = reader.query_plan(self.plan.id)
-        invalid = list(reader.query_steps(self.plan.id, kinds=("invalid", "conflict")))
+        invalid = list(self.steps.query(("invalid", "conflict")))
         older = [each for each in reader.query_startable(self.plan.portal_id) if each.plan_id != self.plan.id]
         with self.lease.transaction() as tx:
             if self.plan.undoes is not None:
                 reason = f"run {self.plan.undoes} was undone by {self.lease.run_id}"
                 merge_holds(tx, self.plan.portal_id, self.plan.syncs, reason, stamp.at)
-            elif stored is None or stored.state != "applying":
+            elif stored.state != "applying":
                 start_rejected(tx, stamp, self.plan.syncs, invalid, only=self.plan.only)
             for each in older:
                 if set(self.plan.syncs) & set(msgspec.json.decode(each.header, type=Plan).syncs):
@@ -251,7 +257,7 @@ class _Applier:
         """What the portal must define first, then the records of all syncs, then their links."""
         observed_at = self.plan.observed_at if self._saw_the_latest() else 0.0
         for sync in self.plan.syncs:
-            self._define(sync, reader)
+            self._define(sync)
         if self.canary is not None:
             self._send_canary(self.canary, reader, observed_at)
         for sync in self.plan.syncs:
@@ -259,17 +265,17 @@ class _Applier:
         labels = LabelSender(self.client, self.warehouse, self.lease)
         links = LinkSender(self.client, self.warehouse, self.lease, observed_at)
         for sync in self.plan.syncs:
-            for stored in self._pages(LABEL_KINDS, "labels", sync, reader):
+            for stored in self._pages(LABEL_KINDS, "labels", sync):
                 self._send_links(labels, stored)
         for sync in self.plan.syncs:
-            steps = StepsAhead(reader.query_steps(self.plan.id, kinds=LINK_KINDS, sync=sync, pending=True))
-            for stored in self._pages(LINK_KINDS, "links", sync, reader, steps):
+            steps = StepsAhead(self.steps.query(LINK_KINDS, sync=sync, pending=True))
+            for stored in self._pages(LINK_KINDS, "links", sync, steps):
                 links.look_ahead(stored, steps)
                 self._send_links(links, stored)
 
-    def _define(self, sync: str, reader: PlanReader) -> None:
+    def _define(self, sync: str) -> None:
         """Make properties and options; the plan's fingerprint is of what the portal then defines, see `mapping`."""
-        for stored in list(reader.query_steps(self.plan.id, kinds=SETUP_KINDS, sync=sync, pending=True)):
+        for stored in list(self.steps.query(SETUP_KINDS, sync=sync, pending=True)):
             journal = _Journal(self)
             (each,) = journal.intend([stored])
             send_setup(self.client, each.step)
@@ -277,7 +283,7 @@ class _Applier:
 
     def _send_canary(self, number: int, reader: PlanReader, observed_at: float) -> None:
         """Write some records and stop where HubSpot did not take all of them; the plan can be gone on with by its id."""
-        first = list(islice(reader.query_steps(self.plan.id, kinds=CANARY_KINDS, pending=True), number))
+        first = list(islice(self.steps.query(CANARY_KINDS, pending=True), number))
         journal = _Journal(self)
         pages = iter([first[start : start + PAGE] for start in range(0, len(first), PAGE)])
         RecordSender(self.client, self.warehouse, self.lease, observed_at, journal).send(pages)
@@ -294,8 +300,8 @@ class _Applier:
     def _send_records(self, sync: str, reader: PlanReader, observed_at: float) -> None:
         journal = _Journal(self)
         sender = RecordSender(self.client, self.warehouse, self.lease, observed_at, journal)
-        sender.send(self._pages(GUARDED_KINDS, "records", sync, reader))
-        sender.send_searched(self._pages(UNGUARDED_KINDS, "new records", sync, reader), reader, self.plan.id)
+        sender.send(self._pages(GUARDED_KINDS, "records", sync))
+        sender.send_searched(self._pages(UNGUARDED_KINDS, "new records", sync), reader, self.plan.id)
         journal.check()
 
     def _saw_the_latest(self) -> bool:
@@ -306,23 +312,24 @@ class _Applier:
         """Give who writes, and when."""
         return Stamp(self.plan.portal_id, self.lease.run_id, self.client.now())
 
-    def _refuse_applied(self, reader: PlanReader) -> None:
+    def _require_startable(self, reader: PlanReader) -> StoredPlan:
         stored = reader.query_plan(self.plan.id)
-        if stored is None or stored.state not in {"ready", "applying"}:
-            anew = f"plan anew: hubferry plan {' '.join(self.plan.syncs)}"
-            if stored is not None and stored.state == "superseded":
-                raise StalePlanError(
-                    f"plan {self.plan.id}: another plan of its syncs was applied since it was made; nothing was written, {anew}"
-                )
-            raise PlanError(f"plan {self.plan.id} is {stored.state if stored else 'gone'} already; {anew}")
+        if stored is not None and stored.state in {"ready", "applying"}:
+            return stored
+        anew = f"plan anew: hubferry plan {' '.join(self.plan.syncs)}"
+        if stored is not None and stored.state == "superseded":
+            raise StalePlanError(
+                f"plan {self.plan.id}: another plan of its syncs was applied since it was made; nothing was written, {anew}"
+            )
+        raise PlanError(f"plan {self.plan.id} is {stored.state if stored else 'gone'} already; {anew}")
 
     def _pages(
-        self, kinds: Sequence[str], what: str, sync: str, reader: PlanReader, steps: StepsAhead | None = None
+        self, kinds: Sequence[str], what: str, sync: str, steps: StepsAhead | None = None
     ) -> Iterator[list[StoredStep]]:
         """Give the steps that are not begun, some at a time, and tell how far they are."""
-        done, total = 0, reader.count_steps(self.plan.id, kinds=kinds, sync=sync)
+        done, total = 0, self.steps.count(kinds, sync)
         task = f"{what} of {sync}"
-        pending = steps or StepsAhead(reader.query_steps(self.plan.id, kinds=kinds, sync=sync, pending=True))
+        pending = steps or StepsAhead(self.steps.query(kinds, sync=sync, pending=True))
         for stored in pending:
             yield stored
             done += len(stored)

@@ -138,11 +138,12 @@ class Draft:
             self._steps = []
 
     def finish(self, header: str) -> None:
-        """Write the head: from now on the plan can be applied."""
-        self.flush()
+        """Write the last steps and the head: from now on the plan can be applied."""
         with self.lease.transaction() as tx:
+            plans.append_steps(tx, self.plan_id, self._steps)
             delete_plan_rows(tx, self.plan_id)
             plans.merge_plan(tx, self.lease.warehouse, self.stamp, self.plan_id, "ready", header)
+        self._steps = []
 
 
 def unique_links(rows: Iterable[LinkRow]) -> list[LinkRow]:

@@ -260,9 +260,8 @@ class _Planner:
     ) -> Plan:
         counts = {planner.mapping.name: planner.counts for planner in planners}
         for planner in planners:
-            planner.counts.remembered = ledger.count_rows(planner.mapping.name)
+            planner.counts.remembered, planner.counts.links_owned = ledger.count_owned(planner.mapping.name)
             planner.counts.link_steps = draft.link_steps[planner.mapping.name]
-            planner.counts.links_owned = ledger.count_links(planner.mapping.name)
             planner.counts.check(planner.mapping.name)
         return Plan(
             id=draft.plan_id,

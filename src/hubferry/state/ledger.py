@@ -93,10 +93,13 @@ class LedgerReader:
         sql = f"SELECT count(*) AS n FROM {self._ledger} WHERE portal_id = ? AND sync = ?"
         return int(self.warehouse.query(sql, [self.portal_id, sync])["n"][0].as_py())
 
-    def count_links(self, sync: str) -> int:
-        """Count the links that are ours to remove."""
-        sql = f"SELECT count(*) AS n FROM {self._links} WHERE portal_id = ? AND sync = ? AND added"
-        return int(self.warehouse.query(sql, [self.portal_id, sync])["n"][0].as_py())
+    def count_owned(self, sync: str) -> tuple[int, int]:
+        """Count the rows of a sync, and its links that are ours to remove."""
+        rows = f"SELECT count(*) FROM {self._ledger} WHERE portal_id = ? AND sync = ?"
+        links = f"SELECT count(*) FROM {self._links} WHERE portal_id = ? AND sync = ? AND added"
+        sql, params = f"SELECT ({rows}) AS known, ({links}) AS links", [self.portal_id, sync] * 2
+        (found,) = self.warehouse.query(sql, params).to_pylist()
+        return int(found["known"]), int(found["links"])
 
     def _query_each(
         self, sql: str, params: list[object], keys: Collection[str], build: Callable[[dict[str, Any]], T]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -90,46 +91,9 @@ class PlanReader:
         sql = f"SELECT * FROM {self._plans} WHERE state <> 'drafting' ORDER BY plan_id DESC LIMIT {int(limit)}"
         return [_stored_plan(row) for row in self.warehouse.query(sql).to_pylist()]
 
-    def query_steps(
-        self, plan_id: str, *, kinds: Sequence[str] = (), sync: str | None = None, pending: bool = False
-    ) -> Iterator[StoredStep]:
-        """Give the steps of a plan in order, a page at a time; `pending`: only those without a row in the journal."""
-        last, end = self._query_bounds(plan_id, kinds, sync)
-        while last < end:
-            upto = min(end, last + SPAN)  # so that a page reads its part of the table, not all that follows
-            page = self._query_page(plan_id, kinds, sync, pending=pending, after=last, upto=upto)
-            yield from page
-            last = page[-1].number if len(page) == PAGE else upto
-
-    def _query_bounds(self, plan_id: str, kinds: Sequence[str], sync: str | None) -> tuple[int, int]:
-        """Give the numbers between which the steps are: before the first, and the last."""
-        where, params = _where_steps(plan_id, kinds, sync)
-        sql = f"SELECT min(s.number) AS first, max(s.number) AS last FROM {self._steps} s WHERE {where}"
-        (found,) = self.warehouse.query(sql, params).to_pylist()
-        return (0, 0) if found["first"] is None else (int(found["first"]) - 1, int(found["last"]))
-
-    def count_steps(self, plan_id: str, *, kinds: Sequence[str], sync: str) -> int:
-        """Count the steps of these kinds of one sync."""
-        sql = (
-            f"SELECT count(*) AS n FROM {self._steps} WHERE plan_id = ? AND sync = ?"
-            f" AND kind IN ({', '.join('?' * len(kinds))})"
-        )
-        return int(self.warehouse.query(sql, [plan_id, sync, *kinds])["n"][0].as_py())
-
-    def _query_page(
-        self, plan_id: str, kinds: Sequence[str], sync: str | None, *, pending: bool, after: int, upto: int
-    ) -> list[StoredStep]:
-        where, params = _where_steps(plan_id, kinds, sync)
-        where += " AND s.number > ? AND s.number <= ?"
-        params += [after, upto]
-        if pending:
-            where += (
-                f" AND NOT EXISTS (SELECT 1 FROM {self._journal} j WHERE j.plan_id = ? AND j.number > ? AND j.number <= ?"
-                " AND j.plan_id = s.plan_id AND j.number = s.number)"
-            )
-            params += [plan_id, after, upto]
-        sql = f"SELECT s.* FROM {self._steps} s WHERE {where} ORDER BY s.number LIMIT {PAGE}"
-        return [_stored_step(row) for row in self.warehouse.query(sql, params).to_pylist()]
+    def query_steps(self, plan_id: str, *, kinds: Sequence[str] = ()) -> Iterator[StoredStep]:
+        """Give the steps of a plan in order, a page at a time."""
+        return PlanSteps(self.warehouse, plan_id).query(kinds)
 
     def query_steps_after(
         self,
@@ -157,8 +121,7 @@ class PlanReader:
 
     def count_kinds(self, plan_id: str) -> dict[tuple[str, str], int]:
         """Count the steps of a plan by sync and kind."""
-        sql = f"SELECT sync, kind, count(*) AS n FROM {self._steps} WHERE plan_id = ? GROUP BY sync, kind"
-        return {(row["sync"], row["kind"]): row["n"] for row in self.warehouse.query(sql, [plan_id]).to_pylist()}
+        return {place: span.count for place, span in PlanSteps(self.warehouse, plan_id).spans.items()}
 
     def count_reasons(self, plan_id: str) -> list[tuple[str, str | None, int]]:
         """Count what became of the steps of a plan, by state and reason, the most frequent first."""
@@ -279,15 +242,76 @@ class PlanReader:
         return Counter({(row["sync"], row["kind"], row["state"]): row["n"] for row in found})
 
 
-def _where_steps(plan_id: str, kinds: Sequence[str], sync: str | None) -> tuple[str, list[object]]:
-    where, params = "s.plan_id = ?", list[object]([plan_id])
-    if kinds:
-        where += f" AND s.kind IN ({', '.join('?' * len(kinds))})"
-        params += kinds
-    if sync is not None:
-        where += " AND s.sync = ?"
-        params.append(sync)
-    return where, params
+@dataclass(frozen=True)
+class Span:
+    """How many steps of one kind there are, and the numbers of the first and the last."""
+
+    count: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class PlanSteps:
+    """The steps of one plan that is made: they do not change any more, so where they are is asked once."""
+
+    warehouse: Warehouse
+    plan_id: str
+
+    @cached_property
+    def spans(self) -> Mapping[tuple[str, str], Span]:
+        """Say by sync and kind how many steps there are, and where."""
+        sql = (
+            f"SELECT sync, kind, count(*) AS n, min(number) AS first, max(number) AS last FROM {self._steps}"
+            " WHERE plan_id = ? GROUP BY sync, kind"
+        )
+        rows = self.warehouse.query(sql, [self.plan_id]).to_pylist()
+        return {(row["sync"], row["kind"]): Span(int(row["n"]), int(row["first"]), int(row["last"])) for row in rows}
+
+    def count(self, kinds: Sequence[str], sync: str) -> int:
+        """Count the steps of these kinds of one sync."""
+        return sum(span.count for span in self._among(kinds, sync))
+
+    def query(
+        self, kinds: Sequence[str] = (), *, sync: str | None = None, pending: bool = False
+    ) -> Iterator[StoredStep]:
+        """Give steps in order, a page at a time; `pending`: only those without a row in the journal."""
+        spans = self._among(kinds, sync)
+        last, end = min((each.first - 1 for each in spans), default=0), max((each.last for each in spans), default=0)
+        while last < end:
+            upto = min(end, last + SPAN)  # so that a page reads its part of the table, not all that follows
+            page = self._query_page(kinds, sync, pending=pending, after=last, upto=upto)
+            yield from page
+            last = page[-1].number if len(page) == PAGE else upto
+
+    def _among(self, kinds: Sequence[str], sync: str | None) -> list[Span]:
+        return [
+            span for (name, kind), span in self.spans.items() if sync in {None, name} and (not kinds or kind in kinds)
+        ]
+
+    def _query_page(
+        self, kinds: Sequence[str], sync: str | None, *, pending: bool, after: int, upto: int
+    ) -> list[StoredStep]:
+        where, params = "s.plan_id = ? AND s.number > ? AND s.number <= ?", list[object]([self.plan_id, after, upto])
+        if kinds:
+            where += f" AND s.kind IN ({', '.join('?' * len(kinds))})"
+            params += kinds
+        if sync is not None:
+            where += " AND s.sync = ?"
+            params.append(sync)
+        if pending:
+            journal = self.warehouse.name(SCHEMA, JOURNAL.name)
+            where += (
+                f" AND NOT EXISTS (SELECT 1 FROM {journal} j WHERE j.plan_id = ? AND j.number > ? AND j.number <= ?"
+                " AND j.plan_id = s.plan_id AND j.number = s.number)"
+            )
+            params += [self.plan_id, after, upto]
+        sql = f"SELECT s.* FROM {self._steps} s WHERE {where} ORDER BY s.number LIMIT {PAGE}"
+        return [_stored_step(row) for row in self.warehouse.query(sql, params).to_pylist()]
+
+    @property
+    def _steps(self) -> str:
+        return self.warehouse.name(SCHEMA, PLAN_STEPS.name)
 
 
 def _stored_plan(row: Row) -> StoredPlan:
