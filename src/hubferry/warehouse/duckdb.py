@@ -185,7 +185,7 @@ class DuckDBWarehouse:
         wanted = list(tables)
         for table in wanted:
             _refuse_twins(table)
-        stored = self._query_all_columns(wanted) if len(wanted) > 1 else [self._query_columns(*_place(wanted[0]))]
+        stored = self._query_all_columns([(table.schema, table.name) for table in wanted])
         lacking = [
             (table, there)
             for table, there in zip(wanted, stored, strict=True)
@@ -264,39 +264,42 @@ class DuckDBWarehouse:
         return self._catalog
 
     def _query_columns(self, schema: str, table: str) -> tuple[Column, ...]:
-        """Give the columns of one table. DESCRIBE takes a fraction of what it takes to look through all columns of a file."""
-        if (schema, table) in self._spelled:
-            with self._reading() as connection, suppress(duckdb.CatalogException):  # it was dropped meanwhile
-                described = connection.execute(f"DESCRIBE {self.name(schema, table)}").fetchall()
-                return tuple(Column(name, duckdb_types.parse(kind)) for name, kind, *_ in described)
-        [found] = self._query_all_columns([Table(schema, table, ())])
+        """Give the columns of one table."""
+        [found] = self._query_all_columns([(schema, table)])
         return found
 
-    def _query_all_columns(self, tables: Sequence[Table]) -> list[tuple[Column, ...]]:
-        """Give the columns of each; raise WarehouseError for a table whose name is another one's but for case."""
-        found = self.query(
-            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()"
-            " WHERE database_name = ? AND list_contains(?, lower(schema_name)) AND list_contains(?, lower(table_name))"
-            " ORDER BY table_oid, column_index",
-            (self._catalog_name(), [each.schema.lower() for each in tables], [each.name.lower() for each in tables]),
-        ).to_pylist()
-        columns: dict[tuple[str, str], list[Column]] = {}
-        spelled = {}
-        for row in found:
-            place = (row["schema_name"].lower(), row["table_name"].lower())
-            spelled[place] = row["table_name"]
-            columns.setdefault(place, []).append(Column(row["column_name"], duckdb_types.parse(row["data_type"])))
-        for each in tables:
-            stored = spelled.get((each.schema.lower(), each.name.lower()))
-            if stored not in (None, each.name):
-                raise WarehouseError(f"table {each.name!r}: DuckDB cannot tell it from {stored!r}; rename one of them")
+    def _query_all_columns(self, places: Sequence[tuple[str, str]]) -> list[tuple[Column, ...]]:
+        """Give the columns of each, by DESCRIBE: DuckDB's list of columns is made of all columns of a file, each time."""
+        with self._reading() as connection:
+            self._find_spelled(connection, [each for each in places if each not in self._spelled])
+            return [self._describe(connection, each) if each in self._spelled else () for each in places]
+
+    def _describe(self, connection: Connection, place: tuple[str, str]) -> tuple[Column, ...]:
+        try:
+            described = connection.execute(f"DESCRIBE {self.name(*place)}").fetchall()
+        except duckdb.CatalogException:  # it was dropped meanwhile
+            self._spelled.discard(place)
+            return ()
+        return tuple(Column(name, duckdb_types.parse(kind)) for name, kind, *_ in described)
+
+    def _find_spelled(self, connection: Connection, places: Sequence[tuple[str, str]]) -> None:
+        """Note which tables and views there are; raise WarehouseError for a name that is another one's but for case."""
+        if not places:
+            return
+        wanted = [[schema.lower() for schema, _ in places], [table.lower() for _, table in places]]
+        listed = " UNION ALL ".join(
+            f"SELECT schema_name, {kind}_name FROM duckdb_{kind}s() WHERE database_name = ?"
+            f" AND list_contains(?, lower(schema_name)) AND list_contains(?, lower({kind}_name))"
+            for kind in ("table", "view")
+        )
+        found = connection.execute(listed, [self._catalog_name(), *wanted] * 2).fetchall()
+        spelled = {(schema.lower(), table.lower()): table for schema, table in found}
+        for schema, table in places:
+            stored = spelled.get((schema.lower(), table.lower()))
+            if stored not in (None, table):
+                raise WarehouseError(f"table {table!r}: DuckDB cannot tell it from {stored!r}; rename one of them")
             if stored is not None:
-                self._spelled.add(_place(each))
-        return [tuple(columns.get((each.schema.lower(), each.name.lower()), ())) for each in tables]
-
-
-def _place(table: Table) -> tuple[str, str]:
-    return table.schema, table.name
+                self._spelled.add((schema, table))
 
 
 def _refuse_twins(table: Table) -> None:

@@ -94,7 +94,6 @@ class DuckDBFile:
             self._users += 1
             connection = self._database.cursor()
         try:
-            connection.execute("SET TimeZone = 'UTC'")
             yield connection
         finally:
             connection.close()
@@ -227,6 +226,7 @@ def _open(path: Path, memory_limit: str, clock: Clock, token: Secret | None) -> 
                 raise _locked(path, str(error)) from error
             clock.sleep(_LOCK_POLL_SECONDS)
         else:
+            database.execute("SET GLOBAL TimeZone = 'UTC'")
             if not is_elsewhere(path):
                 database.execute("PRAGMA disable_checkpoint_on_shutdown")
             return database

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -175,6 +176,22 @@ def test_columns_that_differ_by_case_only_are_refused_by_name(tmp_path: Path) ->
 
     with pytest.raises(WarehouseError, match="'size' and 'SIZE'"):
         DuckDBWarehouse(tmp_path / "w.duckdb").ensure_table(twins)
+
+
+def test_a_table_that_its_owner_dropped_is_made_again_and_a_view_has_columns(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+    others = Table("shop", "others", THINGS.columns)
+    warehouse.ensure_tables((THINGS, others))
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as owner:
+        owner.execute(f"DROP TABLE {THINGS.schema}.{THINGS.name}")
+        owner.execute("CREATE VIEW shop.seen AS SELECT 1 AS n")
+
+    gone = warehouse.query_columns(THINGS.schema, THINGS.name)
+    warehouse.ensure_tables((THINGS, others))
+
+    assert gone == ()
+    assert warehouse.query_columns(THINGS.schema, THINGS.name) == THINGS.columns
+    assert warehouse.query_columns("shop", "seen") == (Column("n", "integer"),)
 
 
 def test_tables_that_differ_by_case_only_are_refused_by_name(tmp_path: Path) -> None:
