@@ -29,6 +29,7 @@ from hubferry.pull.verification import verify_tables
 from hubferry.push.apply import run_push
 from hubferry.push.plan import build_plan
 from hubferry.push.rejected import query_rejected
+from hubferry.push.rename import rename_sync
 from hubferry.state.cursors import Cursor, save_cursor
 from hubferry.state.store import StateStore
 from hubferry.streams.registry import BY_NAME
@@ -245,6 +246,9 @@ def test_a_push_makes_the_portal_equal_and_a_second_plan_is_empty_on_every_engin
         report = run_push(**made)
         counts = report.plan.counts["people"]
         again = build_plan(**made, full=True).counts["people"]
+        folk = sync.model_copy(update={"name": "folk"})
+        moved = rename_sync("people", "folk", client=client, state=state)
+        renamed = build_plan(**made | {"syncs": [folk]}, full=False).counts["folk"]
 
     contacts = [json.loads(line) for line in call_control(portal.control_url, "GET", "/truth/contacts").splitlines()]
     found = {each["properties"].get("email"): each for each in contacts if each["state"] == "live"}
@@ -254,9 +258,11 @@ def test_a_push_makes_the_portal_equal_and_a_second_plan_is_empty_on_every_engin
     assert company in {link["toId"] for link in found["person0@example.com"]["associations"]}
     assert (again.planned, again.rows) == (0, 9)
     assert "long@example.com" not in found
-    [refused] = query_rejected(state, "people")
+    [refused] = query_rejected(state, "folk")
     assert refused.row_key.startswith(LONG[:900])
     assert "longer than 1,000 bytes" in refused.message
+    assert (moved.rows, moved.links) == (8, 3)
+    assert (renamed.unchanged, renamed.remembered, renamed.links_owned) == (8, 8, 3)
 
 
 def people_sync() -> Sync:

@@ -159,6 +159,27 @@ def resolve(
     out.result({"sync": sync, "key": key, "record": record})
 
 
+def rename(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The name that the sync's file had.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", autocompletion=complete_sync, help="The name it has now.")],
+    wait: Wait = 0,
+    project: Folder = HERE,
+    env: Environment = None,
+    output: AsFormat = "text",
+    quiet: IsQuiet = False,
+) -> None:
+    """Keep what was written under a sync's old name.
+
+    Which record each row is, and which links and records are the sync's own to remove, is kept under the name of its file.
+    What was pushed before can then not be undone any more.
+    """
+    out = Output("rename", output, quiet)
+    with open_project(project, env) as opened:
+        moved = opened.rename(old, new, wait_seconds=wait)
+    out.line(f"{moved.rows:,} rows and {moved.links:,} links of {old} are {new}'s from now on.")
+    out.result({"sync": new, "was": old, "rows": moved.rows, "links": moved.links})
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command(epilog="Example: hubferry undo 20261123T101112345-ab12cd")(undo)
@@ -168,3 +189,4 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: hubferry hold contacts --reason 'names are wrong'")(hold)
     app.command(epilog="Example: hubferry resume contacts")(resume)
     app.command(epilog="Example: hubferry resolve notes 17 --record 512001")(resolve)
+    app.command(epilog="Example: hubferry rename people contacts")(rename)

@@ -130,6 +130,15 @@ class WritingEntry(TypedDict):
     step: dict[str, Any]
 
 
+class RenameResult(TypedDict):
+    """A sync under its new name, and how much of it was kept."""
+
+    sync: str
+    was: str
+    rows: int
+    links: int
+
+
 class ShowResult(TypedDict):
     """A run and what it did to each stream, or what became of each step of its plan."""
 
@@ -152,6 +161,7 @@ RESULTS: dict[str, Any] = {
     "push": WithExitCode(PushReport),
     "record": RecordResult,
     "rejected": list[Rejected],
+    "rename": RenameResult,
     "resolve": ResolveResult,
     "resume": HoldResult,
     "resync": RowsResult,

@@ -15,6 +15,8 @@ from hubferry.hubspot.readers.exported import SCOPE
 from hubferry.objects import build_custom
 from hubferry.project.values import CheckItem, CheckReport, StreamInfo
 from hubferry.pull.catalog import fetch_custom_streams, is_custom
+from hubferry.state import renaming
+from hubferry.state.store import StateReader
 from hubferry.streams.crm import ALL_CUSTOM
 from hubferry.streams.definition import Stream
 from hubferry.streams.registry import BY_NAME, STREAMS
@@ -84,9 +86,9 @@ def _describe(stream: Stream, files: ProjectFiles, granted: Granted) -> StreamIn
     )
 
 
-def check(files: ProjectFiles, *, client: Callable[[], Client], warehouse: Warehouse) -> CheckReport:
+def check(files: ProjectFiles, *, client: Callable[[], Client], state: StateReader) -> CheckReport:
     """Look at everything; what fails is an item with advice, and the rest is looked at all the same."""
-    items = [_check_warehouse(warehouse)]
+    items = [_check_warehouse(state.warehouse)]
     portal_id: int | None = None
     try:
         portal = client()
@@ -95,9 +97,22 @@ def check(files: ProjectFiles, *, client: Callable[[], Client], warehouse: Wareh
         items.append(CheckItem("token", True, f"portal {portal_id}, {details.account_type}, {details.time_zone}"))
         items.append(_check_quota(portal, files))
         items += _check_scopes(files, fetch_granted(portal))
+        items += _check_renamed(files, state, portal_id) if items[0].passed else ()
     except HubferryError as error:
         items.append(CheckItem("token", False, str(error)))
     return CheckReport(tuple(items), portal_id)
+
+
+def _check_renamed(files: ProjectFiles, state: StateReader, portal_id: int) -> Iterator[CheckItem]:
+    """Name syncs that were pushed and have no file any more: of a renamed one, links and records would be nobody's to remove."""
+    known = renaming.query_names(state.warehouse, portal_id) if state.version() else {}
+    for name in sorted(known.keys() - files.syncs.keys()):
+        yield CheckItem(
+            f"sync {name}",
+            None,
+            f"it wrote {known[name].rows:,} rows and {known[name].links:,} links, and syncs/ has no such file",
+            f"If the file was renamed: hubferry rename {name} NEWNAME",
+        )
 
 
 def _check_warehouse(warehouse: Warehouse) -> CheckItem:

@@ -29,12 +29,14 @@ from hubferry.push import holds, orders, planfile, rejected
 from hubferry.push.apply import PushReport, apply_plan, run_push
 from hubferry.push.plan import Plan, PlannedStep, build_plan, query_plan, query_steps
 from hubferry.push.rejected import Rejected
+from hubferry.push.rename import rename_sync
 from hubferry.push.resolve import resolve_unknown
 from hubferry.push.undo import build_undo
 from hubferry.push.verify import VerifyReport, verify_sync
 from hubferry.state import jobs
 from hubferry.state.jobs import Job
 from hubferry.state.move import MovedTable, move_all
+from hubferry.state.renaming import Renamed
 from hubferry.state.store import Run, StreamRun
 from hubferry.streams.crm import ALL_CUSTOM
 from hubferry.streams.definition import Stream
@@ -75,7 +77,7 @@ class Project(OpenProject):
 
     def check(self) -> CheckReport:
         """Ask portal and warehouse whether everything the project chose can be done; name each missing scope."""
-        return checks.check(self.files, client=lambda: self.client, warehouse=self.warehouse)
+        return checks.check(self.files, client=lambda: self.client, state=self.state)
 
     def diagnose(self) -> Diagnosis:
         """Give what somebody who helps needs to know: no secret, and no value of a record."""
@@ -365,6 +367,12 @@ class Project(OpenProject):
         resolve_unknown(
             name, row_key, record_id=record_id, client=self.client, state=self.state, wait_seconds=wait_seconds
         )
+
+    def rename(self, old: str, new: str, *, wait_seconds: float = 0) -> Renamed:
+        """Keep what was written under a sync's former name, now that its file is called otherwise."""
+        if old in self.files.syncs:
+            raise UsageError(f"syncs/{old}.yml is still there. Rename that file to {new}.yml first.")
+        return rename_sync(old, self._sync(new).name, client=self.client, state=self.state, wait_seconds=wait_seconds)
 
     def verify(self, sync: str, *, recorded: bool = True, progress: Progress = _QUIET) -> VerifyReport:
         """Read back everything that a sync wrote and compare it; `recorded`: as a run of its own."""

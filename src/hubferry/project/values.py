@@ -11,7 +11,7 @@ from hubferry.state.store import Run
 
 @dataclass(frozen=True)
 class CheckItem:
-    """One thing that was checked; `passed` None: it cannot be known with this kind of token."""
+    """One thing that was checked; `passed` None: it cannot be known with this kind of token, or a person has to say."""
 
     name: str
     passed: bool | None

@@ -55,8 +55,10 @@ def _fetch_linked(client: Client, ledger: LedgerReader, object_name: str, ids: S
     ours: dict[tuple[str, str, str], Counter[bool]] = defaultdict(Counter)
     for row in ledger.query_links_at(object_name, ids):
         label = row.category == "USER_DEFINED"
-        ours[row.from_id, row.to_object, row.to_id][True] += label
-        ours[row.to_id, row.from_object, row.from_id][False] += label
+        if row.from_object == object_name:  # ids of two objects may be alike
+            ours[row.from_id, row.to_object, row.to_id][True] += label
+        if row.to_object == object_name:
+            ours[row.to_id, row.from_object, row.from_id][False] += label
     reasons: dict[str, str] = {}
     for other in objects.OBJECTS:
         try:

@@ -206,3 +206,21 @@ def test_the_commands_show_apply_and_resume(before: Any, monkeypatch: Any, capsy
     assert held == 3
     assert "it was on hold: lunch" in capsys.readouterr().out
     assert values(before, "a") == ("Old", "Name")
+
+
+def test_a_link_of_ours_whose_ids_are_another_objects_excuses_no_link_of_others(world: Any, make_sync: Any) -> None:
+    """Ids are an object's own: our company may bear the id of a contact that others linked."""
+    firms = [world.add_company(name=f"Firm {number}") for number in range(2)]
+    world.people((1, "a@x.com", "Ann"), (2, "b@x.com", "Bob"))
+    world.sql(f"CREATE TABLE main.firms AS SELECT {firms[0]} AS id, 'Firm' AS name, ['b@x.com'] AS staff")
+    staff = [{"to": "contacts", "column": "staff", "by": "email"}]
+    block = {"source": "main.firms", "object": "companies", "mode": "update", "match": "hs_object_id"}
+    world.syncs = [make_sync(), make_sync("firms", fields={"name": "name"}, associations=staff, **block)]
+    report = push(world)
+    ann, bob = (world.contact(f"{name}@x.com")["id"] for name in "ab")
+    assert ann == firms[0], "or this test says nothing"
+    world.link("contacts", ann, "contacts", bob)
+
+    world.apply(undo(world, report.run_id))
+
+    assert {each["state"] for each in world.truth().values()} == {"live"}
