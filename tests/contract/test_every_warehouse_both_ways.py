@@ -118,6 +118,7 @@ def test_versions_sweeps_proofs_and_views_work_on_every_engine(
     streams = {
         "contacts": {"properties": ["email", "firstname"], "storage": "append", "associations": []},
         "deal_pipelines": None,
+        "deals_archived": {"properties": ["dealname"]},
         "forms": None,
         "list_memberships": None,
         "owners": {"storage": "append"},
@@ -146,14 +147,14 @@ def test_versions_sweeps_proofs_and_views_work_on_every_engine(
         )
         form = warehouse.query(f"SELECT DISTINCT submit_text FROM {warehouse.name('fivetran', 'form')}")
 
-        assert [each.differences for each in proven] == [0, 0, 0, 0, 0]
+        assert [each.differences for each in proven] == [0] * len(streams)
         assert [each.error for each in (*found, *repaired) if each.error] == []
         wrong = {each.name for each in found if each.exit_code}
-        assert (wrong, [each.exit_code for each in repaired]) == ({"contacts", "list_memberships"}, [0] * 5)
+        assert (wrong, [each.exit_code for each in repaired]) == ({"contacts", "list_memberships"}, [0] * len(streams))
         appended = {"contacts", "owners"}
         differing = [
             each
-            for name in streams
+            for name in streams.keys() - {"deals_archived"}  # which is known by the table of all deals, not pulled here
             for each in diff_stream(warehouse, portal.control_url, BY_NAME[name], append=name in appended)
         ]
         assert differing == []

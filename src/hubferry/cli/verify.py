@@ -45,7 +45,7 @@ def verify(
 
     Of a sync every record and link is read by id: equal, normalised, ignored by HubSpot, or changed since, and by whom. Of
     a table of records the ids and modified dates of all are compared with HubSpot's, and the values of a sample; of a list
-    everything, and of events the last 30 days, or all with --all.
+    everything, of events the last 30 days, or all with --all, and of property_history the versions of a sample of records.
     """
     out = Output("verify", output, quiet)
     if pulled:
@@ -105,7 +105,7 @@ def _show_tables(out: Output, reports: Sequence[TableReport], limit: int) -> int
             out.problem(each.error)
             continue
         if not each.verified:
-            out.line(f"{each.name}: not verified: not read to its end yet, or of what HubSpot says no more later")
+            out.line(f"{each.name}: not verified: {each.reason}")
             continue
         said = "repaired" if each.repaired else f"{each.differences:,} differences" if each.differences else "equal"
         since = f" since {each.since:%Y-%m-%d}" if each.since else ""

@@ -6,7 +6,7 @@ merged, or erased, which takes its values away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from hubferry.pull.values import build_column
 from hubferry.state.crash import crashpoint
 from hubferry.state.cursors import Cursor, save_cursor
 from hubferry.streams.definition import TOMBSTONE_COLUMNS, VOLATILE, Stream
+from hubferry.types import Table
 
 RESTORED = "restored"
 
@@ -50,25 +51,31 @@ class ArchivedPull:
     def run(self) -> None:
         """Read the archive, write what is new or changed, then deal with what left it."""
         pulling, calls = self._pulling, self._pulling.calls()
-        properties = fetch_properties(self._client, self._object.path_name)
-        existing = self._warehouse.query_columns(pulling.schema, self._stream.name)
-        block = pulling.block_of(self._stream)
-        self._made = schema.build_record_table(pulling.schema, self._stream, block, properties, existing)
-        self._warehouse.ensure_table(self._made.table)
-        self._shape = RecordShape(self._made.requested)
-        started = self._client.now()
-        listed = self._read()
+        self.prepare()
+        started, listed = self._client.now(), set[str]()
+        for rows in self.fetch_all(listed):
+            self._merge(rows)
         self._settle(listed)
         with pulling.lease.transaction() as tx:
             cursor = Cursor(started, run_id=pulling.run_id, updated_at=self._client.now())
             save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._stream.name), cursor)
         self._tally.floor_calls = pulling.calls() - calls
 
-    def _read(self) -> set[str]:
-        """Write every archived record, some at a time; give their ids."""
+    def prepare(self) -> Table:
+        """Make the table as the properties now need it, and give it."""
+        pulling = self._pulling
+        properties = fetch_properties(self._client, self._object.path_name)
+        existing = self._warehouse.query_columns(pulling.schema, self._stream.name)
+        block = pulling.block_of(self._stream)
+        self._made = schema.build_record_table(pulling.schema, self._stream, block, properties, existing)
+        self._warehouse.ensure_table(self._made.table)
+        self._shape = RecordShape(self._made.requested)
+        return self._made.table
+
+    def fetch_all(self, listed: set[str]) -> Iterator[pa.Table]:
+        """Give the rows of every archived record, some at a time, and put the ids into `listed`; write nothing."""
         linked = tuple(self._stream.link_columns.values())
         scan = Scan(self._client, self._object.path_name, self._shape, archived=True, associations=linked)
-        listed: set[str] = set()
         batch: list[Record] = []
         with closing(scan.pages()) as pages:  # type: ignore[type-var]
             for page in pages:
@@ -79,26 +86,27 @@ class ArchivedPull:
                 self._tally.read = len(listed)
                 self._pulling.tell(self._stream.name, done=self._tally.read)
                 if len(batch) >= chunks.chunk_size(self._made):
-                    self._write(batch)
+                    yield self._build(batch)
                     batch = []
-        self._write(batch)
-        return listed
+        if batch:
+            yield self._build(batch)
 
-    def _write(self, records: Sequence[Record]) -> None:
+    def _build(self, records: Sequence[Record]) -> pa.Table:
         kept = chunks.keep_newest(records)
-        if not kept:
-            return
         built = chunks.build_chunk(self._made, self._shape, kept, self._pulling.stamp())
         columns = {name: built.rows.column(name) for name in built.rows.column_names}
         columns |= chunks.constants(TOMBSTONE_COLUMNS, {}, len(kept))  # the record is archived; the row is not
         columns["archived_at"] = build_column([each.archivedAt for each in kept], "timestamp")[0]
         for column, target in self._stream.link_columns.items():
             columns[column] = self._build_links(column, target, kept)
+        self._tally.unparsed += built.unparsed
+        return pa.table(columns)
+
+    def _merge(self, rows: pa.Table) -> None:
         with self._pulling.lease.transaction() as tx:
-            counts = tx.merge(self._made.table, pa.table(columns), newest="archived_at", volatile=VOLATILE)
+            counts = tx.merge(self._made.table, rows, newest="archived_at", volatile=VOLATILE)
             crashpoint("pull.chunk_merged")
         self._tally.merged += counts
-        self._tally.unparsed += built.unparsed
 
     def _build_links(self, column: str, target: str, records: Sequence[Record]) -> pa.Array:
         """Give the ids linked while the record was alive, as last known, with those that HubSpot still shows."""
@@ -130,13 +138,21 @@ class ArchivedPull:
 
     # What left the archive
 
-    def _settle(self, listed: set[str]) -> None:
-        rows = self._query_rows()
+    def find_left(self, listed: set[str]) -> list[str]:
+        """Give the rows whose records left the archive otherwise than by their age; `listed` are in it."""
+        left = self._look_for(self._query_rows(), listed)
+        return [] if left is None else sorted([*left.restored, *left.merged, *left.erased])
+
+    def _look_for(self, rows: Mapping[str, datetime], listed: set[str]) -> _Left | None:
         now = self._client.now()
         missing = [each for each, at in rows.items() if each not in listed and now - at < RESTORABLE]
-        if not missing:
+        return self._find(missing, rows, now) if missing else None
+
+    def _settle(self, listed: set[str]) -> None:
+        rows = self._query_rows()
+        left = self._look_for(rows, listed)
+        if left is None:
             return
-        left = self._find(missing, rows, now)
         check_vanished(self._stream.name, len(left.erased), len(rows), allowed=self._pulling.allow_deletes)
         stamp = self._pulling.stamp()
         with self._pulling.lease.transaction() as tx:

@@ -1,4 +1,4 @@
-"""Compares the table of a list, of lists each of something, or of a feed of events with what HubSpot says now. Writes nothing.
+"""Compares the table of a list, of lists each of something, of events or of versions with what HubSpot says now. Writes nothing.
 
 Everything is read as a full refresh reads it: such lists have no cheaper proof than themselves.
 """
@@ -26,7 +26,7 @@ Rows = tuple[Mapping[str, str], Sequence[Raw]]
 
 @dataclass
 class Differences:
-    """What was found; rows are named by their key, several parts joined by `/`."""
+    """What was found; rows are named by the columns that a Comparison names them by, joined by `/`."""
 
     listed: int = 0
     missing: list[str] = field(default_factory=list)
@@ -44,8 +44,12 @@ class Differences:
 class Comparison:
     """One table being compared; results come in any order."""
 
-    def __init__(self, pulling: Pulling, stream: Stream, table: Table, *, settled: datetime) -> None:
+    def __init__(
+        self, pulling: Pulling, stream: Stream, table: Table, *, settled: datetime, named_by: Sequence[str] = ()
+    ) -> None:
+        """`named_by`: columns that tell a person which row it is, where its key does not."""
         self._pulling, self._stream, self._table, self._settled = pulling, stream, table, settled
+        self._named_by = tuple(named_by) or table.key
         self._seen: list[pa.Table] = []
         self.found = Differences()
 
@@ -53,7 +57,7 @@ class Comparison:
         """Compare all; rows that date from before `since` are not missed in HubSpot's answers."""
         for scope, raws in _join(parts, whole=len(self._stream.passes) > 1):
             self._pulling.stop.check()
-            self._add(scope, raws)
+            self.add(build_rows(self._table, raws, scope, self._pulling.stamp()).rows)
             self._pulling.tell(self._stream.name, done=self.found.listed)
         for names in (self.found.missing, self.found.outdated):
             names[:] = dict.fromkeys(names)  # an event on the border of two slices is in both
@@ -61,23 +65,24 @@ class Comparison:
             self.found.gone = self._query_gone()
         return self.found
 
-    def _add(self, scope: Mapping[str, str], raws: Sequence[Raw]) -> None:
-        rows = build_rows(self._table, raws, scope, self._pulling.stamp()).rows
-        keys = rows.select(list(self._table.key))
+    def add(self, rows: pa.Table) -> None:
+        """Compare these rows, as they should be, with those of the table."""
         self.found.listed += len(rows)
-        self._seen.append(keys)
+        if self._stream.deletes:
+            self._seen.append(rows.select(list(self._table.key)))
         dates = self._dates(rows)
-        for row in self._query_differing(rows):
-            key = _render(row, self._table.key)
-            changed = dates.get(key)
+        compared = [name for name in rows.column_names if name not in {*OWN_COLUMNS, *self._table.key}]
+        for row in self._query_differing(rows, compared):
+            name_of_row = _render(row, self._named_by)
+            changed = dates.get(_render(row, self._table.key))
             if changed is not None and changed > self._settled:
                 self.found.newer += 1
             elif row["lost"]:
-                self.found.missing.append(key)
+                self.found.missing.append(name_of_row)
             elif row.get(f"c_{self._stream.cursor}"):
-                self.found.outdated.append(key)
+                self.found.outdated.append(name_of_row)
             else:
-                for name in self._compared:
+                for name in compared:
                     if row[f"c_{name}"]:
                         self.found.columns[name] = self.found.columns.get(name, 0) + 1
 
@@ -89,18 +94,13 @@ class Comparison:
         keys = rows.select([*dict.fromkeys([*self._table.key, column])]).to_pylist()
         return {_render(row, self._table.key): row[column] for row in keys if row[column] is not None}
 
-    @property
-    def _compared(self) -> list[str]:
-        own = {*OWN_COLUMNS, *self._table.key}
-        return [each.name for each in self._table.columns if each.name not in own]
-
-    def _query_differing(self, rows: pa.Table) -> list[dict[str, object]]:
+    def _query_differing(self, rows: pa.Table, compared: Sequence[str]) -> list[dict[str, object]]:
         warehouse, key = self._pulling.warehouse, self._table.key
         quote, stored = warehouse.quote, warehouse.name(self._table.schema, self._table.name)
-        flags = render_flags(warehouse, self._table, self._compared)
+        flags = render_flags(warehouse, self._table, compared)
         lost = f"(t.{quote(key[0])} IS NULL OR t.{quote('_hubferry_deleted_at')} IS NOT NULL)"
         columns = [
-            *(f"l.{quote(name)} AS {quote(name)}" for name in key),
+            *(f"l.{quote(name)} AS {quote(name)}" for name in dict.fromkeys([*key, *self._named_by])),
             f"CASE WHEN {lost} THEN 1 ELSE 0 END AS lost",
             *(f"{flag} AS {quote('c_' + name)}" for name, flag in flags.items()),
         ]

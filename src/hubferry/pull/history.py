@@ -46,23 +46,50 @@ class HistoryPull:
     def run(self) -> None:
         """Read one object after the other, each with a cursor of its own."""
         self._pulling.warehouse.ensure_table(self._table)
-        chosen = self._pulling.block_of(self._stream).objects
         calls = self._pulling.calls()
-        for name in HISTORY_OBJECTS if chosen is None else chosen:
-            found = self._pulling.catalog.find_object(name)
-            if found is None:
-                known = tuple(self._pulling.catalog.by_object)
-                raise UnknownNameError(f"object of {self._stream.name}", name, known=known)
+        for found in self.find_objects():
             self._read(found)
             self._erase(found)
         self._tally.floor_calls = self._pulling.calls() - calls
 
-    def _read(self, found: CrmObject) -> None:
-        pulling = self._pulling
-        cursor = pulling.cursor(self._cursor_name(found))
+    def find_objects(self) -> list[CrmObject]:
+        """Give the objects whose versions are read; raise UnknownNameError for one that is not there."""
+        catalog, chosen = self._pulling.catalog, self._pulling.block_of(self._stream).objects
+        objects = []
+        for name in HISTORY_OBJECTS if chosen is None else chosen:
+            found = catalog.find_object(name)
+            if found is None:
+                raise UnknownNameError(f"object of {self._stream.name}", name, known=tuple(catalog.by_object))
+            objects.append(found)
+        return objects
+
+    def cursor(self, found: CrmObject) -> Cursor:
+        """Give how far an object was read."""
+        return self._pulling.cursor(self._cursor_name(found))
+
+    def fetch_ids(self, found: CrmObject) -> list[str]:
+        """Give the ids of all records of an object."""
+        with closing(Scan(self._pulling.client, found.path_name, _IDS_ALONE).pages()) as pages:  # type: ignore[type-var]
+            return [each for page in pages for each in self._ids(page.records)]
+
+    def fetch_versions(self, found: CrmObject, ids: Sequence[str]) -> Iterator[list[Raw]]:
+        """Give the versions of the properties of these records, some records at a time; write nothing."""
+        yield from self._fetch(found, self._fetch_names(found), ids)
+
+    def write_again(self, found: CrmObject, ids: Sequence[str]) -> None:
+        """Read the versions of these records once more, and write what is missing or otherwise."""
+        names, cursor = self._fetch_names(found), self.cursor(found)
+        for start in range(0, len(ids), GROUP):
+            self._write(found, names, ids[start : start + GROUP], cursor)
+
+    def _fetch_names(self, found: CrmObject) -> list[str]:
         # The dates of the last change are versions of nothing: HubSpot writes one each time that another is written.
         skipped = {found.cursor, "hs_lastmodifieddate"}
-        names = [each.name for each in fetch_properties(pulling.client, found.path_name) if each.name not in skipped]
+        properties = fetch_properties(self._pulling.client, found.path_name)
+        return [each.name for each in properties if each.name not in skipped]
+
+    def _read(self, found: CrmObject) -> None:
+        pulling, cursor, names = self._pulling, self.cursor(found), self._fetch_names(found)
         begun = refresh.parse_refresh(cursor.scan)
         if begun is None and pulling.wants_everything(self._stream, cursor):
             begun = Refresh(uuid4().hex, pulling.client.now(), sweeps=False)
@@ -109,16 +136,20 @@ class HistoryPull:
     def _write(self, found: CrmObject, names: Sequence[str], ids: Sequence[str], cursor: Cursor) -> None:
         pulling = self._pulling
         listing = Listing(pulling, pulling.storage(self._table), self._tally, guarded=False)
-        for records in fetch_history(pulling.client, found.path_name, list(dict.fromkeys(ids)), names):
-            listing.add({**row, "object": found.name} for record in records for row in self._unfold(record))
-            self._tally.read += len(records)
-            pulling.tell(self._stream.name, done=self._tally.read)
+        for versions in self._fetch(found, names, list(dict.fromkeys(ids))):
+            listing.add(versions)
 
         def settle(tx: Transaction) -> None:
             moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
             save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._cursor_name(found)), moved)
 
         listing.finish(settle, sweep=False)
+
+    def _fetch(self, found: CrmObject, names: Sequence[str], ids: Sequence[str]) -> Iterator[list[Raw]]:
+        for records in fetch_history(self._pulling.client, found.path_name, ids, names):
+            self._tally.read += len(records)
+            self._pulling.tell(self._stream.name, done=self._tally.read)
+            yield [{**row, "object": found.name} for record in records for row in self._unfold(record)]
 
     def _unfold(self, record: Raw) -> Iterable[Raw]:
         assert self._stream.unfold is not None

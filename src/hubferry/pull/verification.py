@@ -1,7 +1,8 @@
 """Proves tables against HubSpot, and repairs them where that is asked for.
 
 Ids and modified dates of all records are compared, which is cheap, and the values of a sample or of all. Lists are read
-and compared whole; of events those of the last days, or all. What HubSpot does not say twice is said to be not verified.
+and compared whole; of events those of the last days, or all; of the versions of properties those of a sample of records, or
+of all; archived records as long as HubSpot keeps them. What it does not say twice is said to be not verified.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from hubferry.hubspot.client import Client
 from hubferry.hubspot.readers.batch import fetch_by_ids
 from hubferry.hubspot.records import Record
 from hubferry.pull import chunks
+from hubferry.pull.archived import ArchivedPull
 from hubferry.pull.catalog import fetch_catalog
 from hubferry.pull.children import ChildrenPull
-from hubferry.pull.comparison import Comparison, Rows, render_flags
+from hubferry.pull.comparison import Comparison, Differences, Rows, render_flags
+from hubferry.pull.history import HistoryPull
 from hubferry.pull.pages import PagePull
 from hubferry.pull.people import PeoplePull
 from hubferry.pull.pulling import Pulling, Tally
@@ -30,7 +33,7 @@ from hubferry.pull.run import choose_streams
 from hubferry.pull.session import open_session
 from hubferry.pull.windows import WindowPull
 from hubferry.state.store import StateStore
-from hubferry.streams.definition import OWN_COLUMNS, Stream
+from hubferry.streams.definition import OWN_COLUMNS, Stream, build_table
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
 
@@ -39,6 +42,7 @@ SAMPLE = 1_000
 RECENT = timedelta(days=30)
 """Events as old are compared, where not all are."""
 _QUIET = Quiet()
+_UNREAD = "it was not read to its end yet, which `hubferry pull` does"
 
 
 @dataclass
@@ -47,7 +51,9 @@ class TableReport:
 
     name: str
     verified: bool = True
-    """False: there is nothing to compare with, or `error` says why it could not be."""
+    """False: `reason` or `error` says why not."""
+    reason: str | None = None
+    """Why there was nothing to compare."""
     listed: int = 0
     """Records that HubSpot has."""
     missing: tuple[str, ...] = ()
@@ -73,6 +79,15 @@ class TableReport:
     def differences(self) -> int:
         """Count what is not as HubSpot has it."""
         return len(self.missing) + len(self.outdated) + len(self.gone) + sum(self.columns.values())
+
+    def take(self, found: Differences) -> None:
+        """Add what a comparison found."""
+        self.missing += tuple(found.missing)
+        self.outdated += tuple(found.outdated)
+        self.gone += tuple(found.gone)
+        self.newer += found.newer
+        for name, count in found.columns.items():
+            self.columns[name] = self.columns.get(name, 0) + count
 
     @property
     def exit_code(self) -> int:
@@ -119,8 +134,17 @@ def verify_tables(
 def _verify(pulling: Pulling, stream: Stream, sample: int | None, *, repair: bool) -> TableReport:
     report, calls = TableReport(stream.name), pulling.begin(stream.name)
     try:
-        if stream.reader == "records":
+        if not stream.steady:
+            report.verified, report.reason = (
+                False,
+                "it says how things stood at a moment, which HubSpot does not say again",
+            )
+        elif stream.reader == "records":
             _verify_records(pulling, stream, report, sample, repair=repair)
+        elif stream.reader == "history":
+            _verify_history(pulling, stream, report, sample, repair=repair)
+        elif stream.reader == "archived":
+            _verify_archived(pulling, stream, report, repair=repair)
         else:
             _verify_listed(pulling, stream, report, every=sample is None, repair=repair)
     except HubferryError as error:
@@ -135,7 +159,7 @@ def _verify_records(pulling: Pulling, stream: Stream, report: TableReport, sampl
     records = RecordPull(pulling, stream, tally)
     records.prepare()
     if records.cursor.value is None:
-        report.verified = False  # nothing was read yet, or not all of it
+        report.verified, report.reason = False, _UNREAD
         return
     sweep = records.sweep()
     report.listed = sweep.read
@@ -158,8 +182,8 @@ def _verify_records(pulling: Pulling, stream: Stream, report: TableReport, sampl
 def _verify_listed(pulling: Pulling, stream: Stream, report: TableReport, *, every: bool, repair: bool) -> None:
     """Compare a list, or events, with what HubSpot says now; repairing reads it once more as a full refresh does."""
     cursor = pulling.cursor(stream.name)
-    if cursor.value is None or cursor.scan is not None or not stream.steady:
-        report.verified = False
+    if cursor.value is None or cursor.scan is not None:
+        report.verified, report.reason = False, _UNREAD
         return
     overlap = timedelta(hours=stream.window.overlap_hours if stream.window else 0)
     settled = cursor.value - max(overlap, timedelta(minutes=pulling.block.lookback_minutes))
@@ -168,19 +192,66 @@ def _verify_listed(pulling: Pulling, stream: Stream, report: TableReport, *, eve
     if stream.reader == "windows":
         report.since = None if every else cursor.value - RECENT
         parts = WindowPull(pulling, stream, tally).fetch_all(report.since)
-    elif stream.reader in _LISTS:
-        parts = _LISTS[stream.reader](pulling, stream, tally).fetch_all()
     else:
-        report.verified = False  # versions of properties, and archived records, are HubSpot's own memory
-        return
+        parts = _LISTS[stream.reader](pulling, stream, tally).fetch_all()
     comparison = Comparison(pulling, stream, pulling.storage_of(stream).current, settled=settled)
     found = comparison.run(parts, since=report.since)
     report.listed = report.compared = found.listed
-    report.missing, report.outdated, report.gone = tuple(found.missing), tuple(found.outdated), tuple(found.gone)
-    report.columns, report.newer = found.columns, found.newer
+    report.take(found)
     if repair and report.differences:
         again = Tally()
         _LISTS.get(stream.reader, WindowPull)(replace(pulling, full_refresh=True), stream, again).run()
+        report.repaired = again.merged.inserted + again.merged.updated + again.deleted
+
+
+def _verify_history(pulling: Pulling, stream: Stream, report: TableReport, sample: int | None, *, repair: bool) -> None:
+    """Compare versions with those that HubSpot has; it forgets old ones, which the table keeps."""
+    tally = Tally()
+    history, again = HistoryPull(pulling, stream, tally), Tally()
+    objects = history.find_objects()
+    if any(history.cursor(each).value is None or history.cursor(each).scan is not None for each in objects):
+        report.verified, report.reason = False, _UNREAD
+        return
+    for each in objects:
+        cursor, ids = history.cursor(each), history.fetch_ids(each)
+        report.listed += len(ids)
+        if sample is not None and sample < len(ids):
+            ids = Random(pulling.run_id).sample(ids, sample)  # noqa: S311  a sample, no secret
+        report.compared += len(ids)
+        assert cursor.value is not None
+        comparison = Comparison(
+            pulling,
+            stream,
+            build_table(pulling.schema, stream),
+            settled=cursor.value - timedelta(minutes=pulling.block.lookback_minutes),
+            named_by=("object", "record_id", "property", "timestamp"),
+        )
+        parts: Iterator[Rows] = (({}, versions) for versions in history.fetch_versions(each, ids))
+        found = comparison.run(parts, since=None)
+        report.take(found)
+        if repair and (found.missing or found.outdated or found.columns):
+            HistoryPull(pulling, stream, again).write_again(each, ids)
+    report.repaired = again.merged.inserted + again.merged.updated
+
+
+def _verify_archived(pulling: Pulling, stream: Stream, report: TableReport, *, repair: bool) -> None:
+    """Compare the archive with its table, and look for what left it; a row whose record is too old for it is as it should be."""
+    cursor = pulling.cursor(stream.name)
+    if cursor.value is None:
+        report.verified, report.reason = False, _UNREAD
+        return
+    archive = ArchivedPull(pulling, stream, Tally())
+    settled = cursor.value - timedelta(minutes=pulling.block.lookback_minutes)
+    comparison = Comparison(pulling, stream, archive.prepare(), settled=settled)
+    listed: set[str] = set()
+    for rows in archive.fetch_all(listed):
+        comparison.add(rows)
+    report.take(comparison.found)
+    report.listed = report.compared = len(listed)
+    report.gone = tuple(archive.find_left(listed))
+    if repair and report.differences:
+        again = Tally()
+        ArchivedPull(pulling, stream, again).run()
         report.repaired = again.merged.inserted + again.merged.updated + again.deleted
 
 
