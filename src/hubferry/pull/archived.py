@@ -67,7 +67,9 @@ class ArchivedPull:
         properties = fetch_properties(self._client, self._object.path_name)
         existing = self._warehouse.query_columns(pulling.schema, self._stream.name)
         block = pulling.block_of(self._stream)
-        self._made = schema.build_record_table(pulling.schema, self._stream, block, properties, existing)
+        self._made = schema.build_record_table(
+            pulling.schema, self._stream, block, properties, existing, most=self._warehouse.most_columns
+        )
         self._warehouse.ensure_table(self._made.table)
         self._shape = RecordShape(self._made.requested)
         return self._made.table

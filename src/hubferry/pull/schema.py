@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,6 @@ from hubferry.hubspot.properties import Property
 from hubferry.streams.definition import OWN_COLUMNS, Stream
 from hubferry.types import Column, ColumnType, Table
 
-MOST_COLUMNS = 10_000
-"""Of a warehouse that names no limit."""
 MERGED_IDS = "hs_merged_object_ids"
 """Requested for every record, whether it is a column or not: it tells which records were merged into this one."""
 MORE = "_hubferry_more"
@@ -62,13 +61,13 @@ def build_record_table(
     existing: Iterable[Column],
     *,
     filled: Container[str] = (),
-    most: int = MOST_COLUMNS,
+    most: int = sys.maxsize,
 ) -> RecordTable:
     """Build the table: own columns, one a property, and hubferry's last.
 
     `existing` are the columns that the warehouse has: a property whose type changed in HubSpot gets another column, and
     the old one keeps its values. `filled` are the properties that some record has a value of, where these alone are
-    wanted; `most` is how many columns the warehouse can hold.
+    wanted; `most` is how many columns the warehouse can hold, where it matters.
     """
     fixed = [Column(*each) for each in stream.columns.items()]
     own = [Column(*each) for each in OWN_COLUMNS.items()]

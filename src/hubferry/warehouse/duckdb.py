@@ -95,8 +95,9 @@ class DuckDBWarehouse:
 
     engine = "duckdb"
     many_processes = False
-    most_columns = 10_000
-    """DuckDB names no limit; wider tables only get slow."""
+    most_columns = 2_000
+    """DuckDB names no limit, but memory does: to compare 500 rows of 10,000 columns takes more than the 512 MB that it may
+    have, and a process that merges them peaks at 558 MB with 5,000 columns, at 348 MB with these (docs/performance.md)."""
 
     def __init__(
         self,

@@ -87,7 +87,7 @@ class Warehouse(Protocol):
     many_processes: bool
     """Whether several processes can be in it at once."""
     most_columns: int
-    """How many columns one table can have."""
+    """How many columns a table gets before what is left of a record's properties shares one."""
 
     def name(self, schema: str, table: str) -> str:
         """Give the full quoted name of a table: catalog, schema and table."""

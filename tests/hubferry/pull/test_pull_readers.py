@@ -13,6 +13,7 @@ import urllib3
 from hubferry.errors import UnknownNameError
 from hubferry.pull import listing, pages, windows
 from hubferry.streams.registry import BY_NAME
+from hubferry.warehouse.duckdb import DuckDBWarehouse
 from hubspot_emulator.knobs import Knobs
 from stream_truth import diff_stream
 from truth import fetch_truth
@@ -246,6 +247,24 @@ def test_an_archived_deal_keeps_the_contacts_it_had_while_it_lived(world: MakeWo
     assert row["contact_ids"] == linked[0]["contact_ids"]
     assert row["archived_at"] is not None
     assert (again.inserted, again.updated, again.deleted) == (0, 0, 0)
+
+
+def test_archived_deals_get_no_more_columns_than_the_warehouse_takes(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal = world(contacts=24)
+    deal = call(portal, "GET", "/crm/objects/2026-09/deals?properties=dealname,pipeline")["results"][0]
+    call(portal, "DELETE", f"/crm/objects/2026-09/deals/{deal['id']}")
+    monkeypatch.setattr(DuckDBWarehouse, "most_columns", 30)
+
+    portal.pull("deals_archived")
+
+    [row] = portal.rows(f"SELECT * FROM hubspot.deals_archived WHERE id = '{deal['id']}'")
+    assert len(row) == 30
+    kept = {**json.loads(row["_hubferry_more"]), **row}
+    assert {name: kept[name] for name in ("dealname", "pipeline")} == {
+        name: deal["properties"][name] for name in ("dealname", "pipeline")
+    }
 
 
 def test_archived_deals_stay_after_hubspot_forgot_them_and_restored_ones_are_marked(world: MakeWorld) -> None:

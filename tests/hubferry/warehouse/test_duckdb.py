@@ -14,9 +14,11 @@ import pytest
 
 from hubferry.config.warehouses import DuckDBBlock, WarehouseBlock
 from hubferry.errors import SourceError, WarehouseError, WarehouseLockedError
+from hubferry.pull.chunks import SMALLEST
 from hubferry.types import Column, Table
 from hubferry.warehouse import duckdb_file
 from hubferry.warehouse.duckdb import DuckDBWarehouse
+from hubferry.warehouse.interface import MergeCounts
 from hubferry.warehouse.open import open_warehouse
 
 THINGS = Table("shop", "things", (Column("id", "integer"),), ("id",))
@@ -337,3 +339,20 @@ def test_small_writes_do_not_leave_a_table_in_small_pieces(tmp_path: Path, monke
 
     pieces = warehouse.query("SELECT count(DISTINCT row_group_id) AS n FROM pragma_storage_info('shop.numbers')")
     assert pieces["n"][0].as_py() <= 6
+
+
+def test_one_more_than_the_most_columns_is_merged_in_the_memory_that_it_has(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+    filled, empty = pa.repeat("a", SMALLEST), pa.nulls(SMALLEST, pa.string())
+    values = [filled if number % 10 == 0 else empty for number in range(warehouse.most_columns)]
+    rows = {"id": pa.array(range(SMALLEST)), **{f"p{number}": each for number, each in enumerate(values)}}
+    table = Table(
+        "crm", "wide", (Column("id", "integer"), *(Column(name, "string") for name in list(rows)[1:])), ("id",)
+    )
+    changed = {**rows, f"p{warehouse.most_columns - 1}": pa.array(["b"] + [None] * (SMALLEST - 1), pa.string())}
+    warehouse.ensure_table(table)
+
+    with warehouse.transaction() as tx:
+        assert tx.merge(table, pa.table(rows)) == MergeCounts(inserted=SMALLEST)
+    with warehouse.transaction() as tx:
+        assert tx.merge(table, pa.table(changed)) == MergeCounts(updated=1, unchanged=SMALLEST - 1)
