@@ -17,6 +17,7 @@ from hubferry.project.values import CheckItem, CheckReport, StreamInfo
 from hubferry.pull.catalog import fetch_custom_streams, is_custom
 from hubferry.state import renaming
 from hubferry.state.store import StateReader
+from hubferry.state.tables import META
 from hubferry.streams.crm import ALL_CUSTOM
 from hubferry.streams.definition import Stream
 from hubferry.streams.registry import BY_NAME, STREAMS
@@ -88,7 +89,7 @@ def _describe(stream: Stream, files: ProjectFiles, granted: Granted) -> StreamIn
 
 def check(files: ProjectFiles, *, client: Callable[[], Client], state: StateReader) -> CheckReport:
     """Look at everything; what fails is an item with advice, and the rest is looked at all the same."""
-    items = [_check_warehouse(state.warehouse)]
+    items = [check_warehouse(state.warehouse)]
     portal_id: int | None = None
     try:
         portal = client()
@@ -115,10 +116,13 @@ def _check_renamed(files: ProjectFiles, state: StateReader, portal_id: int) -> I
         )
 
 
-def _check_warehouse(warehouse: Warehouse) -> CheckItem:
+def check_warehouse(warehouse: Warehouse) -> CheckItem:
+    """Make hubferry's schema with its smallest table where it is not there, and write to it, as the first run would."""
     try:
-        with warehouse.transaction() as tx:
-            tx.query("SELECT 1")
+        with warehouse.session():
+            warehouse.ensure_table(META.table)
+            with warehouse.transaction() as tx:
+                tx.execute(f"UPDATE {warehouse.name(META.table.schema, META.name)} SET version = version")
     except HubferryError as error:
         return CheckItem("warehouse", False, str(error))
     return CheckItem("warehouse", True, f"{warehouse.engine} can be written")

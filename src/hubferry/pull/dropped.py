@@ -12,7 +12,7 @@ from hubferry.pull.pulling import Pulling
 from hubferry.pull.storage import CURRENT
 from hubferry.state.tables import CURSORS, PARENTS
 
-NOTE = "its table was gone, so that everything was read again"
+NOTE = "the table of {} was gone, so that everything was read again"
 
 
 def forget_dropped(pulling: Pulling) -> None:

@@ -191,7 +191,7 @@ def _pull_streams(pulling: Pulling, streams: Sequence[Stream]) -> Iterator[Strea
 
 def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
     tally, calls, began = Tally(), pulling.begin(stream.name), pulling.client.now()
-    tally.notes += [dropped.NOTE] if stream.name in pulling.dropped else []
+    tally.notes += [dropped.NOTE.format(stream.name)] if stream.name in pulling.dropped else []
     waited = pulling.client.usage.waited
     state: State = "done"
     error: HubferryError | None = None

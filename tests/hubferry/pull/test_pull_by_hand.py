@@ -46,7 +46,7 @@ def test_what_was_dropped_by_hand_is_read_again(world: MakeWorld) -> None:
 
         assert report.exit_code == 0, statement
         portal.check("contacts", "companies")
-        assert [NOTE in each.notes for each in report.streams] == [statement == BY_HAND[0], False]
+        assert [NOTE.format(each.name) in each.notes for each in report.streams] == [statement == BY_HAND[0], False]
     assert portal.pull("contacts", settings=sweeps).streams[0].reader == "changes"
 
 

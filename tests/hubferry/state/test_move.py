@@ -15,6 +15,7 @@ from hubferry.clock import SystemClock
 from hubferry.config.model import PullBlock
 from hubferry.errors import FencedError, PortalBusyError, WarehouseError
 from hubferry.hubspot.client import Client
+from hubferry.project.checks import check_warehouse
 from hubferry.pull.run import run_pull
 from hubferry.state.move import move_all
 from hubferry.state.store import StateReader, StateStore
@@ -73,6 +74,7 @@ def move(source: Warehouse, target: Warehouse) -> dict[str, int]:
 
 
 def test_tables_and_state_are_equal_after_a_move(source: DuckDBWarehouse, target: Warehouse) -> None:
+    assert check_warehouse(target).passed  # as people do first; it makes the schema
     rows = move(source, target)
 
     assert (rows["hubspot.values"], rows["hubferry.runs"]) == (2, 1)

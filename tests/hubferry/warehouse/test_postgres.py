@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import struct
 from collections.abc import Iterator
 from datetime import UTC, date
@@ -10,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +21,7 @@ from psycopg.conninfo import make_conninfo
 from engines import postgres_database
 from hubferry.config.warehouses import PostgresBlock, WarehouseBlock
 from hubferry.errors import SourceError, WarehouseError
+from hubferry.project import checks
 from hubferry.types import Column, Secret, Table
 from hubferry.warehouse.arrow import clean_json, table_from_rows
 from hubferry.warehouse.interface import MergeCounts
@@ -269,6 +272,26 @@ def test_a_role_that_rounds_numbers_in_texts_has_exact_digests(address: str) -> 
     found = warehouse.query(f"SELECT {warehouse.digest(['f'])} AS d FROM {numbers}")["d"].to_pylist()
 
     assert len(set(found)) == 2
+
+
+def test_a_role_without_rights_is_told_so_by_check_and_needs_none_to_make_schemas_that_are_there(address: str) -> None:
+    role = f"hubferry_poor_{secrets.token_hex(4)}"
+    poor = PostgresWarehouse(Settings(url=Secret(make_conninfo(address, user=role))))
+    with psycopg.connect(address, autocommit=True) as server:
+        server.execute(f"CREATE ROLE {role} LOGIN")
+        try:
+            refused = checks.check_warehouse(poor)
+            for schema in ("hubferry", "shop"):
+                server.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {role}")
+            allowed = checks.check_warehouse(poor)
+            poor.ensure_table(THINGS)
+            counts = write(poor, THINGS, *people(1))
+        finally:
+            server.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+    assert (refused.passed, allowed.passed, counts) == (False, True, MergeCounts(inserted=1))
+    assert "permission denied" in refused.detail
+    assert "docs/guides/postgres.md" in refused.detail
 
 
 def people(*ids: int, text: str = "a") -> list[dict[str, Any]]:

@@ -67,7 +67,7 @@ class Catalog:
                 f"table {table.name!r}: PostgreSQL cannot tell the column {clash[0]!r} from another; rename it"
             )
         added, more = layout.place(table)
-        tx.execute(f"CREATE SCHEMA IF NOT EXISTS {layout.quote(table.schema)}")
+        _ensure_schema(tx, layout.quote(table.schema))
         new = [f"{layout.quote(each.name)} {types.render(each.type)}" for each in added]
         if more and not layout.has_more:
             new.append(f"{layout.quote(MORE)} jsonb")
@@ -86,7 +86,7 @@ class Catalog:
             return
         columns = ", ".join(f"{_NAMES.quote(each.name)} {types.render(each.type)}" for each in NAMES_TABLE.columns)
         key = ", ".join(map(_NAMES.quote, NAMES_TABLE.key))
-        tx.execute(f"CREATE SCHEMA IF NOT EXISTS {_NAMES.quote(NAMES_TABLE.schema)}")
+        _ensure_schema(tx, _NAMES.quote(NAMES_TABLE.schema))
         tx.execute(f"CREATE TABLE IF NOT EXISTS {_NAMES.name} ({columns}, PRIMARY KEY ({key}))")
         self._layouts[NAMES_TABLE.schema, NAMES_TABLE.name] = Layout(
             NAMES_TABLE.schema, NAMES_TABLE.name, NAMES_TABLE.columns
@@ -119,3 +119,9 @@ class Catalog:
             (schema, table),
         ).to_pylist()
         return rows
+
+
+def _ensure_schema(tx: Transaction, quoted: str) -> None:
+    """Make a schema; one that is there is left alone, for IF NOT EXISTS asks for the right to make it all the same."""
+    if tx.query("SELECT to_regnamespace(?) IS NULL AS lacks", (quoted,))["lacks"][0].as_py():
+        tx.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted}")
