@@ -137,14 +137,15 @@ class Project(OpenProject):
 
     def claim_job(self, job: Job, *, before: datetime | None) -> bool:
         """Note that a job starts; False where another server started it since `before`, the start that was seen."""
-        self.state.migrate()
-        with self.warehouse.transaction() as tx:
-            return jobs.claim_job(tx, self.warehouse, job, before=before)
+        with self.warehouse.session():
+            self.state.migrate()
+            with self.warehouse.transaction() as tx:
+                return jobs.claim_job(tx, self.warehouse, job, before=before)
 
     def record_job(self, job: Job) -> None:
         """Note how a job ended, or what was told of it."""
-        with self.warehouse.transaction() as tx:
-            jobs.merge_job(tx, job)
+        with self.warehouse.session(), self.warehouse.transaction() as tx:
+            jobs.merge_job(tx, self.warehouse, job)
 
     # Do
 

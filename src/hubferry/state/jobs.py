@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from hubferry.state.rows import merge_row
 from hubferry.state.tables import SCHEMA, StateColumn, StateTable
-from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Transaction, Warehouse
 
 JOBS = StateTable(
@@ -56,18 +56,19 @@ class Job:
 
 def query_jobs(warehouse: Warehouse, environment: str) -> dict[str, Job]:
     """Give every job that was ever served under an environment, by name."""
-    if not warehouse.query_columns(SCHEMA, JOBS.name):
-        return {}
-    columns = ", ".join(warehouse.quote(column.name) for column in JOBS.columns)
-    sql = f"SELECT {columns} FROM {warehouse.name(SCHEMA, JOBS.name)} WHERE environment = ?"
-    rows: list[Mapping[str, Any]] = warehouse.query(sql, (environment,)).to_pylist()
+    with warehouse.session():
+        if not warehouse.query_columns(SCHEMA, JOBS.name):
+            return {}
+        columns = ", ".join(warehouse.quote(column.name) for column in JOBS.columns)
+        sql = f"SELECT {columns} FROM {warehouse.name(SCHEMA, JOBS.name)} WHERE environment = ?"
+        rows: list[Mapping[str, Any]] = warehouse.query(sql, (environment,)).to_pylist()
     return {row["job"]: Job(**row) for row in rows}
 
 
 def claim_job(tx: Transaction, warehouse: Warehouse, job: Job, *, before: datetime | None) -> bool:
     """Note that a job starts, unless another server started it since it was looked at: `before` is the start seen then."""
     if before is None:
-        tx.merge(JOBS.table, table_from_rows(JOBS.table, [asdict(job)]))
+        merge_job(tx, warehouse, job)
         return True
     sql = (
         f"UPDATE {warehouse.name(SCHEMA, JOBS.name)} SET state = ?, started_at = ?, finished_at = NULL, not_before = NULL"
@@ -76,6 +77,6 @@ def claim_job(tx: Transaction, warehouse: Warehouse, job: Job, *, before: dateti
     return tx.execute(sql, (job.state, job.started_at, job.environment, job.job, before)) == 1
 
 
-def merge_job(tx: Transaction, job: Job) -> None:
+def merge_job(tx: Transaction, warehouse: Warehouse, job: Job) -> None:
     """Note how a job ended, or what was told of it."""
-    tx.merge(JOBS.table, table_from_rows(JOBS.table, [asdict(job)]))
+    merge_row(tx, warehouse, JOBS, asdict(job))

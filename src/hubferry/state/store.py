@@ -211,11 +211,13 @@ class StateReader:
         return table.name in self._found
 
     def _query(self, table: StateTable, rest: str, params: Sequence[object] = ()) -> list[dict[str, Any]]:
-        if not self._has(table):
-            return []
-        columns = ", ".join(self.warehouse.quote(column.name) for column in table.columns)
-        name = self.warehouse.name(SCHEMA, table.name)
-        rows: list[dict[str, Any]] = self.warehouse.query(f"SELECT {columns} FROM {name} {rest}", params).to_pylist()
+        with self.warehouse.session():
+            if not self._has(table):
+                return []
+            columns = ", ".join(self.warehouse.quote(column.name) for column in table.columns)
+            name = self.warehouse.name(SCHEMA, table.name)
+            found = self.warehouse.query(f"SELECT {columns} FROM {name} {rest}", params)
+        rows: list[dict[str, Any]] = found.to_pylist()
         return rows
 
 

@@ -6,6 +6,7 @@ import inspect
 import random
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import state_run
@@ -15,8 +16,10 @@ from hubferry.clock import SystemClock
 from hubferry.errors import WarehouseError
 from hubferry.state import crash
 from hubferry.state.cursors import Cursor, save_cursor
+from hubferry.state.jobs import query_jobs
 from hubferry.state.store import ALL_TABLES, StateReader, StateStore, StreamRun
 from hubferry.state.tables import VERSION, render_tables
+from hubferry.warehouse import duckdb_file
 from hubferry.warehouse.duckdb import DuckDBWarehouse
 
 CHUNKS = 2
@@ -140,6 +143,23 @@ def test_a_cursor_comes_back_as_it_was_saved(state: StateStore) -> None:
     assert state.cursor(1, "contacts") == cursor
     assert state.cursor(2, "contacts") == Cursor()
     assert state.cursor(1, "deals") is None
+
+
+def test_a_question_opens_the_file_once(state: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    state.migrate()
+    opened: list[Path] = []
+    really_open = duckdb_file._open
+
+    def counted(path: Path, *given: Any) -> Any:
+        opened.append(path)
+        return really_open(path, *given)
+
+    monkeypatch.setattr(duckdb_file, "_open", counted)
+    warehouse = DuckDBWarehouse(state.warehouse.path)
+
+    assert StateReader(warehouse).runs() == []
+    assert query_jobs(DuckDBWarehouse(state.warehouse.path), "") == {}
+    assert len(opened) == 2
 
 
 def test_a_cursor_may_go_back_when_a_refresh_asks_for_it(state: StateStore) -> None:
