@@ -325,11 +325,11 @@ class Project(OpenProject):
 
     def skip(self, sync: str, keys: Sequence[str], *, always: bool = False) -> None:
         """Leave rows of a sync alone: until they change, or always."""
-        orders.skip_rows(self._sync(sync).name, keys, always=always, client=self.client, state=self.state)
+        orders.skip_rows(self._sync(sync), keys, always=always, client=self.client, state=self.state)
 
     def resync(self, sync: str, keys: Sequence[str] = ()) -> None:
         """Have the next push compare rows with HubSpot anew, refused and skipped ones too; none given: all of the sync."""
-        orders.resync_rows(self._sync(sync).name, keys, client=self.client, state=self.state)
+        orders.resync_rows(self._sync(sync), keys, client=self.client, state=self.state)
 
     def undo(self, run_id: str, *, wait_seconds: float = 0) -> Plan:
         """Store the inverse of a run as a plan; nothing is written to HubSpot before it is applied."""

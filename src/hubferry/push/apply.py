@@ -43,7 +43,7 @@ from hubferry.state.store import StateStore
 from hubferry.types import Progress, Quiet
 from hubferry.warehouse.interface import Warehouse
 
-CANARY_KINDS = ("create", "update")
+CANARY_KINDS = ("create", "update", *UNGUARDED_KINDS)
 _BAD = frozenset({"rejected", "unknown"})
 
 
@@ -284,9 +284,12 @@ class _Applier:
     def _send_canary(self, number: int, reader: PlanReader, observed_at: float) -> None:
         """Write some records and stop where HubSpot did not take all of them; the plan can be gone on with by its id."""
         first = list(islice(self.steps.query(CANARY_KINDS, pending=True), number))
+        guarded = [each for each in first if each.kind not in UNGUARDED_KINDS]
+        searched = [each for each in first if each.kind in UNGUARDED_KINDS]
         journal = _Journal(self)
-        pages = iter([first[start : start + PAGE] for start in range(0, len(first), PAGE)])
-        RecordSender(self.client, self.warehouse, self.lease, observed_at, journal).send(pages)
+        sender = RecordSender(self.client, self.warehouse, self.lease, observed_at, journal)
+        sender.send(guarded[start : start + PAGE] for start in range(0, len(guarded), PAGE))
+        sender.send_searched([searched] if searched else [], reader, self.plan.id)
         journal.check()
         counted = reader.query_outcomes(self.plan.id)
         bad = sum(n for (_, kind, state), n in counted.items() if kind in CANARY_KINDS and state in _BAD)

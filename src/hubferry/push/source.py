@@ -119,6 +119,17 @@ def query_row(mapping: SyncMapping, warehouse: Warehouse, key: str | None) -> Ro
     return found[0] if found else None
 
 
+def has_key(sync: Sync, warehouse: Warehouse, key: str) -> bool:
+    """Tell whether the source has a row of this key, by the key as text."""
+    column = next(
+        (name for name in query_source_columns(sync, warehouse) if name.casefold() == sync.block.key.casefold()), None
+    )
+    if column is None:
+        return False
+    sql = f"SELECT 1 AS n FROM ({render_source(sync, warehouse)}) AS source WHERE CAST({warehouse.quote(column)} AS VARCHAR) = ? LIMIT 1"
+    return any(batch.num_rows for batch in warehouse.query_batches(sql, [key]))
+
+
 def _render_picked(mapping: SyncMapping, warehouse: Warehouse) -> str:
     """Give the SELECT of what a sync needs of its source, under the short names."""
     picked = ", ".join(f"{value} AS {name}" for name, value in _picked(mapping, warehouse).items())

@@ -93,6 +93,20 @@ def test_a_canary_that_hubspot_refuses_stops_the_rest_and_the_plan_can_be_gone_o
     assert len(world.truth()) == 98
 
 
+def test_creates_that_nothing_guards_are_canaries_too(world: Any, make_sync: Any) -> None:
+    fields = {"hs_note_body": "firstname", "hs_timestamp": "email"}
+    note = {"object": "notes", "match": "hs_object_id", "allow_keyless_create": True, "fields": fields}
+    world.syncs = [make_sync("notes", **note)]
+    world.people(*((number, "2026-01-02T03:04:05Z", f"Said {number}") for number in range(30)))
+    refusal = {"status": "error", "category": "VALIDATION_ERROR", "message": "no"}
+    world.fault("/notes/batch/create", {"status": 400, "body": refusal}, match={"body": 'Said 2"'})
+
+    with pytest.raises(GuardError, match="1 of the first 5 records"):
+        push(world, canary=5)
+
+    assert len(world.truth("notes")) == 4
+
+
 def test_the_option_of_the_command(world: Any, monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.setenv("HUBSPOT_TOKEN", "pat-test")
     world.people((1, "a@x.invalid-tld-of-nobody", "Ann"), (2, "b@x.com", "Bob"))

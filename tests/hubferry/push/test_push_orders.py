@@ -126,8 +126,8 @@ def test_a_plan_of_one_row_that_is_refused_says_so_and_a_plan_of_what_could_not_
 def test_a_row_skipped_once_is_written_when_it_changes_and_one_skipped_always_is_not(world: Any) -> None:
     world.people((1, "a@x.com", "Ann"), (2, "b@x.com", "Bob"), (3, "c@x.com", "Cid"))
     world.push()
-    skip_rows("contacts", ["1"], always=False, client=world.client, state=world.state)
-    skip_rows("contacts", ["2"], always=True, client=world.client, state=world.state)
+    skip_rows(world.syncs[0], ["1"], always=False, client=world.client, state=world.state)
+    skip_rows(world.syncs[0], ["2"], always=True, client=world.client, state=world.state)
     names: list[list[str]] = []
     for name in ("First", "Second"):
         world.sql(f"UPDATE main.people SET firstname = '{name}'")
@@ -135,7 +135,7 @@ def test_a_row_skipped_once_is_written_when_it_changes_and_one_skipped_always_is
         names.append([world.contact(f"{each}@x.com")["properties"]["firstname"] for each in "abc"])
         assert {each.state for each in world.rejected()} == {"skipped"}
         assert report.exit_code == 0
-    resync_rows("contacts", ["2"], client=world.client, state=world.state)
+    resync_rows(world.syncs[0], ["2"], client=world.client, state=world.state)
     world.push()
 
     assert names == [["Ann", "Bob", "First"], ["Second", "Bob", "Second"]]
@@ -150,7 +150,7 @@ def test_resync_compares_every_row_with_hubspot_anew(world: Any) -> None:
     world.push()
     unseen = world.contact("a@x.com")["properties"]["firstname"]
 
-    resync_rows("contacts", [], client=world.client, state=world.state)
+    resync_rows(world.syncs[0], [], client=world.client, state=world.state)
     world.push()
 
     assert (unseen, world.contact("a@x.com")["properties"]["firstname"]) == ("Theirs", "Ann")
@@ -236,3 +236,21 @@ def test_a_plan_of_one_row_takes_no_links_from_rows_that_it_does_not_look_at(wor
 
     assert world.labels_between(ann, firm)
     assert plan.counts["contacts"].links_removed == 0
+
+
+@pytest.mark.parametrize("order", ["skip", "resync"])
+def test_an_order_for_a_row_that_nobody_knows_is_refused(world: Any, make_sync: Any, order: str) -> None:
+    """A mistyped key would be skipped, or compared anew, for ever without any effect. One that was never pushed is known."""
+    named = make_sync(key="firstname")
+    world.people((1, "a@x.com", "Ann"))
+    told = {"client": world.client, "state": world.state}
+
+    def give(*keys: str) -> None:
+        if order == "skip":
+            skip_rows(named, keys, always=True, **told)
+        else:
+            resync_rows(named, keys, **told)
+
+    give("Ann")
+    with pytest.raises(UnknownNameError, match="Anne"):
+        give("Ann", "Anne")
