@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -37,9 +37,13 @@ _MOST_SMALL_GROUPS = 16
 _DEAD_WORTH_COUNTING = 10_000
 _TIDYING_TASKS = 100
 """To write the log back DuckDB would, unless told otherwise, also rewrite whatever neighbouring row groups fit into fewer:
-the whole table again and again, where replaced rows are scattered (docs/performance.md). So that is done only where a table
-has more dead rows than live ones, or twice the row groups that it needs and 16 more. Row groups take long to count, and a
-write-back adds few, so that they are counted at the first one of a process and each 16th after it."""
+the whole table again and again, where replaced rows are scattered (docs/performance.md). That concerns every table of the
+file, so it is done only where all of them together hold more dead values than live ones, or one has twice the row groups that
+it needs and 16 more. Row groups take long to count, and a write-back adds few, so that they are counted at the first one of a
+process and each 16th after it."""
+_TIDYING_MEMORY = "200MB"
+"""What DuckDB may count for the rewriting, if it is not allowed less anyway. It takes all of what it is allowed and about 200 MB
+that it does not count, and is no faster for more; each thread wants memory of its own, so one does it."""
 _HOLDS_VALUES = (
     duckdb.ConversionException,
     duckdb.ConstraintException,
@@ -67,6 +71,7 @@ class DuckDBFile:
         self._idle: threading.Timer | None = None
         self._database: duckdb.DuckDBPyConnection | None = None
         self._written_back = 0
+        self._tidies = True
         self._reading_seconds = self._writing_seconds = 0.0
         """How long it took to read the log at all openings since it was written back, and to write it back the last time."""
 
@@ -133,16 +138,21 @@ class DuckDBFile:
             self._idle.cancel()
             self._idle = None
         if self._worth_writing_back():
-            with suppress(duckdb.Error):  # the log stays, and is read when the file is opened again: nothing is lost
-                began = time.monotonic()
-                if self._is_untidy(self._database):
-                    _rewrite(self._database)
-                else:
-                    self._database.execute("CHECKPOINT")
-                    self._writing_seconds = time.monotonic() - began
-                self._reading_seconds = 0.0
+            self._write_back(self._database)
         self._database.close()
         self._database = None
+
+    def _write_back(self, database: duckdb.DuckDBPyConnection) -> None:
+        began = time.monotonic()
+        try:
+            if self._tidies and self._is_untidy(database):
+                _rewrite(database)
+            else:
+                database.execute("CHECKPOINT")
+                self._writing_seconds = time.monotonic() - began
+            self._reading_seconds = 0.0
+        except duckdb.Error:  # the log stays, and is read when the file is opened again: nothing is lost
+            self._tidies = False  # what failed for want of memory would fail again
 
     def _open(self, memory_limit: str, clock: Clock) -> duckdb.DuckDBPyConnection:
         began, logged = time.monotonic(), self._log_bytes() > 0
@@ -166,14 +176,17 @@ class DuckDBFile:
         """Say whether to rewrite tables without their dead rows, and small row groups as whole ones, saves more than it costs."""
         is_counted, self._written_back = self._written_back % _MOST_SMALL_GROUPS == 0, self._written_back + 1
         tables = database.execute(
-            "SELECT database_name, schema_name, table_name, estimated_size FROM duckdb_tables()"
+            "SELECT database_name, schema_name, table_name, column_count, estimated_size FROM duckdb_tables()"
             " WHERE NOT internal AND NOT temporary AND database_name = current_database() AND estimated_size > ?",
             (_DEAD_WORTH_COUNTING,),
         ).fetchall()
-        return any(
-            _has_many_dead(database, name, stored) or (is_counted and _has_many_groups(database, name, stored))
-            for name, stored in ((sql.full_name(*place), stored) for *place, stored in tables)
-        )
+        dead, live = 0, 0
+        for *place, columns, stored in tables:
+            rows = _count(database, sql.full_name(*place))
+            dead, live = dead + (stored - rows) * columns, live + rows * columns
+        if dead > max(live, _DEAD_WORTH_COUNTING):
+            return True
+        return is_counted and any(_has_many_groups(database, sql.full_name(*place), rows) for *place, _, rows in tables)
 
 
 def is_elsewhere(path: str | Path) -> bool:
@@ -181,13 +194,14 @@ def is_elsewhere(path: str | Path) -> bool:
     return str(path) == MEMORY or str(path).startswith(MOTHERDUCK)
 
 
-def _has_many_dead(database: duckdb.DuckDBPyConnection, name: str, stored: int) -> bool:
-    """`stored` are the rows of the table, dead ones included."""
-    [(live,)] = database.execute(f"SELECT count(*) FROM {name}").fetchall()
-    return bool(stored - live > max(live, _DEAD_WORTH_COUNTING))
+def _count(database: duckdb.DuckDBPyConnection, name: str) -> int:
+    """Count live rows."""
+    [(rows,)] = database.execute(f"SELECT count(*) FROM {name}").fetchall()
+    return int(rows)
 
 
 def _has_many_groups(database: duckdb.DuckDBPyConnection, name: str, stored: int) -> bool:
+    """`stored` are the rows of the table, dead ones included."""
     [(groups,)] = database.execute(
         "SELECT count(DISTINCT row_group_id) FROM pragma_storage_info(?) WHERE column_id = 0", (name,)
     ).fetchall()
@@ -195,12 +209,15 @@ def _has_many_groups(database: duckdb.DuckDBPyConnection, name: str, stored: int
 
 
 def _rewrite(database: duckdb.DuckDBPyConnection) -> None:
-    """Write the log back, and all that is untidy with it."""
+    """Write the log back, and all that is untidy with it; the settings are for this only, so let the database go then."""
+    [(spare,)] = database.execute(
+        "SELECT parse_formatted_bytes(current_setting('memory_limit')) > parse_formatted_bytes(?)", (_TIDYING_MEMORY,)
+    ).fetchall()
+    if spare:
+        database.execute(f"SET GLOBAL memory_limit = '{_TIDYING_MEMORY}'")
+    database.execute("SET GLOBAL threads = 1")
     database.execute(f"SET GLOBAL max_vacuum_tasks = {_TIDYING_TASKS}")
-    try:
-        database.execute("CHECKPOINT")
-    finally:
-        database.execute("SET GLOBAL max_vacuum_tasks = 0")
+    database.execute("CHECKPOINT")
 
 
 def _open(path: Path, memory_limit: str, clock: Clock, token: Secret | None) -> duckdb.DuckDBPyConnection:

@@ -327,6 +327,49 @@ def test_replaced_rows_are_cleared_away_once_they_outnumber_the_live_ones(
     assert [each["n"] for each in counts] == [2_000, 2_000, 2_000, 10_000]
 
 
+def test_dead_rows_of_a_narrow_table_do_not_have_a_wide_one_rewritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys that a full refresh saw are forgotten at its end, and the table that it read is many times larger."""
+    monkeypatch.setattr(duckdb_file, "_WAL_WORTH_WRITING_BACK", 0)
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+    texts = tuple(Column(f"text_{number}", "string") for number in range(5))
+    wide = Table("shop", "wide", (Column("id", "integer"), *texts), ("id",))
+    seen = Table("shop", "seen", (Column("id", "integer"),))
+    warehouse.ensure_tables((wide, seen))
+    ids = list(range(16_000))
+    for turn in range(2):
+        with warehouse.transaction() as tx:
+            some = ids[:: turn * 3 + 1]  # the second time every fourth row is replaced
+            tx.merge(wide, pa.table({"id": some} | {each.name: [f"turn {turn}"] * len(some) for each in texts}))
+            tx.append(seen, pa.table({"id": ids}))
+    with warehouse.transaction() as tx:
+        tx.delete(seen, pa.table({"id": ids[:-1]}))
+
+    stored = warehouse.query("SELECT estimated_size FROM duckdb_tables() WHERE table_name = 'wide'")
+    assert stored["estimated_size"][0].as_py() == 20_000
+
+
+def test_a_log_is_written_back_where_memory_does_not_suffice_to_clear_dead_rows_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duckdb_file, "_WAL_WORTH_WRITING_BACK", 0)
+    monkeypatch.setattr(duckdb_file, "_TIDYING_MEMORY", "5MB")
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+    texts = tuple(Column(f"text_{number}", "string") for number in range(5))
+    table = Table("shop", "texts", (Column("id", "integer"), *texts), ("id",))
+    warehouse.ensure_table(table)
+    for turn in range(4):
+        ids = [number for number in range(16_000) if number % 8 >= turn]
+        with warehouse.transaction() as tx:
+            rows = {each.name: [f"turn {turn} of {number}" for number in ids] for each in texts}
+            tx.merge(table, pa.table({"id": ids} | rows))
+
+    log = (tmp_path / "w.duckdb").with_name("w.duckdb.wal")
+    assert not log.exists() or log.stat().st_size == 0
+    assert warehouse.query("SELECT count(*) AS n FROM shop.texts")["n"][0].as_py() == 16_000
+
+
 def test_small_writes_do_not_leave_a_table_in_small_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duckdb_file, "_WAL_WORTH_WRITING_BACK", 0)
     monkeypatch.setattr(duckdb_file, "_MOST_SMALL_GROUPS", 4)
