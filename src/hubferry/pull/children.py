@@ -148,7 +148,8 @@ class ChildrenPull:
         """Write the children of one parent, and how far it has been read."""
         pulling, parent = self._pulling, opened.parent
         scope = self._scope(parent)
-        listing = Listing(pulling, self._storage, self._tally, scope=scope, size=parent.size)
+        erasable = self._stream.person is not None
+        listing = Listing(pulling, self._storage, self._tally, scope=scope, size=parent.size, erasable=erasable)
         sides = [
             Listing(pulling, storage, Tally(), scope=dict.fromkeys(side.scope, parent.id), guarded=False)
             for side, storage in self._sides

@@ -108,7 +108,8 @@ class Comparison:
         with warehouse.transaction() as tx, tx.register("listed", rows) as listed:
             found = tx.query(
                 f"SELECT {', '.join(columns)} FROM {listed} AS l LEFT JOIN {stored} AS t ON {same}"
-                f" WHERE {lost} OR {' + '.join(flags.values()) or '0'} > 0"
+                f" WHERE ({lost} OR {' + '.join(flags.values()) or '0'} > 0)"
+                f" AND t.{quote('_hubferry_deleted_reason')} IS DISTINCT FROM 'erased'"  # which is not to come back
             )
         return list(found.to_pylist())
 

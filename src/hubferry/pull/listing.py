@@ -31,9 +31,10 @@ class Listing:
         scope: Mapping[str, str] | None = None,
         guarded: bool = True,
         size: int | None = None,
+        erasable: bool = False,
     ) -> None:
-        """`size` is what HubSpot itself counts, where it does."""
-        self._size = size
+        """`size` is what HubSpot itself counts, where it does; `erasable` rows stay empty once they were erased."""
+        self._size, self._erasable = size, erasable
         self._pulling, self._storage, self._tally = pulling, storage, tally
         self._table = storage.current
         self._scope, self._guarded = scope or {}, guarded
@@ -81,7 +82,23 @@ class Listing:
         chunk = build_rows(self._table, self._waiting, self._scope, self._pulling.stamp())
         self._waiting = []
         self._seen.append(chunk.rows.select(list(self._table.key)))
-        return tx.merge(self._table, chunk.rows, volatile=VOLATILE), chunk.unparsed
+        return tx.merge(self._table, self._without_erased(tx, chunk.rows), volatile=VOLATILE), chunk.unparsed
+
+    def _without_erased(self, tx: Transaction, rows: pa.Table) -> pa.Table:
+        """Leave out what was erased here: HubSpot may list what was told of a person after the person is gone."""
+        if not self._erasable or not len(rows):
+            return rows
+        warehouse, key = self._pulling.warehouse, self._table.key
+        quote, keys = warehouse.quote, rows.select(list(key))
+        same = " AND ".join(f"r.{quote(name)} = t.{quote(name)}" for name in key)
+        with tx.register("read", keys) as read:
+            found = tx.query(
+                f"SELECT {', '.join(f't.{quote(name)}' for name in key)}"
+                f" FROM {warehouse.name(self._table.schema, self._table.name)} AS t JOIN {read} AS r ON {same}"
+                f" WHERE t.{quote('_hubferry_deleted_reason')} = 'erased'"
+            )
+        erased = {tuple(row.values()) for row in found.to_pylist()}
+        return rows.filter([tuple(row.values()) not in erased for row in keys.to_pylist()]) if erased else rows
 
     def _all_seen(self) -> pa.Table:
         return pa.concat_tables(self._seen).combine_chunks()

@@ -85,7 +85,10 @@ class WindowPull:
 
     def _read_slice(self, since: datetime, end: datetime, *, last: bool, now: datetime) -> int:
         """Read all of one slice; give how many pages it took."""
-        listing = Listing(self._pulling, self._pulling.storage(self._table), self._tally, guarded=False)
+        erasable = self._stream.person is not None
+        listing = Listing(
+            self._pulling, self._pulling.storage(self._table), self._tally, guarded=False, erasable=erasable
+        )
         pages = 0
         rest: datetime | None = end
         while rest is not None:

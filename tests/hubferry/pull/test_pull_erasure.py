@@ -12,14 +12,17 @@ import pytest
 from test_pull_pages import call
 
 from engines import ENGINES, keep_leases_still, postgres_engine
+from hubferry.config.model import PullBlock
 from hubferry.pull.chunks import Stamp
 from hubferry.pull.tombstones import erase
+from hubferry.pull.verification import verify_tables
 from hubferry.state.store import StateStore
 from hubferry.streams.definition import OWN_COLUMNS, RECORD_COLUMNS
 from hubferry.types import Column, Table
 from hubferry.warehouse.arrow import table_from_rows
 from hubferry.warehouse.interface import Warehouse
 from hubferry.warehouse.postgres.layout import COLUMN_LIMIT
+from truth import fetch_truth
 
 MakeWorld = Callable[..., Any]
 TOLD = ("email_events", "subscription_changes", "subscription_statuses", "form_submissions")
@@ -80,7 +83,9 @@ def test_what_is_told_of_an_erased_contacts_address_goes_too(world: MakeWorld, a
     call(portal, "POST", "/crm/objects/2026-09/contacts/gdpr-delete", {"objectId": erased["id"]})
 
     portal.pull("contacts", settings=settings, full_refresh=True)
+    again = portal.pull("contacts", *TOLD, settings=settings, full_refresh=True)  # HubSpot still lists the events
 
+    assert again.exit_code == 0
     for name in ("contacts", *TOLD):
         rows = "\n".join(json.dumps(row, default=str).lower() for row in portal.rows(f"SELECT * FROM hubspot.{name}"))
         assert erased["email"] not in rows, name
@@ -89,5 +94,10 @@ def test_what_is_told_of_an_erased_contacts_address_goes_too(world: MakeWorld, a
     assert {(row["recipient"], row["subject"]) for row in emptied} == {(None, None)}
     assert all(row["created"] for row in emptied)
     assert portal.rows(f"SELECT id FROM hubspot.email_events WHERE lower(recipient) = '{other['email']}'")
+    told = [each["recipient"].lower() for each in fetch_truth(portal.emulator.control_url, "email_events")]
+    assert erased["email"] in told
+    parts = {"client": portal.client, "warehouse": portal.warehouse, "state": portal.state}
+    (proven,) = verify_tables(**parts, pull=PullBlock(streams={"email_events": None}), sample=None)
+    assert (proven.verified, proven.differences) == (True, 0)
     submitted = portal.rows("SELECT _hubferry_deleted_reason AS reason FROM hubspot.form_submissions")
     assert {row["reason"] for row in submitted} == {"erased", None}
