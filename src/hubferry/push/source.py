@@ -12,6 +12,7 @@ from hubferry.errors import ConfigError, SourceError, UnknownNameError
 from hubferry.push.link_source import LinkTable
 from hubferry.push.mapping import SyncMapping
 from hubferry.push.rows import COPIES, DIGEST, FIELD, KEY, LINK, RECORD, row_key
+from hubferry.warehouse.aside import put_aside
 from hubferry.warehouse.interface import Row, Warehouse
 
 BATCH_ROWS = 5_000
@@ -90,6 +91,8 @@ def query_rows(
 ) -> Iterator[list[Row]]:
     """Read the rows of the source in batches, under the short names that `rows` knows, links of other sources joined to it.
 
+    The query has ended before the first one is given.
+
     `digests`: each with the digest of what it holds; `without`: a SELECT of the keys, as texts, of rows that are left out.
     """
     digest = f", {_render_digest(mapping, warehouse)} AS {DIGEST}" if digests else ""
@@ -98,7 +101,7 @@ def query_rows(
         placed = f"SELECT 1 FROM ({without}) AS p WHERE p.row_key = CAST(counted.{KEY} AS VARCHAR)"
         sql = f"SELECT * FROM ({sql}) AS counted WHERE NOT EXISTS ({placed})"
     try:
-        for batch in warehouse.query_batches(sql, rows=BATCH_ROWS):
+        for batch in put_aside(warehouse.query_batches(sql, rows=BATCH_ROWS)):
             rows = batch.to_pylist()
             for index, table in (links or {}).items():
                 for row in rows:

@@ -15,6 +15,7 @@ from hubferry.state.push_tables import JOURNAL, PLAN_STEPS, PLANS, REJECTED
 from hubferry.state.rows import merge_row
 from hubferry.state.tables import SCHEMA
 from hubferry.warehouse.arrow import table_from_rows
+from hubferry.warehouse.aside import put_aside
 from hubferry.warehouse.interface import Row, Transaction, Warehouse
 
 INTENDED = "intended"
@@ -193,7 +194,7 @@ class PlanReader:
             " WHERE j.run_id = ? AND j.state = 'applied'"
             f" AND s.kind IN ({', '.join('?' * len(kinds))}) ORDER BY s.plan_id, s.number"
         )
-        for batch in self.warehouse.query_batches(sql, [run_id, *kinds]):
+        for batch in put_aside(self.warehouse.query_batches(sql, [run_id, *kinds])):
             for row in batch.to_pylist():
                 yield _stored_step(row), row["written_id"]
 
