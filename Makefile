@@ -38,7 +38,7 @@ test-heavy: setup  ## hundreds of random histories, every kill point, big portal
 	$(PYTEST) -m heavy
 
 test-snowflake: setup  ## the contract of every warehouse on a real Snowflake account, named by SNOWFLAKE_* variables
-	HUBFERRY_TEST_SNOWFLAKE=1 $(BIN)/pytest tests/contract/test_every_warehouse.py -k snowflake
+	HUBFERRY_TEST_SNOWFLAKE=1 $(BIN)/pytest tests/contract/test_every_warehouse*.py -k snowflake
 
 JUDGES := tap-hubspot@4.5.0 meltano-tap-hubspot@0.10.1 airbyte-source-hubspot@5.7.0
 test-judges: setup $(JUDGES:%=.judges/%)  ## three released connectors read the emulator, each in an environment of its own

@@ -46,6 +46,10 @@ def open_engine(engine: str, where: str) -> Warehouse:
     from hubferry.warehouse.snowflake.warehouse import SnowflakeWarehouse  # noqa: PLC0415
 
     host, port, database = where.split(":")
+    if host == "None":  # a real account, which the SNOWFLAKE_* variables name
+        from engines import snowflake_settings  # noqa: PLC0415
+
+        return SnowflakeWarehouse(snowflake_settings(database))
     login = {
         "account": "fakesnow",
         "user": "fake",
@@ -73,4 +77,5 @@ def main(engine: str, where: str, clock_file: str) -> None:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     main(*sys.argv[1:])
