@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from snowflake.connector import errors
 
-from engines import snowflake_engine
+from engines import snowflake_engine, snowflake_server
 from hubferry.clock import SystemClock
 from hubferry.config.warehouses import SnowflakeBlock
 from hubferry.errors import ConfigError, SourceError, WarehouseError
@@ -280,6 +283,30 @@ def test_a_token_logs_in_by_oauth_and_a_browser_needs_no_secret() -> None:
     assert account.credentials(account.Settings(database="d", authenticator="externalbrowser")) == {
         "authenticator": "externalbrowser"
     }
+
+
+_LOG_IN = """
+from hubferry.warehouse.snowflake.account import Settings, connect
+for user in (None, "beside"):
+    with connect(Settings(database="d", connection="work", user=user), "hubferry tests") as session:
+        print(session.user, session.cursor().execute("SELECT 1").fetchall())
+"""
+
+
+def test_a_connection_of_connections_toml_logs_in_and_what_stands_beside_it_wins(tmp_path: Path) -> None:
+    """The connector reads that file when it is imported, so that this needs a process of its own."""
+    host, port = snowflake_server()
+    written = {"account": "fakesnow", "user": "in the file", "password": "snow", "host": host, "protocol": "http"}
+    lines = [*(f'{name} = "{value}"' for name, value in written.items()), f"port = {port}"]
+    (tmp_path / "connections.toml").write_text("\n".join(["[work]", *lines]))
+    (tmp_path / "connections.toml").chmod(0o600)
+
+    environ = {**os.environ, "SNOWFLAKE_HOME": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", _LOG_IN], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.stdout.splitlines() == ["in the file [(1,)]", "beside [(1,)]"], ended.stderr
 
 
 def test_plain_http_is_for_this_machine_only() -> None:
