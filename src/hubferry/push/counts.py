@@ -52,6 +52,8 @@ class SyncCounts(msgspec.Struct, kw_only=True):
     labels_created: int = 0
     link_steps: int | None = None
     """Steps that are about links and labels; None: the plan is of a version that did not count them."""
+    link_calls: int = 0
+    """Calls that the steps about links take."""
     remembered: int = 0
     """Rows that the ledger had before this plan."""
     links_owned: int = 0

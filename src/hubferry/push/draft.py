@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from hubferry.hubspot.memberships import are_lists
+from hubferry.push.counts import LINKS_PER_CALL, REMOVALS_PER_CALL
 from hubferry.push.steps import (
     AddOptions,
     ArchiveRecord,
@@ -18,6 +20,7 @@ from hubferry.push.steps import (
     HoldLinks,
     HoldRow,
     InvalidEntry,
+    LinkStep,
     RemoveLabels,
     RemoveLinks,
     SetLinks,
@@ -29,7 +32,7 @@ from hubferry.state.encoded_rows import EncodedRow, EncodedRows
 from hubferry.state.leases import Lease
 from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
 from hubferry.state.plan_rows import PlacedRow, PlanRows, delete_plan_rows
-from hubferry.state.plans import StoredStep
+from hubferry.state.plans import PAGE, StoredStep
 
 CHUNK = 2_000
 KINDS: dict[type, str] = {
@@ -55,6 +58,28 @@ LABEL_KINDS = ("create_label",)
 LINK_KINDS = ("set_links", "remove_labels", "remove_links", "hold_links")
 
 
+@dataclass
+class LinkCalls:
+    """Counts the calls of link steps as they are sent: page by page, and in each what is alike together."""
+
+    calls: int = 0
+    _steps: int = 0
+    _alike: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+    def add(self, step: LinkStep) -> None:
+        """Note the next step of a sync."""
+        if self._steps % PAGE == 0:
+            self._alike.clear()
+        self._steps += 1
+        if isinstance(step, HoldLinks):
+            return
+        on_lists = are_lists(step.to.object)  # a call is of one list
+        size = LINKS_PER_CALL if on_lists or isinstance(step, SetLinks) else REMOVALS_PER_CALL
+        alike = (KINDS[type(step)], step.from_.object, step.to.object, (step.to.record_id or "") if on_lists else "")
+        self.calls += self._alike[alike] % size == 0
+        self._alike[alike] += 1
+
+
 class Draft:
     """Collects the steps of one plan, and what the ledger learns from comparing."""
 
@@ -62,6 +87,7 @@ class Draft:
         self.lease, self.stamp, self.plan_id = lease, stamp, plan_id
         self.link_steps: Counter[str] = Counter()
         """Steps that are about links and labels, by sync."""
+        self._link_calls: dict[str, LinkCalls] = defaultdict(LinkCalls)
         self._steps: list[StoredStep] = []
         self._next = 1
         with lease.transaction() as tx:
@@ -73,9 +99,15 @@ class Draft:
         stored = store_step(number, sync, step)
         self._steps.append(stored)
         self.link_steps[sync] += stored.kind in LABEL_KINDS or stored.kind in LINK_KINDS
+        if isinstance(step, SetLinks | RemoveLabels | RemoveLinks | HoldLinks):
+            self._link_calls[sync].add(step)
         if len(self._steps) >= CHUNK:
             self.flush()
         return number
+
+    def count_link_calls(self, sync: str) -> int:
+        """Give the calls that the link steps of a sync take."""
+        return self._link_calls[sync].calls
 
     def note(
         self,

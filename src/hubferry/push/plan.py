@@ -19,9 +19,7 @@ from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.push import reconcile
 from hubferry.push.counts import (
-    LINKS_PER_CALL,
     RECORDS_PER_CALL,
-    REMOVALS_PER_CALL,
     WINDOW_SECONDS,
     Cost,
     GuardVerdict,
@@ -262,6 +260,7 @@ class _Planner:
         for planner in planners:
             planner.counts.remembered, planner.counts.links_owned = ledger.count_owned(planner.mapping.name)
             planner.counts.link_steps = draft.link_steps[planner.mapping.name]
+            planner.counts.link_calls = draft.count_link_calls(planner.mapping.name)
             planner.counts.check(planner.mapping.name)
         return Plan(
             id=draft.plan_id,
@@ -298,9 +297,8 @@ def count_apply_calls(counts: SyncCounts) -> int:
     """Give the calls that applying a plan takes, for one sync."""
     records = (counts.creates, counts.updates, counts.archives)
     writing = sum(count_calls(each, RECORDS_PER_CALL) for each in records)
-    linking = count_calls(counts.links_added, LINKS_PER_CALL) + count_calls(counts.links_removed, REMOVALS_PER_CALL)
     defining = 2 * counts.properties_added + 2 * bool(counts.options_added)
-    return writing + counts.labels_created + linking + defining
+    return writing + counts.labels_created + counts.link_calls + defining
 
 
 def query_plan(state: StateReader, plan_id: str) -> Plan:

@@ -253,6 +253,7 @@ class _Undo:
     def _seal(self, observed_at: float, calls: int) -> Plan:
         for name, counts in self.counts.items():
             counts.link_steps = self.draft.link_steps[name]
+            counts.link_calls = self.draft.count_link_calls(name)
             counts.check(name)
         applying = sum(count_apply_calls(each) for each in self.counts.values())
         return Plan(

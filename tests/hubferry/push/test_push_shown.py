@@ -43,3 +43,38 @@ def test_record_tells_which_row_it_is_and_what_was_written(pushed: Any, capsys: 
     assert "row 1 of contacts, which made the record" in text
     assert "firstname: -> 'Ann'" in text
     assert "knows nothing of it" in capsys.readouterr().out
+
+
+def test_a_plan_foretells_the_calls_that_applying_it_takes(world: Any, make_sync: Any) -> None:
+    """Links of another object are other calls, and so are labels taken off, links taken off, and each list."""
+    firms = [world.add_company(name=f"Firm {number}") for number in range(3)]
+    vips = [
+        str(
+            world.call("POST", "/crm/v3/lists", {"name": name, "objectTypeId": "0-1", "processingType": "MANUAL"})[
+                "list"
+            ]["listId"]
+        )
+        for name in ("A", "B")
+    ]
+    columns = "id INTEGER, email VARCHAR, firstname VARCHAR, firms JSON, friends JSON, lists VARCHAR[]"
+    links = [
+        {"to": "companies", "column": "firms"},
+        {"to": "contacts", "column": "friends", "by": "email"},
+        {"to": "lists", "column": "lists"},
+    ]
+    world.syncs = [make_sync(associations=links)]
+    one, two, three = (f'{{"{firm}": "Consultant"}}' for firm in firms)
+    sources = (
+        ((1, "a@x.com", "Ann", one, '{"b@x.com": null}', vips), (2, "b@x.com", "Bob", two, None, vips[:1])),
+        ((1, "a@x.com", "Anna", three, None, vips[:1]), (2, "b@x.com", "Bob", one, None, None)),
+        ((1, "a@x.com", "Anna", None, None, None), (2, "b@x.com", "Bob", f'{{"{firms[0]}": null}}', None, None)),
+    )
+    told, made = [], []
+    for rows in sources:
+        world.people(*rows, columns=columns)
+        plan = world.plan()
+        told.append(plan.cost.apply_calls)
+        made.append(world.apply(plan).calls)
+
+    assert told == made
+    assert max(told) > 4, "or there was little to foretell"
