@@ -198,7 +198,7 @@ def test_an_empty_project_says_what_to_do_first(tmp_path: Path) -> None:
 
 
 def test_pull_plan_and_apply_run_from_the_page(tmp_path: Path) -> None:
-    with running_world(tmp_path, contacts=20, pulled=False) as world:
+    with running_world(tmp_path, contacts=20, pulled=False, wide=False) as world:
         visitor = world.visitor
         pulled = visitor.follow(visitor.post("/pull", [("stream", "contacts"), ("stream", "companies")]))
         source.write_source(tmp_path / "warehouse.duckdb", "hubspot")
@@ -246,7 +246,7 @@ def test_the_cost_of_a_pull_is_told_before_the_first_one(tmp_path: Path) -> None
 
 
 def test_what_could_not_be_done_is_planned_again_and_one_row_alone(tmp_path: Path) -> None:
-    with running_world(tmp_path, contacts=20) as world:
+    with running_world(tmp_path, contacts=20, wide=False) as world:
         visitor, project = world.visitor, world.project
         again = visitor.follow(visitor.post("/syncs/contacts/retry"))
         retried = project.plans.latest(1)[0].plan.counts["contacts"]
@@ -265,7 +265,7 @@ def test_what_could_not_be_done_is_planned_again_and_one_row_alone(tmp_path: Pat
 
 
 def test_a_sync_is_verified_held_and_resumed_from_its_page(tmp_path: Path) -> None:
-    with running_world(tmp_path, contacts=20) as world:
+    with running_world(tmp_path, contacts=20, wide=False) as world:
         visitor = world.visitor
         verified = visitor.follow(visitor.post("/syncs/contacts/verify"))
         held = visitor.post("/syncs/contacts/hold")
@@ -278,7 +278,7 @@ def test_a_sync_is_verified_held_and_resumed_from_its_page(tmp_path: Path) -> No
 
 
 def test_undo_makes_a_plan_and_writes_nothing_before_it_is_applied(tmp_path: Path) -> None:
-    with running_world(tmp_path, contacts=20) as world:
+    with running_world(tmp_path, contacts=20, wide=False) as world:
         before = call_control(world.portal.control_url, "GET", "/events")
         plan = world.visitor.follow(world.visitor.post(f"/runs/{world.latest('apply')}/undo"))
 
@@ -323,7 +323,7 @@ def test_a_plan_that_was_not_approved_is_not_applied(world: World) -> None:
 
 
 def test_progress_comes_as_events_until_the_run_is_over(tmp_path: Path) -> None:
-    with running_world(tmp_path, contacts=20, pulled=False) as world:
+    with running_world(tmp_path, contacts=20, pulled=False, wide=False) as world:
         address = world.visitor.post("/pull", [("stream", "contacts")]).headers["Location"]
 
         events = world.visitor.get(f"{address}/events")
