@@ -186,15 +186,22 @@ def test_more_properties_than_a_url_holds_are_read_whole(default: Callable[..., 
     portal.check()
 
 
-def test_fifteen_minutes_of_429_are_survived(default: Callable[..., Default]) -> None:
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(429, {"errorType": "RATE_LIMIT", "policyName": "TEN_SECONDLY_ROLLING"}), (503, {})],
+    ids=["429", "503"],
+)
+def test_fifteen_minutes_of_refused_calls_are_survived(
+    default: Callable[..., Default], status: int, told: dict[str, str]
+) -> None:
     portal = default(contacts=120)
-    body = {"status": "error", "errorType": "RATE_LIMIT", "policyName": "TEN_SECONDLY_ROLLING", "message": "limit"}
+    body = {"status": "error", "message": "not now", **told}
     until = datetime.fromtimestamp(portal.clock.time() + 900, UTC).isoformat()
     rule = {
         "match": {"path": "/crm/objects/*"},
         "when": {"until": until},
         "phase": "before",
-        "do": {"status": 429, "body": body},
+        "do": {"status": status, "body": body},
     }
     portal.control("POST", "/faults", [rule])
     started = portal.clock.time()
