@@ -214,6 +214,11 @@ class RecordPull:
         with closing(changes.pages()) as pages:  # type: ignore[type-var]
             for records in _group(self._checked(pages, total), self.writer.chunk_size):
                 self.writer.write(records)
+        if changes.disordered:
+            self._tally.notes.append(
+                f"HubSpot's search of {self._stream.name} broke its order by id. Pages whose range was read again, split by"
+                f" time: {changes.disordered:,}."
+            )
         self._tally.floor_calls += planner.floor_calls("changes", self._tally.read - read_before)
         with self._pulling.lease.transaction() as tx:
             self._save(tx, replace(self.cursor, value=until))

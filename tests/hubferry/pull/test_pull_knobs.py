@@ -40,6 +40,20 @@ def test_tables_equal_the_portal_whatever_hubspot_turns_out_to_do(world: MakeWor
         portal.check()
 
 
+def test_a_search_that_breaks_its_order_is_counted_and_said(world: MakeWorld) -> None:
+    portal = world(contacts=150, companies=0, deals=0, knobs=Knobs(search_unsorted_page_every=2))
+    portal.pull("contacts")
+    portal.clock.advance(3600)
+    portal.mutate(1, object="contacts", edits=40)
+
+    report = portal.pull("contacts").streams[0]
+
+    assert report.notes == (
+        "HubSpot's search of contacts broke its order by id. Pages whose range was read again, split by time: 1.",
+    )
+    portal.check("contacts")
+
+
 def test_a_lag_that_differs_between_records_hides_no_change_for_good(world: MakeWorld) -> None:
     portal = world(index_lag_seconds=60, knobs=Knobs(index_lag_spread=1.0))
     portal.pull()
