@@ -274,6 +274,27 @@ def test_a_role_that_rounds_numbers_in_texts_has_exact_digests(address: str) -> 
     assert len(set(found)) == 2
 
 
+def test_texts_are_whole_whatever_encoding_the_client_was_told(address: str) -> None:
+    told = PostgresWarehouse(Settings(url=Secret(make_conninfo(address, client_encoding="LATIN1"))))
+    told.ensure_table(THINGS)
+    write(told, THINGS, {"id": 1, "text": "é 🦄"})
+
+    [found] = told.query("SELECT text, length(text) AS n FROM shop.things").to_pylist()
+    assert found == {"text": "é 🦄", "n": 3}
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_hold_every_text_is_refused(address: str, encoding: str) -> None:
+    name = f"hubferry_test_{secrets.token_hex(4)}"
+    with psycopg.connect(address, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'")
+        try:
+            with pytest.raises(WarehouseError, match=f"keeps texts as {encoding}"):
+                PostgresWarehouse(Settings(url=Secret(make_conninfo(address, dbname=name)))).query("SELECT 1 AS one")
+        finally:
+            server.execute(f"DROP DATABASE {name}")
+
+
 def test_a_role_without_rights_is_told_so_by_check_and_needs_none_to_make_schemas_that_are_there(address: str) -> None:
     role = f"hubferry_poor_{secrets.token_hex(4)}"
     poor = PostgresWarehouse(Settings(url=Secret(make_conninfo(address, user=role))))

@@ -22,6 +22,7 @@ IDLE_TRANSACTION_SECONDS = 60
 """The server ends a transaction whose client was silent for so long (a stopped process), so that its locks go."""
 LOCK_SECONDS = 90
 _CONNECT_SECONDS = 15
+_ENCODING = "UTF8"
 _VALUES_IN_MESSAGE = ("22", "23")
 """Classes of errors whose messages quote values: data exceptions and broken constraints."""
 
@@ -50,6 +51,7 @@ def connect(settings: Settings, label: str) -> Connection:
         "password": settings.password.reveal() if settings.password else None,
         "sslmode": settings.sslmode,
         "application_name": label,
+        "client_encoding": _ENCODING,  # binary COPY sends our bytes as they are, whatever the role or PGCLIENTENCODING say
         "connect_timeout": _CONNECT_SECONDS,
         "keepalives_idle": 30,
     }
@@ -61,6 +63,11 @@ def connect(settings: Settings, label: str) -> Connection:
             autocommit=True,
             prepare_threshold=None,  # a prepared `SELECT *` fails once a column was added
             cursor_factory=psycopg.RawCursor,
+        )
+    if (encoding := connection.info.parameter_status("server_encoding")) != _ENCODING:
+        connection.close()
+        raise WarehouseError(
+            f"PostgreSQL: the database keeps texts as {encoding}, which cannot hold every text. Use one with ENCODING 'UTF8'."
         )
     for kind in ("json", "jsonb"):
         connection.adapters.register_loader(kind, TextLoader)
