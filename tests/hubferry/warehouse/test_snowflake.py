@@ -335,7 +335,8 @@ def test_settings_and_secrets_of_the_environment_reach_the_connector(
     names = ("account", "user", "role", "warehouse", "database", "connection_name", "password", "autocommit")
     values = ("acme-eu1", "HUBFERRY", "LOADER", "LOADING", "ANALYTICS", "work", "canary-7f3a", True)
     assert [given[name] for name in names] == list(values)
-    assert given["session_parameters"]["TIMEZONE"] == "UTC"
+    parameters = ("TIMEZONE", "DATE_INPUT_FORMAT", "TIMESTAMP_INPUT_FORMAT", "QUOTED_IDENTIFIERS_IGNORE_CASE")
+    assert [given["session_parameters"][name] for name in parameters] == ["UTC", "AUTO", "AUTO", False]
     assert given["session_parameters"]["QUERY_TAG"].startswith("hubferry")
 
 

@@ -21,6 +21,15 @@ except ImportError as error:  # pragma: no cover  tested in an environment witho
 DriverError = errors.Error
 LOCK_SECONDS = 360
 """Longer than the five minutes after which Snowflake ends an idle transaction of a session that holds others up."""
+_PARAMETERS = {
+    "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,
+    "DATE_INPUT_FORMAT": "AUTO",
+    "LOCK_TIMEOUT": LOCK_SECONDS,
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+    "TIMESTAMP_INPUT_FORMAT": "AUTO",
+    "TIMEZONE": "UTC",
+}
+"""What must not be what an account or a user set: dates and times are cast from ISO texts, quoted names are kept as they are."""
 _SESSION_ENDED = frozenset({390110, 390111, 390112, 390113, 390114, 390115})
 """Snowflake ended the session, or the token that the driver renews it by; a new log-in helps (the driver's network.py)."""
 _ADVICE = {
@@ -88,12 +97,7 @@ def connect(settings: Settings, tag: str) -> Any:
             login_timeout=60,
             network_timeout=settings.network_timeout,
             platform_detection_timeout_seconds=0.0,  # else it asks the clouds' metadata servers where it runs
-            session_parameters={
-                "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,
-                "LOCK_TIMEOUT": LOCK_SECONDS,
-                "QUERY_TAG": tag,
-                "TIMEZONE": "UTC",
-            },
+            session_parameters={**_PARAMETERS, "QUERY_TAG": tag},
         )
 
 
