@@ -10,6 +10,7 @@ import pytest
 from hubferry.config.model import PullBlock
 from hubferry.errors import ConfigError, GuardError, InterruptedRunError, UnknownNameError
 from hubferry.hubspot.client import Client
+from hubferry.pull import chunks
 from hubferry.pull.report import AssociationReport, PullReport, StreamReport
 from hubferry.pull.run import choose_streams
 from hubferry.types import Quiet, Secret
@@ -45,22 +46,36 @@ def test_a_stream_whose_calls_fail_does_not_stop_the_next(world: MakeWorld) -> N
     portal.check("companies")
 
 
-def test_a_used_up_quota_pauses_every_stream_and_the_next_run_goes_on(world: MakeWorld) -> None:
-    portal = world()
+def test_a_used_up_quota_pauses_every_stream_and_the_next_run_goes_on_where_it_stopped(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "SMALLEST", 100)
+    monkeypatch.setattr(chunks, "CELLS", 100)
+    portal = world(contacts=900, limits=False)
     daily = {"status": "error", "errorType": "RATE_LIMIT", "policyName": "DAILY", "message": "daily limit reached"}
     rule = {
         "match": {"method": "GET", "path": "/crm/objects/2026-09/contacts"},
-        "when": {"every": 1},
+        "when": {"nth": 7},
         "phase": "before",
         "do": {"status": 429, "body": daily},
     }
     portal.control("POST", "/faults", [rule])
 
     report = portal.pull("contacts", "companies")
+    paused_at = portal.clock.time()
+    resumes_at = report.streams[0].error.resumes_at
+    portal.clock.advance(resumes_at.timestamp() - paused_at)
+    again = portal.pull("contacts", "companies")
 
     assert {each.state for each in report.streams} == {"paused"}
+    assert report.exit_code == 4
     assert {each.error.exit_code for each in report.streams} == {4}
-    assert portal.rows("SELECT state FROM hubferry.runs")[0]["state"] == "paused"
+    assert f"{resumes_at:%Y-%m-%d %H:%M}" in str(report.streams[0].error)
+    assert 0 < resumes_at.timestamp() - paused_at <= 86_400
+    assert portal.rows("SELECT state FROM hubferry.runs ORDER BY started_at")[0]["state"] == "paused"
+    assert again.exit_code == 0
+    assert 0 < again.streams[0].read < 700
+    portal.check("contacts", "companies")
 
 
 def test_an_interrupted_pull_says_so_and_is_resumed(world: MakeWorld) -> None:
