@@ -54,8 +54,9 @@ def prepare(world: Any, kind: str, *, unique: bool) -> None:
     fill(world, "1", "first")
 
 
-def fill(world: Any, key: str, changing: str) -> None:
-    world.sql(f"CREATE OR REPLACE TABLE {TABLE} AS SELECT '{key}' AS code, '{changing}' AS changing, NULL AS record")
+def fill(world: Any, key: str, changing: str, record: str = "") -> None:
+    values = f"'{key}' AS code, '{changing}' AS changing, '{record}' AS record"
+    world.sql(f"CREATE OR REPLACE TABLE {TABLE} AS SELECT {values}")
 
 
 def block(kind: str, mode: str, match: str, **more: Any) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def assert_delivered(world: Any, kind: str, text: str) -> str:
 
 @pytest.mark.parametrize("kind", WRITABLE)
 def test_rows_of_every_object_arrive_once_and_changes_follow(world: Any, make_sync: Any, kind: str) -> None:
-    """By a unique property where the object can have one, else by the ledger alone; then mirror archives what left."""
+    """By a unique property where the object can have one, else by the ledger alone; in each mode in turn."""
     unique = objects.BY_NAME[kind].custom_unique
     match = "code" if unique else "hs_object_id"
     more = {} if unique else {"allow_keyless_create": True}
@@ -105,12 +106,25 @@ def test_rows_of_every_object_arrive_once_and_changes_follow(world: Any, make_sy
     world.push()
     assert assert_delivered(world, kind, "second") == record_id
 
-    world.syncs = [
-        make_sync("things", **block(kind, "mirror", match, guards={"max_archives": 1, "empty_source": "allow"}, **more))
-    ]
+    changing = block(kind, "update", match)
+    if not unique:
+        changing["fields"] |= {"hs_object_id": "record"}
+    world.syncs = [make_sync("things", **changing)]
+    fill(world, "1", "third", record_id)
+    world.push()
+    assert [each["properties"][changing_of(kind)] for each in live(world, kind)] == ["third"]
+
+    world.syncs = [make_sync("things", **block(kind, "create", match, **more))]
+    fill(world, "2", "another")
+    world.push()
+    assert {each["properties"][changing_of(kind)] for each in live(world, kind)} == {"third", "another"}
+
+    guards = {"max_archives": 2, "empty_source": "allow"}
+    world.syncs = [make_sync("things", **block(kind, "mirror", match, guards=guards, **more))]
     world.sql(f"DELETE FROM {TABLE}")
     world.push()
     assert world.truth(kind)[record_id]["state"] == "archived"
+    assert live(world, kind) == []
 
 
 @pytest.mark.parametrize("mode", ["create", "update", "upsert", "mirror"])
