@@ -28,7 +28,7 @@ from hubferry.warehouse.interface import MergeCounts
 from hubferry.warehouse.postgres import binary
 from hubferry.warehouse.postgres.server import Settings
 from hubferry.warehouse.postgres.warehouse import PostgresWarehouse
-from merge import WIDTH, scattered, source_table, write_source
+from merge import CHUNK, WIDTH, scattered, source_table, write_source
 
 SCHEMA = "hubferry_bench"
 
@@ -150,7 +150,7 @@ class Bench:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--chunk", type=int, default=20_000)
+    parser.add_argument("--chunk", type=int, default=CHUNK)
     options = parser.parse_args()
     address = os.environ.get("HUBFERRY_TEST_POSTGRES")
     if not address:
