@@ -158,6 +158,9 @@ def test_a_row_whose_match_value_belongs_to_another_record_is_rejected_with_both
     assert (listed.state, report.rows["contacts"].rejected) == ("rejected", 1)
     assert ours in listed.message
     assert theirs in listed.message
+    assert listed.advice.startswith("If records"), (
+        "two rows may have swapped their values: merging their records would be wrong"
+    )
 
 
 def test_two_rows_on_one_record_are_both_invalid(world: Any) -> None:
