@@ -56,7 +56,7 @@ def edit(portal: Emulator, ids: list[str], firstname: str = "Edited") -> None:
 
 @pytest.fixture
 def portal(portal_factory: Portals) -> Emulator:
-    return portal_factory(contacts=3000, companies=0, deals=0)
+    return portal_factory(contacts=3000, companies=0, deals=0, activity=False)
 
 
 def test_a_scan_reads_every_live_record_in_few_more_calls_than_pages(portal: Emulator, client_of: Clients) -> None:
@@ -256,7 +256,7 @@ def test_records_edited_between_the_pages_are_found_by_this_read_or_the_next(
 
 
 def test_short_search_pages_lose_nothing(portal_factory: Portals, client_of: Clients) -> None:
-    portal = portal_factory(contacts=2000, companies=0, deals=0, knobs=Knobs(search_short_page_every=3))
+    portal = portal_factory(contacts=2000, companies=0, deals=0, activity=False, knobs=Knobs(search_short_page_every=3))
 
     assert read(changed(client_of(portal), portal)) == truth(portal)
 

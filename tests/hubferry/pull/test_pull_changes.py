@@ -27,7 +27,7 @@ class Meddling(Quiet):
 
 
 def test_contacts_changed_while_all_are_scanned_are_not_lost(world: MakeWorld) -> None:
-    portal = world(contacts=1500)
+    portal = world(contacts=1500, activity=False)
     meddling = Meddling(portal, edits=5)
 
     portal.pull("contacts", settings=NARROW, progress=meddling)
@@ -53,7 +53,7 @@ def test_a_minute_of_index_lag_hides_no_change_for_good(world: MakeWorld, seed: 
 
 
 def test_two_hundred_changes_take_fewer_than_fifteen_calls_everything_included(world: MakeWorld) -> None:
-    portal = world(contacts=20_000, companies=4_000, deals=0)
+    portal = world(contacts=8_000, companies=4_000, deals=0, activity=False)
     narrow = {**NARROW, "companies": {"properties": ["name"]}}
     portal.pull("contacts", "companies", settings=narrow)
     portal.clock.advance(3600)

@@ -31,7 +31,7 @@ def test_a_pull_killed_at_each_point_is_resumed_without_loss(
     point: str, tmp_path: Path, portal_factory: Callable[..., Emulator]
 ) -> None:
     clock, path = VirtualClock(), tmp_path / "warehouse.duckdb"
-    emulator = portal_factory(contacts=330, companies=0, deals=40, limits=False, shared_clock=clock)
+    emulator = portal_factory(contacts=330, companies=0, deals=40, activity=False, limits=False, shared_clock=clock)
     warehouse = DuckDBWarehouse(path)
 
     first = [run(emulator, path, f"{point}:{nth}") for nth in (1, 2)]
@@ -54,7 +54,9 @@ def test_a_pull_killed_at_each_point_is_resumed_without_loss(
 def test_a_scan_killed_amid_its_chunks_reads_only_what_is_left(
     tmp_path: Path, portal_factory: Callable[..., Emulator]
 ) -> None:
-    emulator = portal_factory(contacts=900, companies=0, deals=0, limits=False, shared_clock=VirtualClock())
+    emulator = portal_factory(
+        contacts=900, companies=0, deals=0, activity=False, limits=False, shared_clock=VirtualClock()
+    )
     path = tmp_path / "warehouse.duckdb"
     run(emulator, path, "pull.chunk_merged:6")
     call_control(emulator.control_url, "DELETE", "/requests")
