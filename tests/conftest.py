@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from hubspot_emulator.clock import Clock
+from hubspot_emulator.clock import VIRTUAL_START, Clock, VirtualClock
 from hubspot_emulator.server import Emulator
 from hubspot_emulator.settings import Settings
 
@@ -52,13 +56,39 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket.socket, name, guarded)
 
 
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Settings], Path]:
+    """Give the file of a portal as these settings generate it, which is done once: to copy it takes a tenth of that."""
+    files: dict[str, Path] = {}
+
+    def find(made: Settings) -> Path:
+        key = repr(replace(made, tokens={}, limits=True, latency_ms=0.0, db=None))
+        if key not in files:
+            path = tmp_path_factory.mktemp("generated") / "portal.db"
+            with Emulator(replace(made, db=str(path))):
+                files[key] = path
+        return files[key]
+
+    return find
+
+
 @pytest.fixture
-def portal_factory() -> Iterator[PortalFactory]:
+def portal_factory(generated: Callable[[Settings], Path]) -> Iterator[PortalFactory]:
     """Start emulated portals: `portal_factory(contacts=50, tier="free")`, or a Settings; `shared_clock` is one that the client holds too."""
     with ExitStack() as running:
 
         def start(settings: Settings | None = None, *, shared_clock: Clock | None = None, **options: Any) -> Emulator:
-            made = settings or Settings(**options)
+            made, clock = settings or Settings(**options), shared_clock or VirtualClock()
+            if _is_generated_alike(made, clock):
+                folder = running.enter_context(tempfile.TemporaryDirectory())
+                made = replace(made, db=shutil.copy(generated(made), folder))
             return running.enter_context(Emulator(made, clock=shared_clock))
 
         yield start
+
+
+def _is_generated_alike(made: Settings, clock: Clock) -> bool:
+    """Say whether such a portal is the same each time, and needs nothing that its file does not keep."""
+    plain = made.knobs is None and not made.index_lag_seconds and made.clock == "virtual"
+    own_files = made.db or made.import_file or made.faults_file
+    return plain and not own_files and clock.time() == VIRTUAL_START
