@@ -35,12 +35,12 @@ since has taken longer than writing it back did the last time, and no less than 
 _ROW_GROUP = 122_880
 _MOST_SMALL_GROUPS = 16
 _DEAD_WORTH_COUNTING = 10_000
-_TIDYING_TASKS = 100
+_TIDYING_TASKS = 1
 """To write the log back DuckDB would, unless told otherwise, also rewrite whatever neighbouring row groups fit into fewer:
 the whole table again and again, where replaced rows are scattered (docs/performance.md). That concerns every table of the
 file, so it is done only where all of them together hold more dead values than live ones, or one has twice the row groups that
-it needs and 16 more. Row groups take long to count, and a write-back adds few, so that they are counted at the first one of a
-process and each 16th after it."""
+it needs and 16 more, and a part at a time: each part takes memory until all is written. Row groups take long to count, and a
+write-back adds few, so that they are counted at the first one of a process, each 16th after it, and where there were too many."""
 _TIDYING_MEMORY = "200MB"
 """What DuckDB may count for the rewriting, if it is not allowed less anyway. It takes all of what it is allowed and about 200 MB
 that it does not count, and is no faster for more; each thread wants memory of its own, so one does it."""
@@ -186,7 +186,10 @@ class DuckDBFile:
             dead, live = dead + (stored - rows) * columns, live + rows * columns
         if dead > max(live, _DEAD_WORTH_COUNTING):
             return True
-        return is_counted and any(_has_many_groups(database, sql.full_name(*place), rows) for *place, _, rows in tables)
+        if not is_counted or not any(_has_many_groups(database, sql.full_name(*each[:3]), each[-1]) for each in tables):
+            return False
+        self._written_back = 0
+        return True
 
 
 def is_elsewhere(path: str | Path) -> bool:
