@@ -251,12 +251,14 @@ def link_detail(to: str, key: str) -> str:
 
 
 def _hash(mapping: SyncMapping, values: Mapping[str, str], record_id: str | None, wishes: Sequence[Wish]) -> str:
-    """Give a hash of what is asked for, and of who decides about it: a row whose policy is another one is looked at again."""
-    links = mapping.links
+    """Give a hash of what is asked for, by which entries, and of who decides about it.
+
+    A row whose policy is another one is looked at again, and one that asks for nothing by an entry that was not there.
+    """
+    entries = [(each.to, each.by.name if each.by else "") for each in mapping.links]
     asked = sorted(
         (
-            links[wish.field].to,
-            by.name if (by := links[wish.field].by) else "",
+            *entries[wish.field],
             wish.key,
             [(each.category, each.type_id) for each in wish.types],
             wish.problem.message if wish.problem else "",
@@ -264,6 +266,8 @@ def _hash(mapping: SyncMapping, values: Mapping[str, str], record_id: str | None
         for wish in wishes
     )
     parts: list[object] = [sorted(values.items()), record_id, asked]
+    if entries:
+        parts.append(sorted(entries))
     if mapping.policies:
         parts.append(mapping.policies)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

@@ -269,3 +269,23 @@ def test_a_label_that_was_deleted_in_hubspot_takes_no_link_of_others_with_it(wor
 
     assert linked(world) == {firms[0]}
     assert world.sql("SELECT count(*) FROM hubferry.links") == [(0,)]
+
+
+@pytest.mark.parametrize("meanwhile", [True, False])
+def test_links_of_an_entry_that_came_back_are_still_the_syncs_own(
+    world: Any, make_sync: Any, *, meanwhile: bool
+) -> None:
+    """A row that asks for nothing by an entry is not one that no entry asks for; `meanwhile`: emptied while there was none."""
+    firm, fields = world.add_company(name="Firm"), {"email": "email"}
+    with_entry = make_sync(fields=fields, associations=[{"to": "companies", "column": "firms"}])
+    world.people((1, "a@x.com", list_of([firm])), columns=PEOPLE)
+    for sync in (with_entry, make_sync(fields=fields), *(() if meanwhile else (with_entry,))):
+        world.syncs = [sync]
+        world.push()
+        assert linked(world) == {firm}
+
+    world.sql("UPDATE main.people SET firms = '[]'")
+    world.syncs = [with_entry]
+    world.push()
+
+    assert linked(world) == set()
