@@ -22,7 +22,7 @@ from hubferry.pull.pulling import RESTORABLE, SURELY_KEPT, Pulling, Tally
 from hubferry.pull.snapshots import check_vanished, set_columns
 from hubferry.pull.values import build_column
 from hubferry.state.crash import crashpoint
-from hubferry.state.cursors import Cursor, save_cursor
+from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import TOMBSTONE_COLUMNS, VOLATILE, Stream
 from hubferry.types import Table
 
@@ -57,8 +57,7 @@ class ArchivedPull:
             self._merge(rows)
         self._settle(listed)
         with pulling.lease.transaction() as tx:
-            cursor = Cursor(started, run_id=pulling.run_id, updated_at=self._client.now())
-            save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._stream.name), cursor)
+            pulling.save_cursor(tx, self._stream.name, Cursor(started))
         self._tally.floor_calls = pulling.calls() - calls
 
     def prepare(self) -> Table:

@@ -21,7 +21,7 @@ from hubferry.pull.pages import fetch_request, is_known, nothing, unfold
 from hubferry.pull.pairs import choose_pairs, pulled_streams
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.results import render_json
-from hubferry.state.cursors import Cursor, ParentCursor, delete_parents, save_cursor, save_parent
+from hubferry.state.cursors import Cursor, ParentCursor, delete_parents, save_parent
 from hubferry.state.tables import PARENTS
 from hubferry.streams.definition import Raw, Stream, build_side_table, build_table
 from hubferry.warehouse.interface import Transaction
@@ -192,7 +192,6 @@ class ChildrenPull:
         stored = self._query_stored()
         gone = sorted(stored.keys() - listed.keys())
         name = pulling.warehouse.name(PARENTS.table.schema, PARENTS.name)
-        cursor = Cursor(started, run_id=pulling.run_id, updated_at=pulling.client.now())
         scopes = [self._scope(each) for each in listed.values()]
         parents = pa.table(
             {name: pa.array([each[name] for each in scopes], pa.string()) for name in self._parents.columns}
@@ -205,7 +204,7 @@ class ChildrenPull:
                 marked = snapshots.mark_gone(tx, pulling.warehouse, self._table, parents, {}, pulling.stamp())
                 self._tally.deleted += marked
             delete_parents(tx, name, pulling.portal_id, self._kept_as, gone)
-            save_cursor(tx, pulling.warehouse, pulling.portal_id, self._kept_as, cursor)
+            pulling.save_cursor(tx, stream.name, Cursor(started))
 
 
 def _chain(opened: _Opened) -> Iterator[Sequence[Raw]]:

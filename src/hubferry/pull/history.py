@@ -25,7 +25,7 @@ from hubferry.pull.pulling import DATE_PRECISION, Pulling, Tally
 from hubferry.pull.refresh import Refresh
 from hubferry.pull.snapshots import set_columns
 from hubferry.state.crash import crashpoint
-from hubferry.state.cursors import Cursor, save_cursor
+from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import VOLATILE, Raw, Stream, build_table
 from hubferry.streams.history import HISTORY_OBJECTS
 from hubferry.warehouse.interface import Transaction
@@ -140,8 +140,7 @@ class HistoryPull:
             listing.add(versions)
 
         def settle(tx: Transaction) -> None:
-            moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
-            save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._cursor_name(found)), moved)
+            pulling.save_cursor(tx, self._cursor_name(found), cursor)
 
         listing.finish(settle, sweep=False)
 

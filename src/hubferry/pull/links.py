@@ -23,7 +23,7 @@ from hubferry.pull.pairs import Pair
 from hubferry.pull.pulling import Pulling
 from hubferry.pull.snapshots import set_columns
 from hubferry.state.crash import crashpoint
-from hubferry.state.cursors import Cursor, save_cursor
+from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import RUN_COLUMNS, VOLATILE
 from hubferry.types import Column, ColumnType, Table
 from hubferry.warehouse.interface import MergeCounts, Transaction
@@ -91,12 +91,7 @@ class LinkPull:
             self._mark_ends(tx, sides)
             self._merge_columns(tx, sides, None)
             known = self._learned | {each: found.known for each, found in self._inverses.items()}
-            moved = Cursor(
-                started, _render_learned(known), swept, run_id=self._pulling.run_id, updated_at=self._client.now()
-            )
-            save_cursor(
-                tx, self._pulling.warehouse, self._pulling.portal_id, self._pulling.kept_as(self._stream), moved
-            )
+            self._pulling.save_cursor(tx, self._stream, Cursor(started, _render_learned(known), swept))
 
     @property
     def _stream(self) -> str:

@@ -22,7 +22,7 @@ from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.results import build_rows, read_moment
 from hubferry.pull.snapshots import count_live
 from hubferry.state.crash import crashpoint
-from hubferry.state.cursors import Cursor, save_cursor
+from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import Raw, Request, Stream, build_side_table, build_table
 from hubferry.warehouse.interface import Transaction
 
@@ -118,9 +118,7 @@ class PagePull:
         return unfold(self._stream, raws)
 
     def _save(self, tx: Transaction, cursor: Cursor) -> None:
-        pulling = self._pulling
-        moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
-        save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._stream.name), moved)
+        self._pulling.save_cursor(tx, self._stream.name, cursor)
 
     # Details
 

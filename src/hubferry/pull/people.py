@@ -20,7 +20,7 @@ from hubferry.pull.comparison import Rows
 from hubferry.pull.listing import Listing
 from hubferry.pull.pages import fetch_request
 from hubferry.pull.pulling import Pulling, Tally
-from hubferry.state.cursors import Cursor, save_cursor
+from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import Raw, Stream, build_table
 from hubferry.warehouse.interface import Transaction
 
@@ -213,9 +213,7 @@ class PeoplePull:
             raise doubt
 
     def _save(self, tx: Transaction, cursor: Cursor) -> None:
-        pulling = self._pulling
-        moved = replace(cursor, run_id=pulling.run_id, updated_at=pulling.client.now())
-        save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._stream.name), moved)
+        self._pulling.save_cursor(tx, self._stream.name, cursor)
 
 
 def _parse(scan: Any) -> _Reading | None:

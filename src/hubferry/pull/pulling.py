@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import FrameType
 
@@ -16,12 +16,12 @@ from hubferry.hubspot.client import Client
 from hubferry.pull.catalog import Catalog
 from hubferry.pull.chunks import Stamp
 from hubferry.pull.storage import Storage, current_name
-from hubferry.state.cursors import Cursor
+from hubferry.state.cursors import Cursor, save_cursor
 from hubferry.state.leases import Lease
 from hubferry.state.store import StateStore
 from hubferry.streams.definition import Stream
 from hubferry.types import Progress, Table
-from hubferry.warehouse.interface import MergeCounts, Warehouse
+from hubferry.warehouse.interface import MergeCounts, Transaction, Warehouse
 
 RESTORABLE = timedelta(days=91)
 """HubSpot restores for 90 days."""
@@ -142,6 +142,12 @@ class Pulling:
     def cursor(self, name: str) -> Cursor:
         """Give how far a stream has been read into this schema; an empty one where it never was."""
         return self.state.cursor(self.portal_id, self.kept_as(name)) or Cursor()
+
+    def save_cursor(self, tx: Transaction, name: str, cursor: Cursor) -> Cursor:
+        """Save how far a stream has been read, in the transaction that wrote its rows; give it with its run and time."""
+        moved = replace(cursor, run_id=self.run_id, updated_at=self.client.now())
+        save_cursor(tx, self.warehouse, self.portal_id, self.kept_as(name), moved)
+        return moved
 
     def calls(self) -> int:
         """Count the calls of the client so far, searches among them."""

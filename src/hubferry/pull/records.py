@@ -23,7 +23,7 @@ from hubferry.pull.schema import PropertyColumn
 from hubferry.pull.sweep import Sweep
 from hubferry.pull.tombstones import ARCHIVED
 from hubferry.state.crash import crashpoint
-from hubferry.state.cursors import Cursor, save_cursor
+from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import OWN_COLUMNS, VOLATILE, Stream
 from hubferry.types import Column
 from hubferry.warehouse.interface import MergeCounts, Transaction
@@ -283,8 +283,7 @@ class RecordPull:
         self.writer.write(records, lambda tx: self._save(tx, moved), current)
 
     def _save(self, tx: Transaction, cursor: Cursor) -> None:
-        self.cursor = replace(cursor, run_id=self._pulling.run_id, updated_at=self._client.now())
-        save_cursor(tx, self._pulling.warehouse, self._pulling.portal_id, self._kept_as, self.cursor)
+        self.cursor = self._pulling.save_cursor(tx, self._stream.name, cursor)
 
     # What is no longer live, and what moved no cursor
 
@@ -326,10 +325,10 @@ class RecordPull:
                 self._pulling.stop.check()
                 listed |= {each.id for each in records}
                 self.writer.write_archived(records)
-        left = sorted(
-            each for each in recent - listed if known[each].reason == ARCHIVED
-        )  # not merged, as was just read
-        found = self.writer.find(left, archive_read=True)
+        unmerged = {
+            each for each in recent if known[each].reason == ARCHIVED
+        }  # by now: what was just read may say otherwise
+        found = self.writer.find(sorted(unmerged - listed), archive_read=True)
         young = [each for each in found.gone if now - known[each].at < SURELY_KEPT]
         snapshots.check_vanished(
             f"archived {self._stream.name}", len(young), len(recent), allowed=self._pulling.allow_deletes

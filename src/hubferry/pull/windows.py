@@ -16,7 +16,7 @@ from hubferry.pull.listing import Listing
 from hubferry.pull.pages import fetch_request, unfold
 from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.results import read_moment
-from hubferry.state.cursors import Cursor, save_cursor
+from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import Raw, Request, Stream, build_table
 from hubferry.warehouse.interface import Transaction
 
@@ -126,10 +126,8 @@ class WindowPull:
 
     def _save(self, tx: Transaction, value: datetime, *, under_way: bool) -> None:
         """Move the cursor: to the end of a slice, of which later ones follow, or to now."""
-        pulling = self._pulling
-        scan = {"whole": self._whole} if under_way else None
-        cursor = Cursor(value, scan, run_id=pulling.run_id, updated_at=pulling.client.now())
-        save_cursor(tx, pulling.warehouse, pulling.portal_id, pulling.kept_as(self._stream.name), cursor)
+        cursor = Cursor(value, {"whole": self._whole} if under_way else None)
+        self._pulling.save_cursor(tx, self._stream.name, cursor)
 
 
 def _next_length(length: timedelta, pages: int) -> timedelta:

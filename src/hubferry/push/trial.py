@@ -99,11 +99,11 @@ def _record_requests(step: RecordStep | None, inputs: Sequence[LinkInputs]) -> I
 def _find_parent(inputs: Sequence[LinkInputs]) -> Parent | None:
     """Give what a create without a unique value links its record to in the same write."""
     found = [
-        Parent(End(link.to, each.to_id), TypeRef(kind.category, kind.type_id))
+        Parent(End(link.to, each.to_id), kind)
         for link, some in inputs
         for each in some
-        for kind in each.types
-        if kind.label is None and kind.category == "HUBSPOT_DEFINED" and not are_lists(link.to)
+        for kind in (TypeRef(one.category, one.type_id, one.label) for one in each.types)
+        if kind.is_unlabelled and not are_lists(link.to)
     ]
     return min(found, key=lambda each: each.place, default=None)
 

@@ -18,6 +18,13 @@ T = TypeVar("T")
 KEYS_PER_QUERY = 1_000
 
 
+def split_keys(keys: Collection[str]) -> Iterator[list[str]]:
+    """Give keys in order, as many at a time as one statement names."""
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), KEYS_PER_QUERY):
+        yield ordered[start : start + KEYS_PER_QUERY]
+
+
 @dataclass(frozen=True, kw_only=True)
 class LedgerRow:
     """What we know of one row of a sync."""
@@ -104,9 +111,7 @@ class LedgerReader:
     def _query_each(
         self, sql: str, params: list[object], keys: Collection[str], build: Callable[[dict[str, Any]], T]
     ) -> Iterator[T]:
-        ordered = sorted(keys)
-        for start in range(0, len(ordered), KEYS_PER_QUERY):
-            chunk = ordered[start : start + KEYS_PER_QUERY]
+        for chunk in split_keys(keys):
             rows = self.warehouse.query(sql.format(", ".join("?" * len(chunk))), [*params, *chunk])
             yield from map(build, rows.to_pylist())
 
@@ -170,9 +175,7 @@ def clear_hashes(tx: Transaction, warehouse: Warehouse, portal_id: int, rows: It
     for sync, key in rows:
         keys.setdefault(sync, set()).add(key)
     for sync, found in keys.items():
-        ordered = sorted(found)
-        for start in range(0, len(ordered), KEYS_PER_QUERY):
-            chunk = ordered[start : start + KEYS_PER_QUERY]
+        for chunk in split_keys(found):
             where = f"portal_id = ? AND sync = ? AND row_key IN ({', '.join('?' * len(chunk))})"
             tx.execute(f"UPDATE {name} SET row_hash = '' WHERE {where}", [portal_id, sync, *chunk])
 
@@ -262,9 +265,7 @@ def _query_named(
     ledger, links = warehouse.name(SCHEMA, LEDGER.name), warehouse.name(SCHEMA, LINKS.name)
     places = ((ledger, "object", "record_id"), (links, "from_object", "from_id"), (links, "to_object", "to_id"))
     found: set[str] = set()
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), KEYS_PER_QUERY):
-        chunk = ordered[start : start + KEYS_PER_QUERY]
+    for chunk in split_keys(ids):
         marks = ", ".join("?" * len(chunk))
         for table, object_column, id_column in places:
             sql = f"SELECT DISTINCT {id_column} AS id FROM {table} WHERE portal_id = ? AND {object_column} = ? AND {id_column} IN ({marks})"

@@ -81,9 +81,9 @@ def move_all(source: Warehouse, target: Warehouse, *, schema: str, clock: Clock,
         names = [(each, table) for each in (schema, SCHEMA) for table in source.query_tables(each)]
         moved = [_move(source, target, *each, tell) for each in names if not (each[0] == SCHEMA and each[1] in _STAYS)]
         for (
-            each
-        ) in leases:  # a run that took the portal meanwhile may have moved a cursor past rows that were copied before
-            each.renew()
+            lease
+        ) in leases:  # a run that took a portal meanwhile may have moved a cursor past rows that were copied before
+            lease.renew()
         StateStore(target, clock).migrate(after_move=True)  # last: from here on hubferry runs there
     return moved
 

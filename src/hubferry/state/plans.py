@@ -10,7 +10,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from hubferry.state.ledger import KEYS_PER_QUERY, Stamp
+from hubferry.state.ledger import Stamp, split_keys
 from hubferry.state.push_tables import JOURNAL, PLAN_STEPS, PLANS, REJECTED
 from hubferry.state.rows import merge_row
 from hubferry.state.tables import SCHEMA
@@ -211,9 +211,7 @@ class PlanReader:
 
     def query_applied(self, portal_id: int, sync: str, row_keys: Collection[str]) -> Iterator[StoredStep]:
         """Give the steps that were applied for these rows of a sync, older ones first."""
-        ordered = sorted(row_keys)
-        for start in range(0, len(ordered), KEYS_PER_QUERY):
-            chunk = ordered[start : start + KEYS_PER_QUERY]
+        for chunk in split_keys(row_keys):
             sql = (
                 f"SELECT s.* FROM {self._journal} j JOIN {self._steps} s ON s.plan_id = j.plan_id AND s.number = j.number"
                 " WHERE j.portal_id = ? AND j.sync = ? AND j.state = 'applied'"
@@ -223,9 +221,7 @@ class PlanReader:
 
     def query_links_of(self, plan_id: str, sync: str, row_keys: Collection[str]) -> Iterator[StoredStep]:
         """Give the links that a plan makes for these rows of a sync."""
-        ordered = sorted(row_keys)
-        for start in range(0, len(ordered), KEYS_PER_QUERY):
-            chunk = ordered[start : start + KEYS_PER_QUERY]
+        for chunk in split_keys(row_keys):
             sql = (
                 f"SELECT * FROM {self._steps} WHERE plan_id = ? AND sync = ? AND kind = 'set_links'"
                 f" AND row_key IN ({', '.join('?' * len(chunk))}) ORDER BY number"

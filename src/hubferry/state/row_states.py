@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hubferry.state.ledger import KEYS_PER_QUERY
+from hubferry.state.ledger import split_keys
 from hubferry.state.push_tables import ROW_STATES
 from hubferry.state.tables import SCHEMA
 from hubferry.warehouse.arrow import table_from_rows
@@ -47,10 +47,9 @@ def query_row_states(warehouse: Warehouse, portal_id: int, sync: str, row_keys: 
     """Give the states of those of these rows that have one."""
     columns = "sync, row_key, content, attempts, next_at, skip, reason"
     where = "portal_id = ? AND sync = ? AND row_key IN ({})"
-    sql, ordered = f"SELECT {columns} FROM {warehouse.name(SCHEMA, ROW_STATES.name)} WHERE {where}", sorted(row_keys)
+    sql = f"SELECT {columns} FROM {warehouse.name(SCHEMA, ROW_STATES.name)} WHERE {where}"
     found: dict[str, RowState] = {}
-    for start in range(0, len(ordered), KEYS_PER_QUERY):
-        chunk = ordered[start : start + KEYS_PER_QUERY]
+    for chunk in split_keys(row_keys):
         rows = warehouse.query(sql.format(", ".join("?" * len(chunk))), [portal_id, sync, *chunk]).to_pylist()
         found |= {row["row_key"]: RowState(**row) for row in rows}
     return found

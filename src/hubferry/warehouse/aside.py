@@ -25,9 +25,10 @@ def put_aside(batches: Iterable[pa.RecordBatch], *, in_memory: int = _IN_MEMORY)
                 if writer is None:
                     writer = pa.ipc.new_stream(file, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
                 writer.write_batch(batch)
+            if writer is not None:
+                writer.close()
         except OSError as error:
             raise SourceError(f"rows could not be put aside in {tempfile.gettempdir()}: {error.strerror}") from error
         if writer is not None:
-            writer.close()
             file.seek(0)
             yield from pa.ipc.open_stream(file)
