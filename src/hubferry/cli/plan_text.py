@@ -92,7 +92,7 @@ def render_plan(plan: Plan) -> Iterator[str]:
     share = f", {cost.daily_share:.1%} of a day's quota" if cost.daily_share is not None else ""
     yield f"cost: {plural(cost.apply_calls, 'call')}, at least {cost.seconds:.0f} s{share} (planning took {plural(cost.plan_calls, 'call')})"
     if plan.new_contacts:
-        yield f"{plan.new_contacts:,} new contacts: marketing contacts, where HubSpot's settings make those of this app such"
+        yield f"{plural(plan.new_contacts, 'new contact')}, billed as marketing ones if HubSpot's settings say so of this app's"
     for verdict in plan.guards:
         if not verdict.passed:
             yield _render_guard(verdict)
@@ -173,7 +173,7 @@ def _by(author: str | None) -> str:
 
 
 def _render_counts(name: str, counts: SyncCounts) -> Iterator[str]:
-    clears = f", {counts.clears:,} values cleared" if counts.clears else ""
+    clears = f", {plural(counts.clears, 'value')} cleared" if counts.clears else ""
     yield f"  {name}: {counts.rows:,} rows = {counts.unchanged:,} unchanged + {counts.planned:,} planned + {counts.invalid:,} invalid"
     yield f"    records: {counts.creates:,} new, {counts.updates:,} changed, {counts.archives:,} archived{clears}, {counts.held:,} held back"
     if counts.links:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,11 +11,15 @@ from hubferry.cli.options import HERE, AsFormat, Environment, Folder, IsQuiet
 from hubferry.cli.output import Output, style
 from hubferry.cli.session import open_project
 
+_MOST_SCOPES = 3
+"""So many alternatives are readable in a line of a table; more are a list of everything that has pipelines."""
+
 
 def check(project: Folder = HERE, env: Environment = None, output: AsFormat = "text", quiet: IsQuiet = False) -> int:
     """Check token, scopes, quotas and warehouse.
 
-    Every scope that a chosen stream or sync needs and the token lacks is named.
+    Every scope that a chosen stream or sync needs and the token lacks is named. Whether the warehouse can be written is found
+    out by writing: hubferry's schema is made there, with one small table.
     """
     out = Output("check", output, quiet)
     with open_project(project, env) as opened:
@@ -51,13 +56,19 @@ def streams(
             each.strategy,
             ", ".join(each.key),
             each.cursor,
-            " or ".join(" + ".join(scopes) for scopes in each.scopes),
+            _render_scopes(each.scopes),
             "?" if each.may_read is None else each.may_read,
         )
         for each in sorted(found, key=lambda each: not each.chosen)
     ]
     out.table(columns, rows, optional=("table", "key", "cursor"))
     out.result(found)
+
+
+def _render_scopes(alternatives: Sequence[Sequence[str]]) -> str:
+    """Name the scopes of which one set is needed; where there are many sets, the first and how many more."""
+    named = [" + ".join(scopes) for scopes in alternatives]
+    return " or ".join(named) if len(named) <= _MOST_SCOPES else f"{named[0]} or one of {len(named) - 1} others"
 
 
 def status(project: Folder = HERE, env: Environment = None, output: AsFormat = "text", quiet: IsQuiet = False) -> None:

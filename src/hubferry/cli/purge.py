@@ -20,7 +20,7 @@ def purge(
     output: AsFormat = "text",
     quiet: IsQuiet = False,
 ) -> int:
-    """Take everything that a record said out of all tables, at once.
+    """Take everything that a record said out of all tables of the schema, at once.
 
     Its rows, their versions, its history, and what push keeps of it are emptied; that there was a record stays. Nothing is
     written to HubSpot.

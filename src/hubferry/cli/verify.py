@@ -93,7 +93,11 @@ def _show(out: Output, report: VerifyReport, limit: int) -> None:
     for each in report.findings[:limit]:
         who = f", by {each.by} at {each.at}" if each.by else ""
         out.line(f"  {each.object} {each.record_id}  row {each.row_key}  {each.what}: {each.verdict}{who}")
-        out.line(f"    sent {each.sent!r}, HubSpot has {each.now!r}")
+        out.line(
+            f"    the record is {each.now}"
+            if each.what == "record"
+            else f"    sent {each.sent!r}, HubSpot has {each.now!r}"
+        )
     if len(report.findings) > limit:
         out.line(f"  ... and more: --limit {len(report.findings)}")
 

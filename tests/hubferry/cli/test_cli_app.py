@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -163,3 +164,14 @@ def test_a_server_shows_the_page_beside_its_runs_and_ends_it_with_itself(project
     assert f"http://127.0.0.1:{port}/" in said
     with socket.socket() as trying:
         assert trying.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_streams_with_many_alternatives_of_scopes_are_listed_in_readable_lines(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["streams", "--offline", "--project", str(project)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    (pipelines,) = [line for line in lines if line.startswith("pipelines ")]
+    assert re.search(r" or one of \d+ others", pipelines)
+    assert max(map(len, lines)) < 250

@@ -165,7 +165,7 @@ def test_a_contact_that_search_shows_late_is_not_lost(
 
 
 def test_more_properties_than_a_url_holds_are_read_whole(default: Callable[..., Default]) -> None:
-    """At least 1,210 of a contact; what 250 contacts of as many cost, `bench/pull.py 250 1210` measures."""
+    """At least 1,210 of a contact; what 250 contacts of as many cost, `bench/pull.py --wide` measures."""
     portal = default(contacts=20, limits=False)
     names = [f"wide_property_number_{number:04}_of_many" for number in range(900)]
     inputs = [
