@@ -16,7 +16,7 @@ from hubferry.streams.definition import RUN_COLUMNS, TOMBSTONE_COLUMNS
 from hubferry.types import ColumnType
 from hubferry.warehouse.arrow import arrow_type
 
-CELLS = 2_500_000
+CELLS = 2_000_000
 """Values in one chunk: few enough for memory, enough that neither a transaction's fixed cost counts nor that DuckDB reads the
 whole table for rows that may be equal wherever they are (docs/performance.md)."""
 SMALLEST, LARGEST = 500, 50_000
