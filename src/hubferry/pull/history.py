@@ -94,12 +94,12 @@ class HistoryPull:
         if begun is None and pulling.wants_everything(self._stream, cursor):
             begun = Refresh(uuid4().hex, pulling.client.now(), sweeps=False)
         if begun is not None:
-            self._read_all(found, names, cursor, begun)
-        else:
+            cursor = self._read_all(found, names, cursor, begun)
+        if begun is None or begun.remaining is not None:  # what changed since in the ranges that an earlier run read
             self._read_changes(found, names, cursor)
 
-    def _read_all(self, found: CrmObject, names: Sequence[str], cursor: Cursor, begun: Refresh) -> None:
-        """Read every record's versions, each group with the ranges of ids that are left after it."""
+    def _read_all(self, found: CrmObject, names: Sequence[str], cursor: Cursor, begun: Refresh) -> Cursor:
+        """Read every record's versions, each group with the ranges of ids that are left after it; give the cursor then."""
         scan = Scan(self._pulling.client, found.path_name, _IDS_ALONE, remaining=begun.remaining)
         ids: list[str] = []
         with closing(scan.pages()) as pages:  # type: ignore[type-var]
@@ -109,7 +109,9 @@ class HistoryPull:
                     left = replace(begun, remaining=page.remaining)
                     self._write(found, names, ids, replace(cursor, scan=left.render()))
                     ids = []
-        self._write(found, names, ids, replace(cursor, value=begun.started, scan=None))
+        ended = replace(cursor, value=begun.started, scan=None)
+        self._write(found, names, ids, ended)
+        return ended
 
     def _read_changes(self, found: CrmObject, names: Sequence[str], cursor: Cursor) -> None:
         """Read the versions of records that changed; the cursor moves with the last of them, because they come by id."""

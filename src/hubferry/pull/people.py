@@ -84,8 +84,13 @@ class PeoplePull:
             yield from (({}, rows) for rows in self._fetch(group))
 
     def _read_everybody(self, everybody: Sequence[str], cursor: Cursor, reading: _Reading) -> None:
+        """Read on behind the last address; then about those before it of whom something changed since they were read."""
         for group in _groups(each for each in everybody if each > reading.after):
             self._write(group, replace(cursor, scan=replace(reading, after=group[-1]).render()))
+        if reading.after:
+            moved = self._query_moved(everybody, Cursor(reading.started))
+            for group in _groups(each for each in moved if each <= reading.after):
+                self._write(group, replace(cursor, scan=replace(reading, after=everybody[-1]).render()))
 
     def _write(self, group: Sequence[str], cursor: Cursor) -> None:
         """Write the rows of these people, and that they are written."""

@@ -62,9 +62,7 @@ BESIDE: dict[str, dict[str, Any]] = {
 }
 """Streams that are read beside those of a history, with their settings."""
 FEW = (("owners",), ("tickets",), ("subscription_changes", "subscription_statuses"))
-VERSIONS_TOO = os.environ.get("HUBFERRY_HISTORIES_OF_VERSIONS") == "1"
-"""Not by themselves: on a busy machine one of some hundred histories missed versions of live contacts, why is not understood."""
-MANY_BESIDE = (*FEW, *((("property_history",),) if VERSIONS_TOO else ()), ("email_events", "owners"))
+MANY_BESIDE = (*FEW, ("property_history",), ("email_events", "owners"))
 
 
 class History:

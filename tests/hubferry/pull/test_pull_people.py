@@ -6,8 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from test_pull_pages import call
 
+from hubferry.pull import people
 from hubferry.streams.registry import BY_NAME
 from stream_truth import diff_stream
 from truth import fetch_truth
@@ -60,6 +62,25 @@ def test_only_people_whom_the_feed_named_are_asked_about_again(world: MakeWorld)
     assert first.calls == 2
     assert (changed.read, changed.updated) == (4, 1)
     assert (again.read, again.calls) == (0, 1)
+    assert diff_stream(portal.warehouse, portal.emulator.control_url, STATUSES) == []
+
+
+def test_people_told_of_while_a_reading_of_all_was_interrupted_are_asked_about_when_it_ends(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "GROUP", 4)
+    portal = world(contacts=8)
+    daily = {"status": "error", "errorType": "RATE_LIMIT", "policyName": "DAILY", "message": "daily limit reached"}
+    batches = {"method": "POST", "path": "*/statuses/batch/read"}
+    used_up = {"phase": "before", "do": {"status": 429, "body": daily}}
+    portal.control("POST", "/faults", [{"match": batches, "when": {"nth": 2}, **used_up}])
+    first = pull(portal)
+    portal.clock.advance(2 * 86_400)
+    set_status(portal, addresses(portal)[0], "UNSUBSCRIBED")
+
+    again = pull(portal)
+
+    assert (first.state, first.read, again.state) == ("paused", 16, "done")
     assert diff_stream(portal.warehouse, portal.emulator.control_url, STATUSES) == []
 
 

@@ -11,7 +11,7 @@ import pytest
 import urllib3
 
 from hubferry.errors import UnknownNameError
-from hubferry.pull import listing, pages, windows
+from hubferry.pull import history, listing, pages, windows
 from hubferry.streams.registry import BY_NAME
 from hubferry.warehouse.duckdb import DuckDBWarehouse
 from hubspot_emulator.knobs import Knobs
@@ -194,6 +194,24 @@ def test_versions_are_read_of_changed_records_only_and_kept_when_hubspot_forgets
     assert report.inserted > 0
     assert report.updated == 0
     assert len(portal.rows("FROM hubspot.property_history")) == before + report.inserted
+
+
+def test_versions_written_while_a_reading_of_all_was_interrupted_are_read_when_it_ends(
+    world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "GROUP", 100)
+    portal = world(contacts=250, companies=0, deals=0, activity=False)
+    refused = {"status": 400, "body": {"status": "error", "category": "VALIDATION_ERROR", "message": "no"}}
+    contacts = {"method": "GET", "path": "/crm/objects/2026-09/contacts"}
+    portal.control("POST", "/faults", [{"match": contacts, "when": {"nth": 2}, "phase": "before", "do": refused}])
+    first = portal.pull("property_history").streams[0]
+    portal.clock.advance(HOUR)
+    portal.mutate(1, object="contacts", edits=200)
+
+    again = portal.pull("property_history").streams[0]
+
+    assert (first.state, first.read, again.state) == ("failed", 100, "done")
+    check(portal, "property_history")
 
 
 def test_versions_of_an_erased_record_lose_their_values(world: MakeWorld) -> None:
