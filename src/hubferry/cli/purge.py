@@ -20,7 +20,7 @@ def purge(
     output: AsFormat = "text",
     quiet: IsQuiet = False,
 ) -> int:
-    """Take everything that a record said out of all tables of the schema, at once.
+    """Take everything that a record said out of all tables, at once, in every schema that the portal was pulled into.
 
     Its rows, their versions, its history, and what push keeps of it are emptied; that there was a record stays. Nothing is
     written to HubSpot.
@@ -28,7 +28,7 @@ def purge(
     out = Output("purge", output, quiet)
     with open_project(project, env) as opened:
         report = opened.purge(object_, record_id, wait_seconds=wait)
-    row = "its row was emptied" if report.stored else "it had no row"
+    row = f"its row was emptied in {', '.join(report.schemas)}" if report.stored else "it had no row"
     out.line(f"{report.object} {report.record_id}: {row}, and with it history, versions and what push kept of it")
     if report.lives:
         out.line(f"HubSpot still has it: the next pull of {report.object} brings it back, unless it is deleted there.")

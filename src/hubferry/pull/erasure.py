@@ -34,13 +34,34 @@ def erase(
 
     Without `storage` the stream has no rows of them.
     """
-    if not ids:
-        return
+    if ids:
+        erase_everywhere(tx, stream, [(pulling, storage)], ids, stamp)
+
+
+def erase_everywhere(
+    tx: Transaction,
+    stream: Stream,
+    places: Sequence[tuple[Pulling, Storage | None]],
+    ids: Sequence[str],
+    stamp: Stamp,
+) -> None:
+    """Erase these records in each of several schemas of a portal; an address that one of them knows is the person's in all."""
     assert stream.object is not None
-    name = stream.object.name
-    tables = () if storage is None else storage.tables
-    if name == "contacts" and storage is not None:
-        _erase_people(tx, pulling, _query_addresses(tx, pulling, storage, ids), stamp)
+    if stream.object.name == "contacts":
+        known = [_query_addresses(tx, each, storage, ids) for each, storage in places if storage is not None]
+        addresses = set[str]().union(*known)
+        for each, storage in places:
+            living = _query_living(tx, each, storage, ids) if storage is not None and addresses else set()
+            _erase_people(tx, each, addresses - living, stamp)
+    for each, storage in places:
+        _erase_records(tx, each, stream.object.name, () if storage is None else storage.tables, ids, stamp)
+    first = places[0][0]
+    erase_pushed(tx, first.warehouse, first.portal_id, stream.object.path_name, ids)
+
+
+def _erase_records(
+    tx: Transaction, pulling: Pulling, name: str, tables: Sequence[Table], ids: Sequence[str], stamp: Stamp
+) -> None:
     for table in tables:
         tombstones.erase(tx, pulling.warehouse, table, ids, stamp)
     for other in pulling.catalog.streams:
@@ -50,7 +71,6 @@ def erase(
                 tombstones.erase(tx, pulling.warehouse, archive, ids, stamp)
         elif other.reader == "history":
             erase_history(tx, pulling, other, name, ids, stamp)
-    erase_pushed(tx, pulling.warehouse, pulling.portal_id, stream.object.path_name, ids)
 
 
 def erase_history(
@@ -74,26 +94,29 @@ def erase_history(
 
 
 def _query_addresses(tx: Transaction, pulling: Pulling, storage: Storage, ids: Sequence[str]) -> set[str]:
-    """Give the e-mail addresses that these contacts have or had, but for those that a living one has."""
-    quote, found = pulling.warehouse.quote, set[str]()
+    """Give the e-mail addresses that these contacts have or had."""
+    found = set[str]()
+    for table in storage.tables:
+        found |= _query_held(tx, pulling, table, "id IN", ids)
+    return found
+
+
+def _query_living(tx: Transaction, pulling: Pulling, storage: Storage, ids: Sequence[str]) -> set[str]:
+    """Give the e-mail addresses that other contacts have, who live."""
+    return _query_held(
+        tx, pulling, storage.current, f"{pulling.warehouse.quote('_hubferry_deleted_at')} IS NULL AND id NOT IN", ids
+    )
+
+
+def _query_held(tx: Transaction, pulling: Pulling, table: Table, among: str, ids: Sequence[str]) -> set[str]:
+    name, found = pulling.warehouse.name(table.schema, table.name), set[str]()
     with tx.register("erased", pa.table({"id": pa.array(ids, pa.string())})) as rows:
-        erased = f"id IN (SELECT e.id FROM {rows} AS e)"
-        for table in storage.tables:
-            name, columns = pulling.warehouse.name(table.schema, table.name), {each.name for each in table.columns}
-            for column in ADDRESSES & columns:
-                text = quote(column)
-                held = tx.query(f"SELECT DISTINCT lower({text}) AS a FROM {name} WHERE {text} <> '' AND {erased}")
-                found.update(part.strip() for text in held["a"].to_pylist() for part in text.split(";"))
-        if not found:
-            return found
-        current = storage.current
-        name = pulling.warehouse.name(current.schema, current.name)
-        for column in ADDRESSES & {each.name for each in current.columns}:
-            others = tx.query(
-                f"SELECT DISTINCT lower({quote(column)}) AS a FROM {name} WHERE {quote(column)} <> ''"
-                f" AND {quote('_hubferry_deleted_at')} IS NULL AND NOT ({erased})"
+        for column in sorted(ADDRESSES & {each.name for each in table.columns}):
+            text = pulling.warehouse.quote(column)
+            held = tx.query(
+                f"SELECT DISTINCT lower({text}) AS a FROM {name} WHERE {text} <> '' AND {among} (SELECT e.id FROM {rows} AS e)"
             )
-            found -= {part.strip() for text in others["a"].to_pylist() for part in text.split(";")}
+            found.update(part.strip() for text in held["a"].to_pylist() for part in text.split(";"))
     return found - {""}
 
 

@@ -159,7 +159,12 @@ class StateReader:
 
         Each schema has cursors of its own: what was read into one is not in the other.
         """
-        return _prefix(schema, self._query_schemas(portal_id))
+        return _prefix(schema, self.query_schemas(portal_id))
+
+    def query_schemas(self, portal_id: int) -> list[str]:
+        """Give the schemas that a portal was pulled into, the first one first."""
+        rows = self._query(SCHEMAS, "WHERE portal_id = ?", (portal_id,)) if self._has(SCHEMAS) else []
+        return [row["schema"] for row in sorted(rows, key=lambda row: (row["claimed_at"], row["schema"]))]
 
     def is_made(self) -> bool:
         """Say whether anything was ever stored here; asked until it was, then remembered."""
@@ -173,7 +178,7 @@ class StateReader:
 
     def cursors(self, portal_id: int, schema: str | None = None) -> dict[str, Cursor]:
         """Give every cursor of one of a portal's schemas, the one that was pulled into first unless it is named, by stream."""
-        schemas = self._query_schemas(portal_id)
+        schemas = self.query_schemas(portal_id)
         prefix = _prefix(schema, schemas) if schema is not None else ""
         others = tuple(other for each in schemas if (other := _prefix(each, schemas)) != prefix and other)
         found = parse_cursors(self._query(CURSORS, "WHERE portal_id = ?", (portal_id,)))
@@ -198,11 +203,6 @@ class StateReader:
         there = [table for table in ALL_TABLES if table.name in names]
         sums = (f"SELECT count(*) AS n FROM {self.warehouse.name(SCHEMA, table.name)}" for table in there)
         return {table.name: self.warehouse.query(sql)["n"][0].as_py() for table, sql in zip(there, sums, strict=True)}
-
-    def _query_schemas(self, portal_id: int) -> list[str]:
-        """Give the schemas that a portal was pulled into, the first one first."""
-        rows = self._query(SCHEMAS, "WHERE portal_id = ?", (portal_id,)) if self._has(SCHEMAS) else []
-        return [row["schema"] for row in sorted(rows, key=lambda row: (row["claimed_at"], row["schema"]))]
 
     def _has(self, table: StateTable) -> bool:
         """Say whether a table is there: before the first run of this version it need not be."""

@@ -14,6 +14,8 @@ from test_pull_pages import call
 from engines import ENGINES, keep_leases_still, postgres_engine
 from hubferry.config.model import PullBlock
 from hubferry.pull.chunks import Stamp
+from hubferry.pull.purging import purge_record
+from hubferry.pull.run import run_pull
 from hubferry.pull.tombstones import erase
 from hubferry.pull.verification import verify_tables
 from hubferry.state.store import StateStore
@@ -101,3 +103,31 @@ def test_what_is_told_of_an_erased_contacts_address_goes_too(world: MakeWorld, a
     assert (proven.verified, proven.differences) == (True, 0)
     submitted = portal.rows("SELECT _hubferry_deleted_reason AS reason FROM hubspot.form_submissions")
     assert {row["reason"] for row in submitted} == {"erased", None}
+
+
+def test_what_is_told_of_a_purged_contacts_address_goes_from_every_schema(
+    world: MakeWorld, any_warehouse: Warehouse
+) -> None:
+    """Also from one that pulls no contacts, so that nothing in it says whose address it is."""
+    portal = world(contacts=10)
+    portal.warehouse, portal.state = any_warehouse, StateStore(any_warehouse, portal.clock)
+    blocks = [
+        PullBlock.model_validate({"schema": schema, "streams": streams})
+        for schema, streams in (
+            ("hubspot", {"contacts": {"properties": ["email"]}, "email_events": None}),
+            ("told", {"email_events": None}),
+        )
+    ]
+    parts = {"client": portal.client, "warehouse": portal.warehouse, "state": portal.state}
+    for block in blocks:
+        assert run_pull(**parts, pull=block).exit_code == 0
+    told = {row["a"] for row in portal.rows("SELECT DISTINCT lower(recipient) AS a FROM told.email_events")}
+    people = portal.rows("SELECT id, lower(email) AS email FROM hubspot.contacts WHERE email <> '' ORDER BY id")
+    erased, other = [each for each in people if each["email"] in told][:2]
+
+    report = purge_record("contacts", erased["id"], **parts, pull=blocks[0])
+
+    assert (report.stored, report.schemas) == (True, ("hubspot",))
+    for schema in ("hubspot", "told"):
+        rows = json.dumps(portal.rows(f"SELECT * FROM {schema}.email_events"), default=str).lower()
+        assert (erased["email"] in rows, other["email"] in rows) == (False, True)

@@ -6,7 +6,10 @@ import json
 import urllib.request
 from typing import Any
 
+import pytest
+
 from hubferry.config.model import PullBlock
+from hubferry.pull.purging import purge_record
 from hubferry.pull.run import run_pull
 
 NAME, ADDRESS, OTHER = "Erasmus-Planted", "planted.once@example.com", "Kept-Planted"
@@ -21,15 +24,20 @@ def erase(world: Any, record_id: str) -> None:
         assert answer.status == 204
 
 
-def pull(world: Any, **options: Any) -> Any:
-    block = PullBlock.model_validate(
+def build_block(schema: str = "hubspot", storage: str = "append") -> PullBlock:
+    return PullBlock.model_validate(
         {
+            "schema": schema,
             "streams": {
-                "contacts": {"properties": ["email", "firstname", "lifecyclestage"], "storage": "append"},
+                "contacts": {"properties": ["email", "firstname", "lifecyclestage"], "storage": storage},
                 "property_history": {"objects": ["contacts"]},
-            }
+            },
         }
     )
+
+
+def pull(world: Any, block: PullBlock | None = None, **options: Any) -> Any:
+    block = block or build_block()
     with world.warehouse.session():
         return run_pull(client=world.client, warehouse=world.warehouse, state=world.state, pull=block, **options)
 
@@ -38,7 +46,7 @@ def tables_with(world: Any, text: str) -> set[str]:
     """Give every table of hubferry's that holds a text anywhere."""
     found = set()
     for schema, table in world.sql(
-        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('hubspot', 'hubferry')"
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN ('dev', 'hubspot', 'hubferry')"
     ):
         rows = world.sql(f'SELECT * FROM "{schema}"."{table}"')
         found |= {f"{schema}.{table}"} if text in str(rows) else set()
@@ -87,3 +95,31 @@ def test_what_hubspot_said_when_it_refused_an_erased_persons_row_is_gone_too(tim
 
     assert "hubferry.row_states" in before
     assert (tables_with(world, NAME), tables_with(world, ADDRESS)) == (set(), set())
+
+
+@pytest.mark.parametrize("spoken_of", ["hubspot", "dev"])
+def test_a_purged_person_is_gone_from_every_schema_of_the_portal(
+    timed_world: Any, make_sync: Any, spoken_of: str
+) -> None:
+    """Two environments that share a warehouse, each with its way of storing: rows, versions, history, refusals."""
+    world = timed_world
+    world.syncs = [make_sync()]
+    for address, name in ((ADDRESS, NAME), (f"no address of {NAME}", f"{NAME}-2")):
+        world.people((1, address, name), (2, "kept@example.com", OTHER))
+        world.push()
+    blocks = {"hubspot": build_block(), "dev": build_block("dev", "merge")}
+    for block in blocks.values():
+        pull(world, block)
+    record_id = world.contact(ADDRESS)["id"]
+    world.sql(f"UPDATE hubferry.rejected SET message = 'HubSpot said {NAME}'")
+    before = tables_with(world, NAME)
+
+    parts = {"client": world.client, "warehouse": world.warehouse, "state": world.state}
+    report = purge_record("contacts", record_id, **parts, pull=blocks[spoken_of])
+
+    assert set(report.schemas) == {"hubspot", "dev"}
+    pulled = {f"{schema}.{table}" for schema in blocks for table in ("contacts", "property_history")}
+    kept = pulled | {"hubspot.contacts__current", "hubferry.ledger"}
+    assert before >= kept | {"hubferry.rejected"}
+    assert (tables_with(world, NAME), tables_with(world, ADDRESS)) == (set(), set())
+    assert tables_with(world, OTHER) >= kept
