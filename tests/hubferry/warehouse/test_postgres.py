@@ -208,6 +208,34 @@ def test_a_number_that_is_none_is_an_error_that_names_its_column(warehouse: Post
             list(warehouse.query_batches(f"SELECT {number} AS price"))
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "'infinity'::timestamptz",
+        "'-infinity'::timestamp",
+        "'infinity'::date",
+        "'10000-01-01'::date",
+        "'10000-01-01'::timestamptz",
+        "'0044-03-15 BC'::date",
+    ],
+)
+def test_a_date_that_no_year_of_ours_has_is_an_error_that_names_its_column(
+    warehouse: PostgresWarehouse, moment: str
+) -> None:
+    """After rows that can be read, too: the reading does not end as if there were no more."""
+    source = (
+        f"SELECT n, 'x' AS text, CASE WHEN n = 3 THEN {moment} END AS since FROM generate_series(1, 4) AS n ORDER BY n"
+    )
+
+    with pytest.raises(SourceError, match=r"outside of the years 1 to 9999.* in one of the columns 'since'") as told:
+        list(warehouse.query_batches(source, rows=2))
+    with pytest.raises(WarehouseError) as asked:
+        warehouse.query(source)
+
+    for error in (told, asked):
+        assert not any(word in str(error.value) for word in ("10000", "0044", "-infinity"))
+
+
 def test_a_question_mark_of_the_users_sql_is_an_operator(warehouse: PostgresWarehouse) -> None:
     sql = """SELECT '{"a": 1}'::jsonb ? 'a' AS has, '%s ?' AS text"""
 

@@ -103,6 +103,8 @@ def _translated(error: psycopg.Error, kind: type[WarehouseError], secret: Secret
         line = line.replace(secret.reveal(), "***")
     if state.startswith(_VALUES_IN_MESSAGE) and state != "23505":
         line = re.sub(r":? ?\".*", ": ***", line, flags=re.DOTALL)
+    if isinstance(error, psycopg.DataError) and not state:  # the driver's own: it cannot read a value, and shows it
+        line = re.sub(r" '.*", " ***", line, flags=re.DOTALL)
     return kind(f"PostgreSQL: {line}{_advice(error, state)}")
 
 

@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -24,6 +25,7 @@ from hubferry.warehouse.postgres.catalog import Catalog
 from hubferry.warehouse.postgres.layout import COLUMN_LIMIT, MORE, NAMES_TABLE, Layout, shorten
 from hubferry.warehouse.postgres.results import build_batch, build_table, describe
 from hubferry.warehouse.postgres.server import Connection, Settings, connect, is_alive, translating
+from hubferry.warehouse.postgres.types import Described
 
 _CURSOR = '"hubferry rows"'
 _NAMES = (NAMES_TABLE.schema, NAMES_TABLE.name)
@@ -187,7 +189,7 @@ class PostgresWarehouse:
             values = ", ".join(f"{each.select(self.quote(each.name))} AS {self.quote(each.name)}" for each in columns)
             statement = f"SELECT {values} FROM (\n{_bare(sql)}\n) AS source"
             _execute(connection, f"DECLARE {_CURSOR} NO SCROLL CURSOR FOR {statement}", params)
-            while found := connection.execute(f"FETCH {int(rows)} FROM {_CURSOR}").fetchall():
+            while found := _fetch(connection, columns, rows):
                 yield build_batch(columns, found)
 
     @contextmanager
@@ -283,3 +285,17 @@ def _bare(query: str) -> str:
 def _close(connection: Connection) -> None:
     with suppress(psycopg.Error):
         connection.close()
+
+
+def _fetch(connection: Connection, columns: Sequence[Described], rows: int) -> list[tuple[Any, ...]]:
+    """Give the next rows of a source; the driver cannot say in which column the date is that Python has no date for."""
+    try:
+        return connection.execute(f"FETCH {int(rows)} FROM {_CURSOR}").fetchall()
+    except psycopg.DataError as error:
+        dates = ", ".join(repr(each.name) for each in columns if each.type in ("date", "timestamp"))
+        if error.sqlstate or not dates:
+            raise
+        raise SourceError(
+            f"a date or time is outside of the years 1 to 9999, or infinity, in one of the columns {dates};"
+            " make it NULL, or cast it to text"
+        ) from error
