@@ -27,8 +27,8 @@ _COUNTS = {
     "unparsed": "unparsed",
     "late": "late",
     "calls": "calls",
-    "floor_calls": "floor",
-    "waited_seconds": "waited s",
+    "floor_calls": "least calls",
+    "waited_seconds": "summed wait s",
 }
 _ALWAYS = {"read", "calls", "floor_calls"}
 """Counts that are shown also where all are 0: the table is to fit a terminal."""
@@ -61,7 +61,9 @@ def pull(
 ) -> int:
     """Read HubSpot into the warehouse.
 
-    The first time everything, then what changed since.
+    The first time everything, then what changed since. LEAST CALLS are the fewest that could have read so many records;
+    SUMMED WAIT S is how long calls waited for HubSpot's limits, added up over calls that waited at the same time, so that it
+    may be more than the run took.
     """
     out = Output("pull", output, quiet)
     if dry_run:
