@@ -2,8 +2,9 @@
 
 The server is the one that HUBFERRY_TEST_POSTGRES names; the bare COPY sends the same bytes into a table without a key.
 Where the server is on this machine, the CPU seconds of its process are printed beside this one's, which are to be trusted
-while others use the machine. What the least statements cost that replace every row, without a single check and from bytes
-made before, is printed last: COPY into a temporary table and UPDATE by key, and DELETE by key and COPY.
+while others use the machine. What the least statements cost, from bytes made before, is printed last: that find what differs
+where nothing does (COPY into a temporary table, one comparison by key), and that replace every row without a single check
+(COPY into a temporary table and UPDATE by key, and DELETE by key and COPY).
 """
 
 from __future__ import annotations
@@ -135,6 +136,24 @@ class Bench:
             connection.execute(f"DROP TABLE {name}")
         return cost
 
+    def compare_all(self, records: pa.Table) -> Cost:
+        """Measure one comparison of each chunk with what is stored, each chunk's bytes made before."""
+        slices = (records.slice(at, self._chunk).sort_by("id") for at in range(0, records.num_rows, self._chunk))
+        wholes = [list(binary.encode(each)) for each in slices]
+        names = [self.warehouse.quote(each) for each in records.column_names if each != "id"]
+        differs = " OR ".join(f"stored.{each} IS DISTINCT FROM fresh.{each}" for each in names)
+        stored = f"{SCHEMA}.records"
+        with psycopg.connect(self._address, autocommit=True) as connection:
+            connection.execute("SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off")
+            with measured(self._near(connection.info.backend_pid)) as cost:
+                for whole in wholes:
+                    connection.execute(f"BEGIN; CREATE TEMPORARY TABLE staged (LIKE {stored}) ON COMMIT DROP")
+                    self._copy(connection, "staged", whole)
+                    joined = f"staged AS fresh LEFT JOIN {stored} AS stored ON stored.id = fresh.id"
+                    connection.execute(f"SELECT count(*) FROM {joined} WHERE stored.id IS NULL OR {differs}")
+                    connection.execute("COMMIT")
+        return cost
+
     def _copy(
         self, connection: psycopg.Connection[Any], table: str, blocks: Iterable[bytes], columns: str | None = None
     ) -> None:
@@ -174,17 +193,20 @@ def measure(bench: Bench, records: pa.Table) -> None:
     bare, encoding = bench.copy_all()
     print(f"bare binary COPY of {records.num_rows:,} x {WIDTH}: {bare}; making its bytes: {encoding:.1f} s", flush=True)
     bench.warehouse.ensure_table(bench.table)
-    changed = scattered(records, changed=True)
-    for title, chunks in (
-        ("first load", records),
-        ("nothing changed, scattered", scattered(records, changed=False)),
-        ("every row changed, scattered", changed),
-    ):
-        cost, counts = bench.merge_all(chunks)
+    same, changed = scattered(records, changed=False), scattered(records, changed=True)
+
+    def merge(title: str, rows: pa.Table) -> None:
+        cost, counts = bench.merge_all(rows)
         print(f"{title}: {cost}, {cost.ratio(bare)}; {counts}", flush=True)
+
+    merge("first load", records)
+    merge("nothing changed, scattered", same)
+    cost = bench.compare_all(same)
+    print(f"  COPY into a temporary table and one comparison alone: {cost}, {cost.ratio(bare)}", flush=True)
+    merge("every row changed, scattered", changed)
     for title, by_update in (("COPY into a temporary table, UPDATE", True), ("DELETE, COPY", False)):
         cost = bench.replace_all(changed, by_update=by_update)
-        print(f"every row replaced without a check, {title}: {cost}, {cost.ratio(bare)}", flush=True)
+        print(f"  every row replaced without a check, {title}: {cost}, {cost.ratio(bare)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 import secrets
 import struct
 from collections.abc import Iterator
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -374,6 +374,54 @@ def test_a_large_chunk_finds_the_few_that_are_stored_among_the_new(warehouse: Po
         {"text": "b", "n": 1, "t": '{"a": null}'},
         {"text": "a", "n": 601, "t": '{"a": null}'},
     ]
+
+
+def test_new_rows_that_an_index_of_the_users_refuses_are_an_error_and_the_transaction_is_undone(
+    warehouse: PostgresWarehouse,
+) -> None:
+    warehouse.ensure_table(THINGS)
+    write(warehouse, THINGS, *people(1_000, text="taken"))
+    with warehouse.transaction() as tx:
+        tx.execute("CREATE UNIQUE INDEX one_taken ON shop.things (text) WHERE text = 'taken'")
+
+    with pytest.raises(WarehouseError, match="one_taken"):
+        write(warehouse, THINGS, *people(*range(600)), *people(2_000, text="taken"))
+
+    assert warehouse.query("SELECT id FROM shop.things").to_pylist() == [{"id": 1_000}]
+
+
+TIMED = Table(
+    "shop",
+    "timed",
+    (Column("id", "string"), Column("part", "integer"), Column("at", "timestamp"), Column("text", "string")),
+    ("id", "part"),
+)
+
+
+@pytest.mark.parametrize("newest", ["at", None])
+@pytest.mark.parametrize("moved", [0, 1, 299, 301, 600])
+def test_a_large_chunk_of_equal_changed_older_and_new_rows_is_merged_row_by_row(
+    warehouse: PostgresWarehouse, moved: int, newest: str | None
+) -> None:
+    """Whether most rows seem equal or changed, what is written and counted is the same."""
+    hours = [datetime(2026, 1, 1, each, tzinfo=UTC) for each in range(3)]
+    stored = [{"id": f"k{n}", "part": n % 3, "at": hours[1], "text": None} for n in range(602)]
+    changed = [row | {"at": hours[2], "text": "moved"} for row in stored[:moved]]
+    older = [{**row, "at": hours[0], "text": "older"} for row in stored[600:]]
+    new = [{"id": "k0", "part": 9, "at": hours[1], "text": "new"}, {"id": "z", "part": 0, "at": None, "text": "new"}]
+    chunk = [*new, *older, *stored[moved:600], *changed]
+    warehouse.ensure_table(TIMED)
+    write(warehouse, TIMED, *stored)
+
+    with warehouse.transaction() as tx:
+        counts = tx.merge(TIMED, table_from_rows(TIMED, chunk), newest=newest)
+
+    kept = stored[600:] if newest else older
+    assert counts == MergeCounts(2, moved + (0 if newest else 2), 600 - moved + (2 if newest else 0))
+    order = "SELECT * FROM shop.timed ORDER BY id, part"
+    assert warehouse.query(order).to_pylist() == sorted(
+        [*stored[moved:600], *changed, *kept, *new], key=lambda row: (row["id"], row["part"])
+    )
 
 
 def test_a_large_chunk_leaves_the_transactions_other_statements_as_they_are_planned(

@@ -1,5 +1,7 @@
 """How rows are merged into a PostgreSQL table: new ones go straight in, the rest is staged, and only what differs is touched.
 
+A sample of a large chunk says what is tried first; whatever it says, the outcome is the same.
+
 `INSERT .. ON CONFLICT` locks each row that it finds, equal ones too, which writes their pages; so an UPDATE looks for those
 that differ, and an INSERT for those that are missing (docs/performance.md). Rows are sorted by key and looked up by its index:
 what a chunk costs does not grow with the table, as it does where the whole table is read for a hash join.
@@ -28,9 +30,21 @@ _POSITION = "hubferry position"
 _FEW = 500
 """So few rows are staged as they come: each further statement would cost more than it saves."""
 _SAMPLE = 20
-"""Keys that are looked up first: where one of them is stored, so are many, and new rows are not looked for beforehand."""
+"""Keys that are looked up first: where one of them is stored, so are many; where none is, the chunk is copied as if all were new."""
 _BY_INDEX = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
 _AS_BEFORE = "SET LOCAL enable_hashjoin = DEFAULT; SET LOCAL enable_mergejoin = DEFAULT; SET LOCAL jit = DEFAULT"
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """How many of a sample of a chunk's rows are stored, and how many of those with the time that they come with."""
+
+    stored: int
+    equal: int
+
+    @property
+    def seems_equal(self) -> bool:
+        return 2 * self.equal > _SAMPLE
 
 
 @dataclass(frozen=True)
@@ -51,9 +65,12 @@ class Merge:
             return self._merge_staged(self.rows)
         rows = sort_by_key(self.rows, self.table.key)
         with self._planned_by_index():
-            others = self._copy_new(rows) if self._fits() and self._seems_new(rows) else rows
-            added = MergeCounts(inserted=rows.num_rows - others.num_rows)
-            return added + (self._merge_staged(others) if others.num_rows else MergeCounts())
+            sample = self._take_sample(rows)
+            others = self._copy_new(rows) if not sample.stored and self._fits() else rows
+            merged = MergeCounts(inserted=rows.num_rows - others.num_rows)
+            if others.num_rows:
+                merged += self._merge_other(others) if sample.seems_equal else self._merge_staged(others)
+            return merged
 
     @contextmanager
     def _planned_by_index(self) -> Iterator[None]:
@@ -68,29 +85,45 @@ class Merge:
         wanted = {column.name: column.type for column in self.table.columns}
         return all(stored.get(name) == wanted.get(name, MORE) for name in self.rows.column_names)
 
-    def _seems_new(self, rows: pa.Table) -> bool:
+    def _take_sample(self, rows: pa.Table) -> _Sample:
         places = np.linspace(0, rows.num_rows - 1, _SAMPLE).astype(np.int64)
-        sample = rows.select(list(self.table.key)).take(places).to_pylist()
-        one = " AND ".join(f"{self.layout.quote(name)} = ?" for name in self.table.key)
-        found = self.tx.query(
-            f"SELECT EXISTS (SELECT 1 FROM {self.layout.name} WHERE {' OR '.join([f'({one})'] * len(sample))}) AS found",
-            [value for each in sample for value in each.values()],
-        )
-        return not found["found"][0].as_py()
+        names = [*self.table.key, *([self.newest] if self.newest else [])]
+        sample = rows.select(names).take(places).to_pylist()
+        quoted = {name: self.layout.quote(name) for name in names}
+        by_key = " AND ".join(f"{quoted[name]} = ?" for name in self.table.key)
+        as_new = f"{by_key} AND {quoted[self.newest]} IS NOT DISTINCT FROM ?" if self.newest else by_key
+        either = [" OR ".join([f"({each})"] * _SAMPLE) for each in (as_new, by_key)]
+        [found] = self.tx.query(
+            f"SELECT count(*) AS stored, count(*) FILTER (WHERE {either[0]}) AS equal FROM {self.layout.name} WHERE {either[1]}",
+            [row[name] for chosen in (names, self.table.key) for row in sample for name in chosen],
+        ).to_pylist()
+        return _Sample(found["stored"], found["equal"])
 
     def _copy_new(self, rows: pa.Table) -> pa.Table:
-        """Copy the rows whose keys are not stored into the table; give the others."""
-        places = pa.array(np.arange(rows.num_rows))
-        keys = rows.select(list(self.table.key)).append_column(_POSITION, places)
-        with self.tx.loaded("keys", keys, self.table) as fresh:
+        """Copy the rows whose keys are not stored into the table; give the others. Where none is stored, nothing is looked up."""
+        if self.tx.copy_if_new(self.layout.name, rows, self.table):
+            return rows.slice(0, 0)
+        with self.tx.loaded("keys", _numbered(rows.select(list(self.table.key))), self.table) as fresh:
             found = self.tx.query(
                 f"SELECT fresh.{sql.quote(_POSITION)} FROM {fresh} AS fresh"
                 f" WHERE EXISTS (SELECT 1 FROM {self.layout.name} AS stored WHERE {self._same('stored', 'fresh')})"
             )
         is_new = np.ones(rows.num_rows, bool)
-        is_new[np.array(found[_POSITION].to_pylist(), np.int64)] = False
+        is_new[_positions(found)] = False
         self.tx.copy(self.layout.name, rows.filter(pa.array(is_new)), self.table)
         return rows.filter(pa.array(~is_new))
+
+    def _merge_other(self, rows: pa.Table) -> MergeCounts:
+        """Merge rows most of which are stored as they are: they are compared first, and only those that are not are staged again."""
+        with self.tx.loaded("chunk", _numbered(rows), self.table) as fresh:
+            one = self.layout.quote(self.table.key[0])
+            found = self.tx.query(
+                f"SELECT fresh.{sql.quote(_POSITION)} FROM {fresh} AS fresh LEFT JOIN {self.layout.name} AS stored"
+                f" ON {self._same('stored', 'fresh')} WHERE stored.{one} IS NULL OR {self._differs('fresh')}"
+            )
+        others = rows.take(pa.array(np.sort(_positions(found))))
+        merged = self._merge_staged(others) if others.num_rows else MergeCounts()
+        return merged + MergeCounts(unchanged=rows.num_rows - others.num_rows)
 
     def _merge_staged(self, rows: pa.Table) -> MergeCounts:
         with self.tx.loaded("chunk", rows, self.table) as fresh:
@@ -148,6 +181,14 @@ class Merge:
     def _merged_more(self, fresh: str) -> str:
         name = self.layout.quote(MORE)
         return f"jsonb_strip_nulls(coalesce(stored.{name}, '{{}}') || coalesce({fresh}.{name}, '{{}}'))"
+
+
+def _numbered(rows: pa.Table) -> pa.Table:
+    return rows.append_column(_POSITION, pa.array(np.arange(rows.num_rows)))
+
+
+def _positions(found: pa.Table) -> np.ndarray:
+    return np.array(found[_POSITION].to_pylist(), np.int64)
 
 
 def render_delete(name: str, columns: Sequence[str], rows: str) -> str:

@@ -108,6 +108,17 @@ class PostgresTransaction:
             for block in binary.ahead(binary.encode(rows, json_columns=_json_columns(table))):
                 copy.write(block)
 
+    def copy_if_new(self, name: str, rows: pa.Table, table: Table) -> bool:
+        """Insert rows if no key of theirs is stored, else leave the table as it was; say whether they were inserted."""
+        try:
+            with self._connection.transaction():  # a savepoint of the transaction that this is
+                self.copy(name, rows, table)
+        except WarehouseError as error:
+            if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
+                return False
+            raise
+        return True
+
     def _split(self, table: Table, chunk: pa.Table) -> tuple[Layout, pa.Table]:
         layout = self._warehouse.layout(table)
         return layout, layout.split(arrow.clean_json(table, chunk))
