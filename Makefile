@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 STAMP  := $(VENV)/.synced
 # -n 2: two worker processes; the whole suite is sized for two cores.
-PYTEST := $(BIN)/pytest -n 2 --dist worksteal
+PYTEST := $(BIN)/pytest -n 2
 
 # A test starts hundreds of processes; without compiled files each of them would compile everything that it imports.
 export PYTHONDONTWRITEBYTECODE :=
@@ -32,10 +32,10 @@ demo: setup  ## a HubSpot portal on this machine, pulled into DuckDB and pushed 
 	$(BIN)/hubferry demo
 
 test: setup  ## every test but the heavy ones
-	$(PYTEST) -m "not heavy and not judges"
+	$(PYTEST) --dist loadfile -m "not heavy and not judges" # a file by one worker: what its tests share is made once
 
 test-heavy: setup  ## hundreds of random histories, every kill point, big portals, full limits
-	$(PYTEST) -m heavy
+	$(PYTEST) --dist worksteal -m heavy
 
 test-snowflake: setup  ## the contract of every warehouse on a real Snowflake account, named by SNOWFLAKE_* variables
 	HUBFERRY_TEST_SNOWFLAKE=1 $(BIN)/pytest tests/contract/test_every_warehouse*.py -k snowflake
