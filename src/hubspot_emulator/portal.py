@@ -66,7 +66,7 @@ class Portal:
         self,
         *,
         clock: Clock,
-        path: str = ":memory:",
+        path: str = storage.MEMORY,
         portal_id: int = 62515,
         knobs: Knobs | None = None,
         index_lag_seconds: float = 0.0,
@@ -77,7 +77,8 @@ class Portal:
         self.portal_id = portal_id
         self.index_lag_ms = int(index_lag_seconds * 1000)
         self.types = ObjectTypes()
-        self.db: sqlite3.Connection = storage.open_database(path, *schemas.SCHEMAS)
+        records = (storage.record_schema(kind.type_id) for kind in self.types)
+        self.db: sqlite3.Connection = storage.open_database(path, *schemas.SCHEMAS, *records)
         self._tables: dict[str, RecordTable] = {}
         self._last_ids: dict[str, int] = {}
         self._definitions = DefinitionStore(self.db, self.types)

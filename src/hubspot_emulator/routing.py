@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -54,44 +55,29 @@ class _Node:
     literals: dict[str, _Node] = field(default_factory=dict)
     placeholder: _Node | None = None
     version: _Node | None = None
-    routes: dict[str, tuple[Route, tuple[str, ...]]] = field(default_factory=dict)
+    routes: dict[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    """By method: which of the routes, and the names of its placeholders."""
 
 
 class Router:
     """Finds the route of a call. ValueError when two routes claim one call."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._root = _Node()
-        for route in routes:
-            self._add(route)
+        self._routes = tuple(routes)
+        self._root = _build_tree(tuple((route.method, route.template) for route in self._routes))
 
     def find(self, method: str, path: str) -> Match | frozenset[str]:
         """Give the route of a call, or the methods that the path has (none: there is no such path)."""
         segments = [unquote(segment) for segment in path.strip("/").split("/")]
         found = self._walk(self._root, segments, (), method)
         if isinstance(found, tuple):
-            (route, names), values = found
-            return Match(route=route, params=dict(zip(names, values, strict=True)))
+            (number, names), values = found
+            return Match(route=self._routes[number], params=dict(zip(names, values, strict=True)))
         return frozenset(found)
-
-    def _add(self, route: Route) -> None:
-        node, names = self._root, []
-        for segment in route.template.strip("/").split("/"):
-            if segment == "{version}":
-                node.version = node = node.version or _Node()
-                names.append("version")
-            elif segment.startswith("{"):
-                node.placeholder = node = node.placeholder or _Node()
-                names.append(segment[1:-1])
-            else:
-                node = node.literals.setdefault(segment, _Node())
-        if route.method in node.routes:
-            raise ValueError(f"two routes claim {route.method} {route.template}")
-        node.routes[route.method] = (route, tuple(names))
 
     def _walk(
         self, node: _Node, segments: Sequence[str], values: tuple[str, ...], method: str
-    ) -> tuple[tuple[Route, tuple[str, ...]], tuple[str, ...]] | set[str]:
+    ) -> tuple[tuple[int, tuple[str, ...]], tuple[str, ...]] | set[str]:
         if not segments:
             if method in node.routes:
                 return node.routes[method], values
@@ -109,3 +95,24 @@ class Router:
                     return found
                 methods |= found
         return methods
+
+
+@functools.lru_cache(maxsize=4)
+def _build_tree(calls: tuple[tuple[str, str], ...]) -> _Node:
+    """Build the tree of methods and templates once: portals are started by the thousand, and have the same."""
+    root = _Node()
+    for number, (method, template) in enumerate(calls):
+        node, names = root, []
+        for segment in template.strip("/").split("/"):
+            if segment == "{version}":
+                node.version = node = node.version or _Node()
+                names.append("version")
+            elif segment.startswith("{"):
+                node.placeholder = node = node.placeholder or _Node()
+                names.append(segment[1:-1])
+            else:
+                node = node.literals.setdefault(segment, _Node())
+        if method in node.routes:
+            raise ValueError(f"two routes claim {method} {template}")
+        node.routes[method] = (number, tuple(names))
+    return root

@@ -146,6 +146,7 @@ def _date(rng: Random) -> str:
     return f"{year}-{month:02d}-{day:02d}"
 
 
+@functools.lru_cache(maxsize=4)
 def _moment_before(now_ms: int) -> Make:
     """Draw from some hundred moments of two years: rendering a new one each time would take a third of the generation."""
     rng = Random(now_ms)  # noqa: S311 - repeatable on purpose

@@ -6,10 +6,13 @@ single values. No rule of HubSpot's lives here.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
+
+MEMORY = ":memory:"
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -61,14 +64,47 @@ _COLUMNS = "id, state, created_ms, updated_ms, archived_ms, merged_into, propert
 
 def open_database(path: str, *schemas: str) -> sqlite3.Connection:
     """Open the portal's file (or memory) and make the tables that are missing."""
+    db = _connect(path)
+    if path == MEMORY:
+        _empty_portal(schemas).backup(db)  # a tenth of the time that it takes to make a hundred tables
+        return db
+    for schema in (SCHEMA, *schemas):
+        db.executescript(schema)
+    return db
+
+
+def _connect(path: str) -> sqlite3.Connection:
     db = sqlite3.connect(path, check_same_thread=False, cached_statements=512)
     db.execute("PRAGMA page_size = 16384")  # records of a kilobyte waste a quarter of the usual pages
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = OFF")
     db.execute("PRAGMA cache_size = -65536")
+    return db
+
+
+@functools.lru_cache(maxsize=1)
+def _empty_portal(schemas: tuple[str, ...]) -> sqlite3.Connection:
+    """Make all tables of a portal once, to be copied; nobody writes to it."""
+    db = _connect(MEMORY)
     for schema in (SCHEMA, *schemas):
         db.executescript(schema)
     return db
+
+
+def record_schema(type_id: str) -> str:
+    """Give the SQL that makes the tables of an object type: records, and indexes of live ones and of others by themselves."""
+    name = _record_table(type_id)
+    return f"""
+CREATE TABLE IF NOT EXISTS {name} (id INTEGER PRIMARY KEY, state INTEGER NOT NULL, created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL, archived_ms INTEGER, merged_into INTEGER, properties BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS {name}_modified ON {name} (updated_ms) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS {name}_created ON {name} (created_ms) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS {name}_state ON {name} (state) WHERE state <> 0;
+"""
+
+
+def _record_table(type_id: str) -> str:
+    return f"records_{type_id.replace('-', '_')}"
 
 
 class RecordTable:
@@ -76,17 +112,11 @@ class RecordTable:
 
     def __init__(self, db: sqlite3.Connection, type_id: str) -> None:
         self._db = db
-        self.name = f"records_{type_id.replace('-', '_')}"
+        self.name = _record_table(type_id)
         self.modified_index = f"{self.name}_modified"
-        db.execute(
-            f"CREATE TABLE IF NOT EXISTS {self.name} (id INTEGER PRIMARY KEY, state INTEGER NOT NULL,"
-            " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, archived_ms INTEGER,"
-            " merged_into INTEGER, properties BLOB NOT NULL)"
-        )
         # Live records alone are searched; their id is in every index entry, so counts and keys need no record.
-        db.execute(f"CREATE INDEX IF NOT EXISTS {self.modified_index} ON {self.name} (updated_ms) WHERE state = 0")
-        db.execute(f"CREATE INDEX IF NOT EXISTS {self.name}_created ON {self.name} (created_ms) WHERE state = 0")
-        db.execute(f"CREATE INDEX IF NOT EXISTS {self.name}_state ON {self.name} (state) WHERE state <> 0")
+        for statement in record_schema(type_id).split(";"):
+            db.execute(statement)
         self._counted: tuple[int, int] | None = None
         self._by_id = f"SELECT {_COLUMNS} FROM {self.name} WHERE id = ?"
         self._put = f"INSERT OR REPLACE INTO {self.name} ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
