@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import yaml
 
@@ -25,6 +24,7 @@ from hubferry.types import Secret
 from hubferry.warehouse.duckdb import DuckDBWarehouse
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.server import Emulator
+from owner import owner_of
 
 
 def build_sync(name: str = "contacts", **block: Any) -> Sync:
@@ -54,15 +54,15 @@ class World:
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run SQL on the warehouse as its owner would."""
-        with duckdb.connect(str(self.path)) as connection:
+        with owner_of(self.path) as connection:
             for statement in statements:
                 rows = connection.execute(statement).fetchall()
         return rows
 
     def people(self, *rows: Sequence[Any], columns: str = "id INTEGER, email VARCHAR, firstname VARCHAR") -> None:
         """Make the source table hold just these rows."""
-        self.sql(f"CREATE OR REPLACE TABLE main.people ({columns})")
-        with duckdb.connect(str(self.path)) as connection:
+        with owner_of(self.path) as connection:
+            connection.execute(f"CREATE OR REPLACE TABLE main.people ({columns})")
             for row in rows:
                 connection.execute(f"INSERT INTO main.people VALUES ({', '.join('?' * len(row))})", list(row))
 
@@ -266,7 +266,8 @@ def world(portal_factory: Any, tmp_path: Path) -> Iterator[World]:
     with Client(token=Secret("pat-test"), base_url=portal.base_url) as client:
         warehouse = DuckDBWarehouse(path)
         made = World(portal, client, path, warehouse, StateStore(warehouse, SystemClock()))
-        yield made
+        with warehouse.busy():  # the file may stay open between steps, as between those of a run
+            yield made
         made.client.close()
 
 
@@ -278,4 +279,5 @@ def timed_world(portal_factory: Any, tmp_path: Path) -> Iterator[World]:
     path = tmp_path / "warehouse.duckdb"
     with Client(token=Secret("pat-test"), base_url=portal.base_url, clock=clock) as client:
         warehouse = DuckDBWarehouse(path)
-        yield World(portal, client, path, warehouse, StateStore(warehouse, clock))
+        with warehouse.busy():
+            yield World(portal, client, path, warehouse, StateStore(warehouse, clock))

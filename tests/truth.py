@@ -94,10 +94,11 @@ def assert_equal_to_truth(
 ) -> None:
     """Fail with the first differences between tables and portal; `pairs` are those whose links are pulled."""
     truth = {name: fetch_truth(control_url, name) for name in {*objects, *(name for pair in pairs for name in pair)}}
-    found = [each for name in objects for each in diff_object(warehouse, schema, name, truth[name])]
-    found += [each for pair in pairs for each in diff_links(warehouse, schema, pair, truth)]
-    if "deals" in objects and any(set(pair) == {"contacts", "deals"} for pair in pairs):
-        found += diff_contact_ids(warehouse, schema, truth["deals"])
+    with warehouse.session():
+        found = [each for name in objects for each in diff_object(warehouse, schema, name, truth[name])]
+        found += [each for pair in pairs for each in diff_links(warehouse, schema, pair, truth)]
+        if "deals" in objects and any(set(pair) == {"contacts", "deals"} for pair in pairs):
+            found += diff_contact_ids(warehouse, schema, truth["deals"])
     assert not found, f"{len(found)} differences:\n" + "\n".join(found[:SHOWN])
 
 

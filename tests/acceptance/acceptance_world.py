@@ -73,10 +73,25 @@ class WarehouseFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Open the file once for the queries of a block, or take the one that is open."""
+        if self._connection is not None:
+            yield
+            return
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            self._connection = connection
+            try:
+                yield
+            finally:
+                self._connection = None
 
     def query(self, sql: str, params: Sequence[object] = ()) -> pa.Table:
-        with duckdb.connect(str(self.path), read_only=True) as connection:
-            return connection.sql(sql, params=list(params)).to_arrow_table()
+        with self.session():
+            assert self._connection is not None
+            return self._connection.sql(sql, params=list(params)).to_arrow_table()
 
     @staticmethod
     def name(schema: str, table: str) -> str:

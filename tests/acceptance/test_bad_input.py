@@ -228,7 +228,9 @@ def dump(project: ProjectFolder) -> dict[str, list[Any]]:
     """Give every pulled row with all its columns, and which streams have been read."""
     queries = {name: f"SELECT * FROM hubspot.{name} ORDER BY ALL" for name in (*OBJECTS, "associations")}
     queries["cursors"] = "SELECT portal_id, stream, value IS NOT NULL FROM hubferry.cursors ORDER BY ALL"
-    return {name: project.warehouse.query(sql).to_pylist() for name, sql in queries.items()}
+    warehouse = project.warehouse
+    with warehouse.session():
+        return {name: warehouse.query(sql).to_pylist() for name, sql in queries.items()}
 
 
 def assert_told(ended: Ended, *parts: str) -> None:

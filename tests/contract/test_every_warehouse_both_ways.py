@@ -198,6 +198,7 @@ class Unfolded:
 
     def __init__(self, warehouse: Warehouse, columns: Iterable[str]) -> None:
         self._warehouse, self.name, self.quote = warehouse, warehouse.name, warehouse.quote
+        self.session = warehouse.session
         folds = warehouse.engine == "snowflake"
         self._columns = {snowflake_names.unfold(snowflake_names.fold(name)): name for name in columns if folds}
 
@@ -211,7 +212,7 @@ class ListsAsLists:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse, self.name, self.engine = warehouse, warehouse.name, warehouse.engine
-        self.quote = warehouse.quote
+        self.quote, self.session = warehouse.quote, warehouse.session
 
     def query(self, sql: str, params: Any = ()) -> Any:
         found = self._warehouse.query(sql, params)

@@ -84,6 +84,7 @@ def world(tmp_path: Path, portal_factory: Callable[..., Emulator]) -> Iterator[C
             client = Client(token=Secret(token), base_url=emulator.base_url, clock=clock)
             opened.enter_context(client)
             warehouse = DuckDBWarehouse(tmp_path / "warehouse.duckdb")
+            opened.enter_context(warehouse.busy())  # the file may stay open between steps, as between those of a run
             return World(emulator, clock, client, warehouse, StateStore(warehouse, clock))
 
         yield make

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import duckdb
 import pytest
 
 from hubferry.clock import SystemClock
@@ -17,6 +16,7 @@ from hubferry.types import Secret
 from hubferry.warehouse.duckdb import DuckDBWarehouse
 from hubspot_emulator.server import Emulator
 from hubspot_emulator.settings import Settings
+from owner import owner_of
 from push_world import World
 
 PROPERTIES: dict[str, dict[str, Any]] = {
@@ -70,7 +70,8 @@ def property_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         world = World(portal, client, path, warehouse, StateStore(warehouse, SystemClock()))
         for name, more in PROPERTIES.items():
             world.add_property(name, **({"options": OPTIONS} if more.get("type") == "enumeration" else {}) | more)
-        yield world
+        with warehouse.busy():
+            yield world
 
 
 class Case:
@@ -111,7 +112,7 @@ class Case:
     def fill(self) -> None:
         """Give the source some rows, the e-mail addresses in some spelling."""
         columns = ", ".join(f"{name} {SOURCES[name][0]}" for name in self.names)
-        with duckdb.connect(str(self.world.path)) as connection:
+        with owner_of(self.world.path) as connection:
             connection.execute(f"CREATE OR REPLACE TABLE main.case{self.seed} (id INTEGER, email VARCHAR, {columns})")
             for number in self.random.sample(range(20), 14):
                 email = self.random.choice((str, str.upper, lambda text: f" {text} "))(self._email(number))
