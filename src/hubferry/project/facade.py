@@ -101,11 +101,14 @@ class Project(OpenProject):
 
     def status(self) -> Status:
         """Give the latest run of each kind, how far each stream has been read, and what could not be done."""
-        runs = self.runs(limit=200)
-        portals = tuple(sorted({run.portal_id for run in runs}))
-        schema = self.files.file.pull.schema_
-        cursors = {name: each.value for portal in portals for name, each in self.state.cursors(portal, schema).items()}
-        counts = {name: len(self.rejected(name)) for name in self.sync_names}
+        with self.session():
+            runs = self.runs(limit=200)
+            portals = tuple(sorted({run.portal_id for run in runs}))
+            schema = self.files.file.pull.schema_
+            cursors = {
+                name: each.value for portal in portals for name, each in self.state.cursors(portal, schema).items()
+            }
+            counts = {name: len(self.rejected(name)) for name in self.sync_names}
         return Status(portals, {run.kind: run for run in reversed(runs)}, cursors, counts)
 
     def runs(self, limit: int = 20, *, before: str | None = None) -> list[Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import secrets
 from collections.abc import Collection, Mapping, Sequence
@@ -301,7 +302,8 @@ class StateStore(StateReader):
         merge_row(tx, self.warehouse, STREAM_RUNS, asdict(stream_run))
 
     def _migrate(self, *, after_move: bool) -> None:
-        stored = self.version()
+        found = self._query(META, "WHERE name = 'state'")
+        stored = found[0]["version"] if found else None
         if stored is None and not after_move and MOVED.name in self.warehouse.query_tables(SCHEMA):
             raise WarehouseError(
                 "a move into this warehouse has not ended: run `hubferry move` again. To begin without it, drop the schema"
@@ -311,18 +313,23 @@ class StateStore(StateReader):
             raise WarehouseError(
                 f"the state in schema {SCHEMA!r} has version {stored}, this hubferry knows {VERSION}. Install the newer hubferry."
             )
-        shape = hashlib.sha256(repr(ALL_TABLES).encode()).hexdigest()
-        if stored == VERSION and self._query(META, "WHERE shape = ?", (shape,)):
+        if stored == VERSION and found[0]["shape"] == _shape():
             return
         if stored is not None and stored < 2:
             drop_first_leases(self.warehouse, VERSION)
         self.warehouse.ensure_tables(table.table for table in ALL_TABLES)
-        row = {"name": "state", "version": VERSION, "shape": shape, "updated_at": self._now()}
+        row = {"name": "state", "version": VERSION, "shape": _shape(), "updated_at": self._now()}
         with self.warehouse.transaction() as tx:
             tx.merge(META.table, table_from_rows(META.table, [row]))
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.time(), UTC)
+
+
+@functools.cache
+def _shape() -> str:
+    """Give a hash of all tables as they are defined."""
+    return hashlib.sha256(repr(ALL_TABLES).encode()).hexdigest()
 
 
 def _prefix(schema: str, known: Sequence[str]) -> str:
