@@ -1,7 +1,8 @@
 """What a pull costs in CPU: this process alone, the emulator in another, HubSpot's limits off.
 
 `python bench/pull.py [CONTACTS] [PROPERTIES]` prints seconds of CPU per 100,000 records, first load and re-read, their ratio to
-the floor (decoding the same pages and nothing else), and the peak memory. Run with 10,000, 100,000 and 1,000,000 it shows cost
+the floor (decoding the same pages and nothing else), and the peak memory; then the calls of an incremental pull after one
+contact in a hundred changed, against the least that give them. Run with 10,000, 100,000 and 1,000,000 it shows cost
 against size; `--wide` is the portal of peers' trouble, 250 contacts of 1,210 filled properties, and prints seconds as they are.
 """
 
@@ -34,6 +35,7 @@ from hubferry.warehouse.duckdb import DuckDBWarehouse
 
 FLOOR_PAGES = 20
 WIDE = (250, 1_210)
+SEARCH_PAGE, LIST_PAGE = 200, 100
 HEADERS = {"Authorization": "Bearer pat-bench"}
 
 
@@ -74,34 +76,38 @@ def measure_floor(base_url: str, names: list[str]) -> float:
     return (time.process_time() - started) / count * 100_000
 
 
+def send(method: str, address: str, body: object = None) -> dict[str, Any]:
+    """Call the portal as somebody else."""
+    headers = {**HEADERS, "Content-Type": "application/json"}
+    answer = urllib3.request(method, address, body=json.dumps(body), headers=headers)
+    assert answer.status < 300, answer.data
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def change(base_url: str, ids: list[str]) -> None:
+    """Write one property of each of these contacts."""
+    for start in range(0, len(ids), 100):
+        inputs = [{"id": each, "properties": {"jobtitle": f"since {each}"}} for each in ids[start : start + 100]]
+        send("POST", f"{base_url}/crm/objects/2026-09/contacts/batch/update", {"inputs": inputs})
+
+
 def widen(base_url: str, client: Client, properties: int) -> None:
     """Give contacts text properties until there are so many, and each contact a value of each new one."""
     known = {each.name for each in fetch_properties(client, "contacts")}
     names = [f"wide_property_number_{number:04}_of_many" for number in range(properties - len(known))]
-
-    def send(method: str, path: str, body: object = None) -> dict[str, Any]:
-        answer = urllib3.request(
-            method,
-            f"{base_url}{path}",
-            body=json.dumps(body),
-            headers={**HEADERS, "Content-Type": "application/json"},
-        )
-        assert answer.status < 300, answer.data
-        found: dict[str, Any] = answer.json()
-        return found
-
     made = {"type": "string", "fieldType": "text", "groupName": "contactinformation"}
     for start in range(0, len(names), 100):
         inputs = [{"name": each, "label": each, **made} for each in names[start : start + 100]]
-        send("POST", "/crm/properties/2026-09/contacts/batch/create", {"inputs": inputs})
+        send("POST", f"{base_url}/crm/properties/2026-09/contacts/batch/create", {"inputs": inputs})
     after: str | None = ""
     while names and after is not None:
-        page = send("GET", f"/crm/objects/2026-09/contacts?limit=50&after={after}".removesuffix("&after="))
+        page = send("GET", f"{base_url}/crm/objects/2026-09/contacts?limit=50&after={after}".removesuffix("&after="))
         inputs = [
             {"id": each["id"], "properties": {name: f"value {each['id']} of {name}" for name in names}}
             for each in page["results"]
         ]
-        send("POST", "/crm/objects/2026-09/contacts/batch/update", {"inputs": inputs})
+        send("POST", f"{base_url}/crm/objects/2026-09/contacts/batch/update", {"inputs": inputs})
         after = page.get("paging", {}).get("next", {}).get("after")
 
 
@@ -132,6 +138,33 @@ def measure(base_url: str, client: Client, properties: int, *, per_100_000: bool
                 f"{what}: {rate}{report.read:,} records took {cpu:.2f} s of CPU, {wall:.1f} s passed; peak {peak} MB",
                 flush=True,
             )
+        if per_100_000:
+            measure_incremental(base_url, client, warehouse, block)
+
+
+def measure_incremental(base_url: str, client: Client, warehouse: DuckDBWarehouse, block: PullBlock) -> None:
+    """Change one contact in a hundred, pull incrementally, and print the calls against those that give it.
+
+    The floor is a search for 200 changed ones each, and a page for 100 archived ones each: HubSpot does not tell which of
+    those are new, so that each run lists them all.
+    """
+    state = StateStore(warehouse, SystemClock())
+    run_pull(client=client, warehouse=warehouse, state=state, pull=block)  # so that the cursor is past what was made
+    rows = warehouse.query(
+        "SELECT id, _hubferry_deleted_at IS NULL AS is_live FROM hubspot.contacts"
+        " WHERE _hubferry_deleted_reason IS NULL OR _hubferry_deleted_reason = 'archived' ORDER BY id"
+    )
+    ids = [row["id"] for row in rows.to_pylist() if row["is_live"]]
+    change(base_url, ids[::100])
+    before = client.usage.counted + client.usage.searches
+    report = run_pull(client=client, warehouse=warehouse, state=state, pull=block).streams[0]
+    assert (report.state, report.updated) == ("done", len(ids[::100])), report
+    calls = client.usage.counted + client.usage.searches - before
+    searches, pages = -(-report.updated // SEARCH_PAGE), -(-(rows.num_rows - len(ids)) // LIST_PAGE)
+    print(
+        f"1 % changed: {report.updated:,} records took {calls} calls, floor {searches + pages}"
+        f" ({searches} searches, {pages} pages of archived ones), ratio {calls / (searches + pages):.2f}"
+    )
 
 
 def main() -> None:
