@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 
 from hubferry import objects
 from hubferry.config.load import PROJECT_FILE
@@ -15,6 +16,7 @@ from hubferry.hubspot.readers.exported import SCOPE
 from hubferry.objects import build_custom
 from hubferry.project.values import CheckItem, CheckReport, StreamInfo
 from hubferry.pull.catalog import fetch_custom_streams, is_custom
+from hubferry.push.rival_syncs import find_shared
 from hubferry.state import renaming
 from hubferry.state.store import StateReader
 from hubferry.state.tables import META
@@ -101,6 +103,7 @@ def check(files: ProjectFiles, *, client: Callable[[], Client], state: StateRead
         items += _check_renamed(files, state, portal_id) if items[0].passed else ()
     except HubferryError as error:
         items.append(CheckItem("token", False, str(error)))
+    items += _check_rivals(files)
     return CheckReport(tuple(items), portal_id)
 
 
@@ -114,6 +117,21 @@ def _check_renamed(files: ProjectFiles, state: StateReader, portal_id: int) -> I
             f"it wrote {known[name].rows:,} rows and {known[name].links:,} links, and syncs/ has no such file",
             f"If the file was renamed: hubferry rename {name} NEWNAME",
         )
+
+
+def _check_rivals(files: ProjectFiles) -> Iterator[CheckItem]:
+    """Name syncs that write the same property: of a record that is in both, the one that writes last would have its way."""
+    for one, other in combinations([files.syncs[name] for name in sorted(files.syncs)], 2):
+        kind = one.block.object_.removeprefix(objects.CUSTOM)
+        for name in find_shared(one, other) if kind == other.block.object_.removeprefix(objects.CUSTOM) else ():
+            places = " and ".join(f"{each.file}:{each.line(f'fields.{name}')}" for each in (one, other))
+            yield CheckItem(
+                f"syncs {one.name}, {other.name}",
+                None,
+                f"both write {kind}.{name} ({places}): where a record is in both, each writes the other's value away",
+                "Take it out of one, or give it `policy: fill_only` or `hubspot_wins` in one. Planned together, rows that"
+                " disagree are set aside.",
+            )
 
 
 def check_warehouse(warehouse: Warehouse) -> CheckItem:

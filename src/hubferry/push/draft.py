@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -126,14 +126,14 @@ class Draft:
             if known is not None:
                 known.merge(tx, encoded)
 
-    def take_back(self, sync: str, numbers: Collection[int], spoiled: Sequence[PlacedRow]) -> None:
+    def take_back(self, sync: str, spoiled: Sequence[PlacedRow]) -> None:
         """Take steps back, and what the plan noted in the ledger of rows that turned out to be one record."""
         self.flush()
         noted = [each for each in spoiled if each.noted]
         with self.lease.transaction() as tx:
-            plans.delete_steps(tx, self.plan_id, numbers)
+            plans.delete_steps(tx, self.plan_id, [each.number for each in spoiled if each.number is not None])
             ledger.delete_ledger(tx, self.stamp.portal_id, sync, [each.row_key for each in noted if not each.known])
-            known = [(sync, each.row_key) for each in noted if each.known]
+            known = [(sync, each.row_key) for each in spoiled if each.known]  # looked at again while they are
             ledger.clear_hashes(tx, self.lease.warehouse, self.stamp.portal_id, known)
 
     def adopt(self, rows: list[LedgerRow]) -> None:

@@ -17,7 +17,7 @@ from hubferry.config.model import Sync
 from hubferry.errors import HubferryError, InterruptedRunError, PlanError, UnknownNameError
 from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
-from hubferry.push import reconcile
+from hubferry.push import reconcile, rival_syncs
 from hubferry.push.counts import (
     RECORDS_PER_CALL,
     WINDOW_SECONDS,
@@ -200,6 +200,7 @@ class _Planner:
         with closing(LinkStore()) as store:
             planners = [self._plan_records(mapping, ledger, draft, store, unresolved) for mapping in self.mappings]
             self._require_named(planners)
+            rival_syncs.set_rivals_aside(planners)
             for planner in planners if self.only is None else ():
                 others = [each for each in planners if each is not planner]
                 planner.plan_left([each for each in others if each.mapping.object == planner.mapping.object])
@@ -231,6 +232,7 @@ class _Planner:
             new_ends=self.new_ends if objects[mapping.object] > 1 else None,
             unresolved=unresolved.get(mapping.name, ()),
             only=None if self.only is None else self.only.get(mapping.name, ()),
+            shared=rival_syncs.shared_by(mapping, self.mappings),
         )
         planner.plan()
         return planner

@@ -6,7 +6,6 @@ when all rows have been looked at.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -28,7 +27,19 @@ from hubferry.push.link_source import LinkTable
 from hubferry.push.link_store import LinkStore
 from hubferry.push.mapping import LinkField, SyncMapping
 from hubferry.push.portal import Portal
-from hubferry.push.rows import DIGEST, KEY, DesiredRow, InvalidRow, Problem, build_row, link_detail, row_key
+from hubferry.push.rival_syncs import hash_wanted
+from hubferry.push.rows import (
+    DIGEST,
+    KEY,
+    DesiredRow,
+    InvalidRow,
+    Problem,
+    build_row,
+    link_detail,
+    match_hash,
+    match_text,
+    row_key,
+)
 from hubferry.push.standing import hold_row, pin_skips
 from hubferry.push.steps import (
     AddOptions,
@@ -84,6 +95,10 @@ class RecordPlanner:
     """Keys of rows whose record may have been made: the answer was lost, and the record was not found."""
     only: Collection[str] | None = None
     """Keys of the rows to look at; None: all that are due."""
+    shared: frozenset[str] = frozenset()
+    """Properties that other syncs of the plan write, too."""
+    aside: set[str] = field(default_factory=set)
+    """Keys of rows that turned out to be invalid when all had been placed."""
     found: set[str] = field(default_factory=set)
     """Those of them that the source has."""
     counts: SyncCounts = field(default_factory=SyncCounts)
@@ -123,7 +138,7 @@ class RecordPlanner:
                 self.progress.advance(f"plan {self.mapping.name}", done=self.counts.rows, share=share)
             self._read_due()
             self._compare_read()
-        self.store.drop_rows(self.mapping.name, self._set_rivals_aside())
+        self._set_rivals_aside()
         for index, table in tables.items():
             for key, other in table.left():
                 self._set_link_aside(self.mapping.links[index], key, other)
@@ -291,8 +306,8 @@ class RecordPlanner:
         """A row that is as the ledger has it; not looked at, but it owns its record."""
         self.counts.matched += 1
         self.counts.unchanged += 1
-        match_value = match_hash(row, self.mapping)
-        return PlacedRow(row.key, "unchanged", known.record_id, match_value, matched=True, known=True)
+        match_value, wanted = match_hash(row, self.mapping), hash_wanted(row, self.mapping, self.shared)
+        return PlacedRow(row.key, "unchanged", known.record_id, match_value, matched=True, known=True, wanted=wanted)
 
     def _hold_unresolved(self, each: Identity) -> Identity:
         if each.row.key not in self.unresolved or not isinstance(each, NotFound):
@@ -305,6 +320,7 @@ class RecordPlanner:
     def _place(self, each: Identity, diff: RowDiff, adopted: list[LedgerRow]) -> PlacedRow:
         row = each.row
         placed = _placement(each, diff, self.mapping)
+        placed.wanted = hash_wanted(row, self.mapping, self.shared)
         self._count(placed, 1)
         self.counts.settled += len(diff.settled)
         self.counts.kept += len(diff.kept) - len(diff.conflicts)
@@ -396,21 +412,24 @@ class RecordPlanner:
         row_hash = "" if self.mapping.links else step.row_hash
         return msgspec.structs.replace(step, row_hash=row_hash, content=row.hash, read_at=self._read_at)
 
-    def _set_rivals_aside(self) -> set[str]:
-        """Rows that are one record, or have one match value, are all invalid: none is sent. Give their keys."""
-        spoiled: dict[PlacedRow, None] = {}
+    def _set_rivals_aside(self) -> None:
+        """Rows that are one record, or have one match value, are all invalid: none is sent."""
+        spoiled: dict[PlacedRow, Problem] = {}
         for group in self.rows.query_rivals():
             for each in group:
-                if each in spoiled:
-                    continue
-                spoiled[each] = None
-                other = next(other.row_key for other in group if other is not each)
-                self._count(each, -1)
-                self._set_aside(each.row_key, [_same_record(other)])
+                if each not in spoiled:
+                    spoiled[each] = _same_record(next(other.row_key for other in group if other is not each))
+        self.set_aside(spoiled)
+
+    def set_aside(self, spoiled: Mapping[PlacedRow, Problem]) -> None:
+        """Make rows invalid that were placed already: what was planned of them is taken back."""
+        for each, problem in spoiled.items():
+            self._count(each, -1)
+            self._set_aside(each.row_key, [problem])
         if spoiled:
-            numbers = [each.number for each in spoiled if each.number is not None]
-            self.draft.take_back(self.mapping.name, numbers, list(spoiled))
-        return {each.row_key for each in spoiled}
+            self.draft.take_back(self.mapping.name, list(spoiled))
+            self.aside |= (keys := {each.row_key for each in spoiled})
+            self.store.drop_rows(self.mapping.name, keys)
 
     def _count(self, placed: PlacedRow, by: int) -> None:
         counts = self.counts
@@ -430,20 +449,6 @@ class RecordPlanner:
         if self.mapping.sync.block.mode == "mirror":
             rows = [self.rows, *(each.rows for each in others)]
             LeftPlanner(self.client, self.ledger, self.draft, self.mapping, self.counts, rows, self.keyless).plan()
-
-
-def match_text(row: DesiredRow, mapping: SyncMapping) -> str | None:
-    """Give the value that a row is matched by in the form that is compared, as text."""
-    if mapping.match is None or row.match_value is None:
-        return None
-    value = canonical(row.match_value, mapping.match)
-    return None if value is None else str(value)
-
-
-def match_hash(row: DesiredRow, mapping: SyncMapping) -> str | None:
-    """Give a hash of that value: enough to find two rows that have the same one."""
-    text = match_text(row, mapping)
-    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
 
 
 def _merges(identities: Iterable[Identity]) -> dict[str, str]:

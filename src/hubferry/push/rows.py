@@ -271,3 +271,17 @@ def _hash(mapping: SyncMapping, values: Mapping[str, str], record_id: str | None
     if mapping.policies:
         parts.append(mapping.policies)
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+def match_text(row: DesiredRow, mapping: SyncMapping) -> str | None:
+    """Give the value that a row is matched by in the form that is compared, as text."""
+    if mapping.match is None or row.match_value is None:
+        return None
+    value = encode.canonical(row.match_value, mapping.match)
+    return None if value is None else str(value)
+
+
+def match_hash(row: DesiredRow, mapping: SyncMapping) -> str | None:
+    """Give a hash of that value: enough to find two rows that have the same one."""
+    text = match_text(row, mapping)
+    return None if text is None else hashlib.sha256(text.encode()).hexdigest()

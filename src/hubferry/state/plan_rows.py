@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from hubferry.state.ledger import split_keys
 from hubferry.state.push_tables import LEDGER, PLAN_ROWS
 from hubferry.state.tables import SCHEMA
 from hubferry.warehouse.arrow import table_from_rows
@@ -27,6 +28,20 @@ class PlacedRow:
     matched: bool = False
     noted: bool = False
     known: bool = False
+    wanted: str | None = None
+    """JSON: property -> hash of what it asks for, of properties that another sync of the plan writes, too."""
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Two rows of different syncs that are one record: what each asks for, or, not looked at, what was sent of it last."""
+
+    row_key: str
+    other_key: str
+    wanted: str | None
+    other_wanted: str | None
+    sent: str | None
+    other_sent: str | None
 
 
 class PlanRows:
@@ -56,6 +71,33 @@ class PlanRows:
             for row in self.warehouse.query(sql, [self.plan_id, self.sync] * 2).to_pylist():
                 groups.setdefault(row[column], []).append(_placed(row))
             yield from groups.values()
+
+    def query_meetings(self, other: str, portal_id: int, *, by_match: bool) -> Iterator[Meeting]:
+        """Give the rows that are one record with a row of another sync, by its id or, of new ones, by their match value.
+
+        Pairs of which neither row was looked at are left out: they were judged when one of them last was.
+        """
+        new = "a.match_value = b.match_value AND (a.record_id IS NULL OR b.record_id IS NULL)"
+        for same in ("a.record_id = b.record_id", *([new] if by_match else [])):
+            sql = (
+                "SELECT a.row_key AS row_key, b.row_key AS other_key, a.wanted AS wanted, b.wanted AS other_wanted,"
+                f" k.sent AS sent, l.sent AS other_sent FROM {self._name} a JOIN {self._name} b ON {same}"
+                f" LEFT JOIN {self._ledger} k ON k.portal_id = ? AND k.sync = a.sync AND k.row_key = a.row_key"
+                f" LEFT JOIN {self._ledger} l ON l.portal_id = ? AND l.sync = b.sync AND l.row_key = b.row_key"
+                " WHERE a.plan_id = ? AND a.sync = ? AND b.plan_id = ? AND b.sync = ?"
+                " AND a.bucket IN ('unchanged', 'creates', 'updates') AND b.bucket IN ('unchanged', 'creates', 'updates')"
+                " AND (a.wanted IS NOT NULL OR b.wanted IS NOT NULL)"
+            )
+            params = [portal_id, portal_id, self.plan_id, self.sync, self.plan_id, other]
+            for batch in self.warehouse.query_batches(sql, params, rows=1_000):
+                yield from (Meeting(**row) for row in batch.to_pylist())
+
+    def query_placed(self, row_keys: Collection[str]) -> Iterator[PlacedRow]:
+        """Give the valid rows of these keys."""
+        for keys in split_keys(row_keys):
+            marks = ", ".join("?" * len(keys))
+            sql = f"SELECT * FROM {self._name} WHERE plan_id = ? AND sync = ? AND bucket <> '' AND row_key IN ({marks})"
+            yield from map(_placed, self.warehouse.query(sql, [self.plan_id, self.sync, *keys]).to_pylist())
 
     def query_record_ids(self, record_ids: Collection[str]) -> set[str]:
         """Give those of these records that rows of the source are."""

@@ -102,6 +102,11 @@ PLAN_ROWS = StateTable(
         StateColumn("matched", "boolean", "its record exists"),
         StateColumn("noted", "boolean", "the plan wrote it into the ledger"),
         StateColumn("known", "boolean", "the ledger had it before"),
+        StateColumn(
+            "wanted",
+            "string",
+            "JSON: property -> hash of what the row asks for, of properties that another sync writes, too",
+        ),
     ),
     key=("plan_id", "sync", "row_key"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from hubferry.config.load import load_project
 from hubferry.config.model import Project, ProjectFile
 from hubferry.hubspot.client import Client
 from hubferry.project.checks import check
@@ -27,3 +28,23 @@ def test_the_scope_of_exports_is_asked_for_where_a_stream_uses_them_alone(
     found = {each.name: (each.passed, each.detail) for each in report.items}
     assert found["stream contacts"] == (False, "missing: crm.export")
     assert found["stream deals"][0]
+
+
+def test_two_syncs_that_write_one_property_are_named_with_their_files_and_lines(
+    tmp_path: Path, portal_factory: Callable[..., Emulator]
+) -> None:
+    """A warning: whether a record is in both sources nobody can tell without reading them."""
+    portal = portal_factory(contacts=0)
+    (tmp_path / "syncs").mkdir()
+    (tmp_path / "hubferry.yml").write_text("warehouse: {duckdb: {path: w.duckdb}}\n")
+    for name, object_ in (("crm", "contacts"), ("shop", "contacts"), ("firms", "companies")):
+        text = f"source: main.{name}\nkey: id\nobject: {object_}\nmatch: hs_object_id\nmode: update\nfields:\n  phone: phone\n"
+        (tmp_path / "syncs" / f"{name}.yml").write_text(text)
+    files = load_project(tmp_path, {})
+
+    with Client(token=Secret("pat-test"), base_url=portal.base_url) as client:
+        report = check(files, client=lambda: client, state=StateReader(DuckDBWarehouse(tmp_path / "w.duckdb")))
+
+    (found,) = [each for each in report.items if each.name.startswith("syncs ")]
+    assert (report.passed, found.passed, found.name) == (True, None, "syncs crm, shop")
+    assert "both write contacts.phone (syncs/crm.yml:7 and syncs/shop.yml:7)" in found.detail
