@@ -216,6 +216,7 @@ def test_a_reader_has_no_method_that_writes() -> None:
         "latest_stream_runs",
         "parents",
         "prefix",
+        "query_schemas",
         "pushes",
         "rejected_counts",
         "run",
