@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -139,23 +139,39 @@ class DuckDBFile:
             self._idle = None
         if self._worth_writing_back():
             self._write_back(self._database)
-        self._database.close()
+        if self._database is not None:
+            self._database.close()
         self._database = None
 
     def _write_back(self, database: duckdb.DuckDBPyConnection) -> None:
-        began = time.monotonic()
+        began, rewrites = time.monotonic(), False
         try:
-            if self._tidies and self._is_untidy(database):
+            rewrites = self._tidies and self._is_untidy(database)
+            if rewrites:
                 _rewrite(database)
             else:
                 database.execute("CHECKPOINT")
                 self._writing_seconds = time.monotonic() - began
             self._reading_seconds = 0.0
         except duckdb.Error:  # the log stays, and is read when the file is opened again: nothing is lost
-            self._tidies = False  # what failed for want of memory would fail again
+            if rewrites:
+                self._write_back_only()
+
+    def _write_back_only(self) -> None:
+        """Write the log back where memory did not suffice to rewrite tables with it, which DuckDB does not survive.
+
+        What failed would fail again, in the next process too, and the log would grow.
+        """
+        assert self._database is not None
+        self._tidies = False
+        self._database.close()
+        self._database = None
+        with suppress(WarehouseError):  # another process has it now
+            self._database = self._open(*self._opened_with)
+            self._write_back(self._database)
 
     def _open(self, memory_limit: str, clock: Clock) -> duckdb.DuckDBPyConnection:
-        began, logged = time.monotonic(), self._log_bytes() > 0
+        began, logged, self._opened_with = time.monotonic(), self._log_bytes() > 0, (memory_limit, clock)
         database = _open(self.path, memory_limit, clock, self._token)
         self._reading_seconds += time.monotonic() - began if logged else 0.0
         return database
