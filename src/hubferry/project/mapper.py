@@ -21,7 +21,7 @@ from hubferry.push.encode import InvalidValueError
 from hubferry.push.mapping import LIST_NAME, LISTS
 from hubferry.push.matching import RECORD_ID, is_domain, is_unique
 from hubferry.push.portal import Portal
-from hubferry.push.source import render_select
+from hubferry.push.source import read_batch, render_select
 from hubferry.push.trial import Trial, try_row
 from hubferry.state.ledger import LedgerReader
 from hubferry.state.store import StateReader
@@ -117,11 +117,10 @@ class Mapper:
                 ),
                 None,
             )
+            rows = read_batch(found) if found else []
         except (SourceError, ValueError) as error:
             return SourceInfo(error=str(error))
-        return SourceInfo(
-            columns=columns, rows=tuple(tuple(row.values()) for row in found.to_pylist()) if found else ()
-        )
+        return SourceInfo(columns=columns, rows=tuple(tuple(row.values()) for row in rows))
 
     def properties(self, name: str) -> tuple[PropertyInfo, ...]:
         """Give the properties of an object that can be written, by name."""

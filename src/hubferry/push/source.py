@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
+import pyarrow as pa
 
 from hubferry.config.model import LinksBlock, Sync
 from hubferry.errors import ConfigError, SourceError, UnknownNameError
 from hubferry.push.link_source import LinkTable
 from hubferry.push.mapping import SyncMapping
 from hubferry.push.rows import COPIES, DIGEST, FIELD, KEY, LINK, RECORD, row_key
+from hubferry.warehouse.arrow import OUTSIDE_OF_YEARS
 from hubferry.warehouse.aside import put_aside
 from hubferry.warehouse.interface import Row, Warehouse
 
@@ -102,13 +105,13 @@ def query_rows(
         sql = f"SELECT * FROM ({sql}) AS counted WHERE NOT EXISTS ({placed})"
     try:
         for batch in put_aside(warehouse.query_batches(sql, rows=BATCH_ROWS)):
-            rows = batch.to_pylist()
+            rows = read_batch(batch)
             for index, table in (links or {}).items():
                 for row in rows:
                     row[f"{LINK}{index}"] = table.take(row_key(row[KEY]))
             yield rows
     except SourceError as error:
-        raise SourceError(f"sync {mapping.name!r} ({mapping.sync.file}): {error}") from error
+        raise _said_of(mapping, error) from error
 
 
 def query_row(mapping: SyncMapping, warehouse: Warehouse, key: str | None) -> Row | None:
@@ -116,10 +119,36 @@ def query_row(mapping: SyncMapping, warehouse: Warehouse, key: str | None) -> Ro
     where, params = ("", []) if key is None else (f" WHERE CAST({KEY} AS VARCHAR) = ?", [key])
     sql = f"SELECT *, 1 AS {COPIES} FROM ({_render_picked(mapping, warehouse)}) AS picked{where} LIMIT 1"
     try:
-        found = [row for batch in warehouse.query_batches(sql, params) for row in batch.to_pylist()]
+        found = [row for batch in warehouse.query_batches(sql, params) for row in read_batch(batch)]
     except SourceError as error:
-        raise SourceError(f"sync {mapping.name!r} ({mapping.sync.file}): {error}") from error
+        raise _said_of(mapping, error) from error
     return found[0] if found else None
+
+
+def read_batch(batch: pa.RecordBatch) -> list[Row]:
+    """Give rows of a source; raise SourceError where a date is one that Python does not have."""
+    try:
+        return list(batch.to_pylist())
+    except (OverflowError, ValueError) as error:
+        named = ", ".join(repr(name) for name in batch.schema.names if not _is_readable(batch[name]))
+        raise SourceError(OUTSIDE_OF_YEARS.format(named)) from error
+
+
+def _is_readable(values: pa.Array) -> bool:
+    try:
+        values.to_pylist()
+    except (OverflowError, ValueError):
+        return False
+    return True
+
+
+def _said_of(mapping: SyncMapping, error: SourceError) -> SourceError:
+    """Say of which sync an error is, and of which of its columns, where it has the names that the query gives them."""
+    names = {KEY: mapping.key_column, RECORD: mapping.record_id_column}
+    names |= {f"{FIELD}{i}": each.column or each.sql for i, each in enumerate(mapping.fields)}
+    names |= {f"{LINK}{i}": each.column for i, each in enumerate(mapping.links)}
+    said = re.sub(r"'(\w+)'", lambda found: repr(names.get(found[1]) or found[1]), str(error))
+    return SourceError(f"sync {mapping.name!r} ({mapping.sync.file}): {said}")
 
 
 def has_key(sync: Sync, warehouse: Warehouse, key: str) -> bool:
@@ -175,7 +204,7 @@ def _query_link_table(mapping: SyncMapping, index: int, block: LinksBlock, wareh
             if name.casefold() not in {each.casefold() for each in columns}:
                 raise UnknownNameError("column", name, known=columns, file=sync.file, line=sync.line(path))
         for batch in warehouse.query_batches(sql, rows=BATCH_ROWS):
-            for row in batch.to_pylist():
+            for row in read_batch(batch):
                 table.add(row[KEY], row[OTHER], row[LABEL])
     except SourceError as error:
         raise SourceError(f"{sync.file}:{sync.line(path) or 1}: sync {sync.name!r}: {error}") from error

@@ -23,6 +23,9 @@ _TYPES: dict[str, pa.DataType] = {
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
 
+OUTSIDE_OF_YEARS = "a date or time is outside of the years 1 to 9999, or infinity, in one of the columns {}; make it NULL, or cast it to text"
+"""Of a source's values that Python has no date for."""
+
 
 def arrow_type(column_type: ColumnType) -> pa.DataType:
     """Give the Arrow type of a column type."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 
@@ -20,15 +21,21 @@ def put_aside(batches: Iterable[pa.RecordBatch], *, in_memory: int = _IN_MEMORY)
     """Give the same batches when all of them have been read. Raises SourceError where there is no room for them."""
     with tempfile.SpooledTemporaryFile(in_memory) as file:
         writer = None
-        try:
-            for batch in batches:
+        for batch in batches:  # whose own errors say what they are of
+            with _finding_room():
                 if writer is None:
                     writer = pa.ipc.new_stream(file, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
                 writer.write_batch(batch)
-            if writer is not None:
-                writer.close()
-        except OSError as error:
-            raise SourceError(f"rows could not be put aside in {tempfile.gettempdir()}: {error.strerror}") from error
         if writer is not None:
+            with _finding_room():
+                writer.close()
             file.seek(0)
             yield from pa.ipc.open_stream(file)
+
+
+@contextmanager
+def _finding_room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(f"rows could not be put aside in {tempfile.gettempdir()}: {error.strerror}") from error

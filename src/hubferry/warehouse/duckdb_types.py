@@ -52,7 +52,7 @@ def parse(kind: str) -> ColumnType:
     """Give the nearest column type of a DuckDB type."""
     if kind in _NEAREST:
         return _NEAREST[kind]
-    if kind.startswith("DECIMAL("):
+    if re.fullmatch(r"DECIMAL\(\d+, ?\d+\)", kind):
         return kind.lower().replace(" ", "")
     if re.fullmatch(r"VARCHAR\[\d*\]", kind):
         return "strings"

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from engines import ENGINES
+from hubferry.errors import SourceError
 from hubferry.push.mapping import build_mapping
 from hubferry.push.portal import Portal
-from hubferry.push.source import BATCH_ROWS, query_rows, query_source_columns
+from hubferry.push.source import BATCH_ROWS, query_row, query_rows, query_source_columns
+from hubferry.warehouse.interface import Warehouse
 
 
 def test_the_warehouse_is_let_go_before_the_first_rows_are_planned(world: Any) -> None:
@@ -21,3 +28,36 @@ def test_the_warehouse_is_let_go_before_the_first_rows_are_planned(world: Any) -
 
     world.sql("UPDATE main.people SET firstname = 'Bob'", "CHECKPOINT")  # opens the file anew, which nobody holds
     assert len(first) + sum(map(len, batches)) == BATCH_ROWS + 1
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
+    with ENGINES[request.param](tmp_path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("type_", ["date", "timestamp", "timestamptz"])
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "10000-01-01", "0044-03-15 BC"])
+def test_a_date_that_no_year_of_ours_has_ends_the_reading_and_names_sync_and_column(
+    world: Any, make_sync: Any, warehouse: Warehouse, moment: str, type_: str
+) -> None:
+    if warehouse.engine == "duckdb":
+        moment = moment.replace(" BC", " (BC)")
+    dated = f"SELECT i AS id, 'a@x.com' AS email, CASE WHEN i = 2 THEN CAST('{moment}' AS {type_}) END AS last_seen"
+    query = f"{dated} FROM generate_series(1, 3) AS t(i)"
+    sync = make_sync(source=None, query=query, fields={"email": "email", "firstname": "last_seen"})
+    mapping = build_mapping(sync, Portal(world.client), query_source_columns(sync, warehouse))
+
+    for read in (lambda: list(query_rows(mapping, warehouse)), lambda: query_row(mapping, warehouse, "2")):
+        with pytest.raises(SourceError, match=r"sync 'contacts' .*infinity, in one of the columns 'last_seen'") as told:
+            read()
+        assert moment[:5] not in str(told.value).replace("infinity,", "")
+
+
+def test_a_list_of_decimals_is_read_as_json(world: Any, make_sync: Any) -> None:
+    sync = make_sync(source=None, query="SELECT 1 AS id, 'a@x.com' AS email, [1.5::DECIMAL(5, 2)] AS firstname")
+    mapping = build_mapping(sync, Portal(world.client), query_source_columns(sync, world.warehouse))
+
+    [[row]] = query_rows(mapping, world.warehouse)
+
+    assert row["f1"] in {"[1.5]", "[1.50]"}

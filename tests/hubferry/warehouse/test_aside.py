@@ -32,3 +32,12 @@ def test_the_query_has_ended_before_its_first_rows_are_used(in_memory: int) -> N
 
 def test_no_rows_put_aside_are_no_rows() -> None:
     assert list(put_aside([])) == []
+
+
+def test_an_error_of_the_reading_is_not_taken_for_one_of_putting_aside() -> None:
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch({"id": [1]})
+        raise TimeoutError("the server did not answer")
+
+    with pytest.raises(TimeoutError, match="did not answer"):
+        list(put_aside(batches()))

@@ -306,7 +306,4 @@ def _fetch(connection: Connection, columns: Sequence[Described], rows: int) -> l
         dates = ", ".join(repr(each.name) for each in columns if each.type in ("date", "timestamp"))
         if error.sqlstate or not dates:
             raise
-        raise SourceError(
-            f"a date or time is outside of the years 1 to 9999, or infinity, in one of the columns {dates};"
-            " make it NULL, or cast it to text"
-        ) from error
+        raise SourceError(arrow.OUTSIDE_OF_YEARS.format(dates)) from error
