@@ -56,15 +56,23 @@ def hash_wanted(row: DesiredRow, mapping: SyncMapping, names: Collection[str]) -
 
 def set_rivals_aside(planners: Sequence[RecordPlanner]) -> None:
     """Make rows of different syncs invalid that are one record and disagree about a property."""
+    found: dict[str, dict[str, Problem]] = {each.mapping.name: {} for each in planners}
     for one, other in combinations(planners, 2):
         names = one.shared & other.shared & set(find_shared(one.mapping.sync, other.mapping.sync))
         if names and one.mapping.object == other.mapping.object:
-            _judge(one, other, names)
+            _judge(one, other, names, found[one.mapping.name], found[other.mapping.name])
+    for each in planners:  # when all were judged: a third sync may disagree with two that disagree
+        problems = found[each.mapping.name]
+        each.set_aside({row: problems[row.row_key] for row in each.rows.query_placed(problems)})
 
 
-def _judge(one: RecordPlanner, other: RecordPlanner, names: Collection[str]) -> None:
-    mine: dict[str, Problem] = {}
-    theirs: dict[str, Problem] = {}
+def _judge(
+    one: RecordPlanner,
+    other: RecordPlanner,
+    names: Collection[str],
+    mine: dict[str, Problem],
+    theirs: dict[str, Problem],
+) -> None:
     by_match = one.mapping.match is not None and one.mapping.match == other.mapping.match
     for met in one.rows.query_meetings(other.mapping.name, one.ledger.portal_id, by_match=by_match):
         if met.row_key in one.aside or met.other_key in other.aside:
@@ -74,8 +82,6 @@ def _judge(one: RecordPlanner, other: RecordPlanner, names: Collection[str]) -> 
         if differing:
             mine.setdefault(met.row_key, _disagreeing(other.mapping.name, met.other_key, differing))
             theirs.setdefault(met.other_key, _disagreeing(one.mapping.name, met.row_key, differing))
-    one.set_aside({each: mine[each.row_key] for each in one.rows.query_placed(mine)})
-    other.set_aside({each: theirs[each.row_key] for each in other.rows.query_placed(theirs)})
 
 
 def _read_other(met: Meeting, mapping: SyncMapping, names: Collection[str]) -> Mapping[str, str]:

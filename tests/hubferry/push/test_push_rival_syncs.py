@@ -98,6 +98,18 @@ def test_records_that_neither_sync_has_made_yet_are_made_by_neither(rivals: Any)
     assert [(each["email"], each["firstname"]) for each in made] == [("b@x.com", "Bob")]
 
 
+def test_a_third_sync_that_disagrees_with_two_that_disagree_is_set_aside_too(rivals: Any, make_sync: Any) -> None:
+    rivals.syncs += [make_sync("till", source="main.till")]
+    rivals.add_contact(email="a@x.com", firstname="Other")
+    for key, (table, name) in enumerate({"people": "Ann", "shop": "Anna", "till": "Anne"}.items()):
+        fill(rivals, table, (key, "a@x.com", name))
+
+    report = rivals.push(full=True)
+
+    assert {name: counts.invalid for name, counts in report.plan.counts.items()} == {"crm": 1, "shop": 1, "till": 1}
+    assert name_of(rivals, "a@x.com") == "Other"
+
+
 def test_numbers_are_compared_as_numbers(rivals: Any, make_sync: Any) -> None:
     rivals.add_property("score", type="number", fieldType="number")
     fields = {"email": "email", "score": "firstname"}
