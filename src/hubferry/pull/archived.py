@@ -101,7 +101,26 @@ class ArchivedPull:
         for column, target in self._stream.link_columns.items():
             columns[column] = self._build_links(column, target, kept)
         self._tally.unparsed += built.unparsed
-        return pa.table(columns)
+        return self._without_erased(pa.table(columns))
+
+    def _without_erased(self, rows: pa.Table) -> pa.Table:
+        """Leave out what was erased here since it was archived: HubSpot keeps it for 90 days, and it is not to come back."""
+        known, archived_at = rows.select(["id", "archived_at"]), rows["archived_at"].to_pylist()
+        erased: dict[str, datetime] = {}
+        for table in filter(None, (self._pulling.table_of(self._object.name), self._stream.name)):
+            if self._warehouse.query_columns(self._pulling.schema, table):
+                name, quote = self._warehouse.name(self._pulling.schema, table), self._warehouse.quote
+                with self._pulling.lease.transaction() as tx, tx.register("known", known) as read:
+                    found = tx.query(
+                        f"SELECT t.id, t.{quote('_hubferry_deleted_at')} AS at FROM {name} AS t JOIN {read} AS r ON r.id = t.id"
+                        f" WHERE t.{quote('_hubferry_deleted_reason')} = 'erased'"
+                    )
+                erased |= {row["id"]: row["at"] for row in found.to_pylist()}
+        kept = [
+            each not in erased or at is None or at > erased[each]
+            for each, at in zip(rows["id"].to_pylist(), archived_at, strict=True)
+        ]
+        return rows if all(kept) else rows.filter(kept)
 
     def _merge(self, rows: pa.Table) -> None:
         with self._pulling.lease.transaction() as tx:

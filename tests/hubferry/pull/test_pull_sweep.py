@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from test_pull_schema import ids, write
-from test_pull_tombstones import erase, row_of
+from test_pull_tombstones import erase, row_of, send
 
 from hubferry.config.model import PullBlock
 from hubferry.pull.estimate import estimate_pull
@@ -117,6 +118,46 @@ def test_a_purged_record_leaves_no_value_in_table_history_or_push(world: MakeWor
         f"SELECT count(value) AS n, count(*) AS rows FROM hubspot.property_history WHERE record_id = '{target}'"
     )
     assert (values[0]["n"], values[0]["rows"] > 0) == (0, True)
+
+
+@pytest.mark.parametrize("archive_pulled", [True, False])
+def test_a_purged_record_that_is_in_hubspots_archive_does_not_come_back(world: MakeWorld, archive_pulled: bool) -> None:
+    """HubSpot lists it for 90 days; one that is restored and archived once more is another matter."""
+    portal = world(deals=10, contacts=0)
+    settings = {"deals": {"properties": ["dealname"]}, "deals_archived": {"properties": ["dealname"]}}
+    portal.pull("deals", "deals_archived", settings=settings)
+    found = portal.rows("SELECT id, dealname FROM hubspot.deals WHERE _hubferry_deleted_at IS NULL ORDER BY id")
+    (target, name), (other, kept) = (tuple(row.values()) for row in found[:2])
+    send(portal, "/crm/objects/2026-09/deals/batch/archive", {"inputs": [{"id": target}, {"id": other}]})
+    portal.clock.advance(3600)
+    if archive_pulled:
+        portal.pull("deals", "deals_archived", settings=settings)
+    parts = {"client": portal.client, "warehouse": portal.warehouse, "state": portal.state}
+
+    report = purge_record("deals", target, **parts, pull=PullBlock(streams=settings))
+    portal.clock.advance(8 * 86_400)
+    portal.pull("deals", "deals_archived", settings=settings, full_refresh=True)
+
+    assert (report.stored, report.lives) == (True, False)
+    for table in ("deals", "deals_archived"):
+        rows = str(portal.rows(f"SELECT * FROM hubspot.{table}"))
+        assert (name in rows, kept in rows) == (False, True)
+    (proven,) = verify_tables(**parts, pull=PullBlock(streams=settings), select=["deals_archived"])
+    assert (proven.verified, proven.differences) == (True, 0)
+    archived = portal.rows("SELECT count(*) AS n FROM hubspot.deals_archived WHERE _hubferry_deleted_at IS NULL")[0][
+        "n"
+    ]
+    portal.mutate(1, object="deals", restores=archived + 1)
+    portal.clock.advance(3600)
+    portal.pull("deals", "deals_archived", settings=settings, full_refresh=True)
+    assert row_in(portal, "deals", target)["_hubferry_deleted_at"] is None
+    send(portal, "/crm/objects/2026-09/deals/batch/archive", {"inputs": [{"id": target}]})
+    portal.pull("deals", "deals_archived", settings=settings)
+    assert row_in(portal, "deals_archived", target)["dealname"] == name
+
+
+def row_in(portal: Any, table: str, record_id: str) -> dict[str, Any]:
+    return dict(portal.rows(f"SELECT * FROM hubspot.{table} WHERE id = '{record_id}'")[0])
 
 
 def test_an_erased_record_leaves_no_value_in_history_in_the_run_that_finds_it(world: MakeWorld) -> None:
