@@ -26,7 +26,15 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-PRELOADED = ("hubferry.cli.app", "hubferry.cli.pull", "hubferry.project", "hubferry.pull.run", "hubferry.push.apply")
+PRELOADED = (
+    "hubferry.cli.app",
+    "hubferry.cli.pull",
+    "hubferry.project",
+    "hubferry.pull.run",
+    "hubferry.push.apply",
+    "hubferry.warehouse.duckdb",
+    "pyarrow.acero",
+)
 
 
 @dataclass(frozen=True)
