@@ -27,6 +27,7 @@ from hubferry.errors import InterruptedRunError
 from hubferry.project import Project
 from hubferry.serve.metrics import serve_metrics
 from hubferry.serve.service import Service
+from hubferry.warehouse.duckdb import DuckDBWarehouse
 from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.server import Emulator
 from truth import call_control
@@ -90,12 +91,13 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, portal_factory: Callable[..., Emulator]) -> World:
+def world(tmp_path: Path, portal_factory: Callable[..., Emulator]) -> Iterator[World]:
     clock = VirtualClock()
     emulator = portal_factory(contacts=30, companies=0, deals=0, shared_clock=clock)
     made = World(tmp_path, emulator, clock, {"TOKEN": "pat-test", "URL": emulator.base_url, "HOOK_KEY": KEY})
     made.write()
-    return made
+    with DuckDBWarehouse(tmp_path / "warehouse.duckdb").busy():
+        yield made
 
 
 @dataclass

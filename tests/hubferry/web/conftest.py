@@ -10,7 +10,7 @@ from web_world import EVIL, World, running_world
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with running_world(tmp_path_factory.mktemp("web")) as made:
+    with running_world(tmp_path_factory.mktemp("web")) as made, made.project.warehouse.busy():
         yield made
 
 
