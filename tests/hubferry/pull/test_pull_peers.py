@@ -217,7 +217,7 @@ def test_fifteen_minutes_of_refused_calls_are_survived(
 
 @pytest.mark.heavy
 def test_a_company_with_fifty_thousand_contacts_keeps_every_link(world: MakeWorld) -> None:
-    portal = world(contacts=LINKS, companies=3, deals=0, limits=False, activity=False)
+    portal = world(contacts=LINKS, companies=3, deals=0, limits=False, activity=False, fill=0.05)
     company = ids_of(portal, "companies")[0]
     contacts = ids_of(portal)
     for start in range(0, len(contacts), 1000):
