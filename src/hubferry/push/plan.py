@@ -114,7 +114,8 @@ def build_plan(
 
     Takes the portal's lease unless one is given. Raises ConfigError for a sync that names what the portal does not have.
     """
-    state.migrate()
+    if lease is None:  # whoever holds a lease has brought the state to this version
+        state.migrate()
     portal = Portal(client)
     mappings = build_mappings(syncs, portal, warehouse)
     portal_id = lease.portal_id if lease else fetch_account(client).portal_id
