@@ -61,7 +61,8 @@ class StreamBlock(Block):
     multi_select: Literal["text", "list"] = "text"
     """Properties with several values: the text that HubSpot sends (`a;b`), or a list; `types` may differ for single ones."""
     max_columns: Annotated[int, Field(ge=1)] | None = None
-    """So many properties have columns of their own; the others are in one JSON column, `_hubferry_more`. Without it, as many as the warehouse takes."""
+    """So many properties have columns of their own; the others are in one JSON column, `_hubferry_more`. Columns that are
+    there already stay in use. Without it, as many as the warehouse takes."""
     tags: tuple[str, ...] = ()
     """Words to choose streams by: `--select tag:nightly`."""
     start: date | None = None

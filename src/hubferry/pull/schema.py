@@ -82,7 +82,8 @@ def build_record_table(
         - 1
         - _count_strangers(existing, {*taken, *(each.name.casefold() for each in chosen)})
     )
-    chosen, rest = _cut(chosen, stored, min(room, block.max_columns or room))
+    there = sum(each.name.casefold() in stored for each in chosen)  # not filled any more they would show old values
+    chosen, rest = _cut(chosen, stored, room if block.max_columns is None else min(room, max(block.max_columns, there)))
     own += [Column(MORE, "json")] if rest else []
     taken.add(MORE)
     columns = list(_build_columns(chosen, block, taken, stored))

@@ -97,7 +97,7 @@ class DuckDBWarehouse:
     many_processes = False
     most_columns = 2_000
     """DuckDB names no limit, but memory does: to compare 500 rows of 10,000 columns takes more than the 512 MB that it may
-    have, and a process that merges them peaks at 558 MB with 5,000 columns, at 348 MB with these (docs/performance.md)."""
+    have, and a process that merges them peaks at 616 MB with 5,000 columns, at 343 MB with these (bench/widest.py)."""
 
     def __init__(
         self,

@@ -119,6 +119,19 @@ def test_properties_beyond_the_most_columns_are_in_one_json_column_and_it_is_sai
     portal.check("contacts")
 
 
+def test_columns_that_are_there_stay_in_use_where_fewer_are_wanted_later(world: MakeWorld) -> None:
+    """Else they would show the values of the day when the setting was changed."""
+    portal = world(contacts=20)
+    portal.pull("contacts", settings={"contacts": {"properties": NAMES}})
+    target = ids_of(portal)[0]
+    write(portal, {target: {"firstname": "Later"}})
+
+    portal.pull("contacts", settings={"contacts": {"properties": NAMES, "max_columns": 1}})
+
+    assert portal.rows(f"SELECT firstname FROM hubspot.contacts WHERE id = '{target}'") == [{"firstname": "Later"}]
+    portal.check("contacts")
+
+
 def test_only_properties_that_some_record_has_are_asked_for(world: MakeWorld) -> None:
     portal = world(contacts=20)
     define(portal, "never_filled")
