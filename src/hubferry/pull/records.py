@@ -325,9 +325,8 @@ class RecordPull:
                 self._pulling.stop.check()
                 listed |= {each.id for each in records}
                 self.writer.write_archived(records)
-        unmerged = {
-            each for each in recent if known[each].reason == ARCHIVED
-        }  # by now: what was just read may say otherwise
+        # What was just read may say by now that some of them were merged.
+        unmerged = {each for each in recent if known[each].reason == ARCHIVED}
         found = self.writer.find(sorted(unmerged - listed), archive_read=True)
         young = [each for each in found.gone if now - known[each].at < SURELY_KEPT]
         snapshots.check_vanished(
