@@ -66,7 +66,7 @@ class StreamBlock(Block):
     tags: tuple[str, ...] = ()
     """Words to choose streams by: `--select tag:nightly`."""
     start: date | None = None
-    """Streams of events: the first day that is read; without it, everything that HubSpot has."""
+    """Streams of events: the first day that is read; without it, everything that HubSpot has. With an earlier day than before, everything from it on is read anew."""
     objects: tuple[str, ...] | None = None
     """property_history: whose; without it, companies, contacts and deals."""
     sweep: Literal["auto", "every_run", "daily", "weekly"] = "auto"
@@ -74,11 +74,11 @@ class StreamBlock(Block):
     sweep_links: Literal["auto", "every_run", "daily", "weekly"] | None = None
     """How often the links of all records are looked at, where that is not to be as often as `sweep`."""
     reconcile: Period = "weekly"
-    """How often ids and modified dates of all records are compared with the table, beside reading what changed: finds what HubSpot's search showed too late."""
+    """How often ids and modified dates of all records are compared with the table, beside reading what changed: finds what HubSpot's search showed too late. Of list_memberships: how often all members are read, also of lists of which nothing says that they changed."""
     calculated: Period = "never"
     """How often calculated and rollup properties of all records are compared with the table: they change without a modified date."""
     full_refresh: Period = "never"
-    """How often everything is read again, beside reading what changed."""
+    """How often everything is read again, beside reading what changed; of every stream."""
     reader: Literal["list", "exports"] = "list"
     """Streams of records: how all of them are looked at again, by a full refresh or `reconcile`: by HubSpot's list, or by one of its [exports](../guides/incremental-and-deletes.md#looking-at-everything-by-an-export), which takes fewer calls and the scope `crm.export`."""
 

@@ -13,13 +13,14 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from hubferry.config.periods import has_come_round
 from hubferry.errors import GuardError, RefusedError
 from hubferry.pull import snapshots
 from hubferry.pull.comparison import Rows
 from hubferry.pull.listing import Listing
 from hubferry.pull.pages import fetch_request, is_known, nothing, unfold
 from hubferry.pull.pairs import choose_pairs, pulled_streams
-from hubferry.pull.pulling import Pulling, Tally
+from hubferry.pull.pulling import WHOLE, Pulling, Tally
 from hubferry.pull.results import render_json
 from hubferry.state.cursors import Cursor, ParentCursor, delete_parents, save_parent
 from hubferry.state.tables import PARENTS
@@ -74,9 +75,12 @@ class ChildrenPull:
         pulling, stream = self._pulling, self._stream
         for storage in (self._storage, *(storage for _, storage in self._sides)):
             storage.ensure()
-        cursor = pulling.cursor(stream.name)
+        self._cursor = pulling.cursor(stream.name)
         started, calls = pulling.client.now(), pulling.calls()
-        known = {} if pulling.wants_everything(stream, cursor) else self._query_stored()
+        known, begun = self._query_stored(), self._begin(started)
+        if begun is not None:  # those that an interrupted reading of all read already are not read once more
+            resumes = self._cursor.scan is not None
+            known = {name: each for name, each in known.items() if resumes and each.value >= begun}
         listed = self._fetch_parents()
         wanted = [each for each in listed.values() if not _is_same(each, known.get(each.id))]
         for opened in pulling.client.map(self._open, wanted):
@@ -86,9 +90,31 @@ class ChildrenPull:
             elif not opened.refused:
                 self._write(opened, known.get(opened.parent.id), started)
         self._tally.floor_calls = pulling.calls() - calls
-        self._finish(listed, started)
+        whole = started if begun is None else begun
+        self._finish(listed, Cursor(started, swept={WHOLE: whole, **({} if begun else self._cursor.swept)}))
         if self._doubts:
             raise self._doubts[0]
+
+    def _begin(self, started: datetime) -> datetime | None:
+        """Give when the reading of every parent began that is under way or begins now; None: what changed is enough."""
+        pulling, cursor = self._pulling, self._cursor
+        if cursor.scan is not None:
+            return datetime.fromisoformat(cursor.scan["started"])
+        reconcile = pulling.block_of(self._stream).reconcile if self._parents.mark else "never"
+        due = has_come_round(reconcile, cursor.swept.get(WHOLE), started)
+        if not due and not pulling.wants_everything(self._stream, cursor) and not self._is_emptied():
+            return None
+        with pulling.lease.transaction() as tx:
+            self._save(tx, replace(cursor, scan={"started": started.isoformat()}))
+        return started
+
+    def _is_emptied(self) -> bool:
+        """Say whether no parent has a row, live or not: somebody may have emptied the table."""
+        name = self._pulling.warehouse.name(self._table.schema, self._table.name)
+        return not len(self._pulling.warehouse.query(f"SELECT 1 AS one FROM {name} LIMIT 1"))
+
+    def _save(self, tx: Transaction, cursor: Cursor) -> None:
+        self._pulling.save_cursor(tx, self._stream.name, cursor)
 
     def fetch_all(self) -> Iterator[Rows]:
         """Give everything that HubSpot lists of every parent, and write nothing."""
@@ -186,7 +212,7 @@ class ChildrenPull:
                     return False
         return True
 
-    def _finish(self, listed: Mapping[str, _Parent], started: datetime) -> None:
+    def _finish(self, listed: Mapping[str, _Parent], cursor: Cursor) -> None:
         """Deal with parents that are gone, then move the stream's cursor."""
         pulling, stream = self._pulling, self._stream
         stored = self._query_stored()
@@ -204,7 +230,7 @@ class ChildrenPull:
                 marked = snapshots.mark_gone(tx, pulling.warehouse, self._table, parents, {}, pulling.stamp())
                 self._tally.deleted += marked
             delete_parents(tx, name, pulling.portal_id, self._kept_as, gone)
-            pulling.save_cursor(tx, stream.name, Cursor(started))
+            self._save(tx, cursor)
 
 
 def _chain(opened: _Opened) -> Iterator[Sequence[Raw]]:

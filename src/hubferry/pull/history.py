@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 from uuid import uuid4
 
 from hubferry.errors import UnknownNameError
@@ -21,7 +22,7 @@ from hubferry.objects import CrmObject
 from hubferry.pull import refresh
 from hubferry.pull.erasure import HISTORY_PAYLOAD
 from hubferry.pull.listing import Listing
-from hubferry.pull.pulling import DATE_PRECISION, Pulling, Tally
+from hubferry.pull.pulling import DATE_PRECISION, LATE, WHOLE, Pulling, Tally
 from hubferry.pull.refresh import Refresh
 from hubferry.pull.snapshots import set_columns
 from hubferry.state.crash import crashpoint
@@ -91,7 +92,7 @@ class HistoryPull:
     def _read(self, found: CrmObject) -> None:
         pulling, cursor, names = self._pulling, self.cursor(found), self._fetch_names(found)
         begun = refresh.parse_refresh(cursor.scan)
-        if begun is None and pulling.wants_everything(self._stream, cursor):
+        if begun is None and (pulling.wants_everything(self._stream, cursor) or self._is_emptied(found)):
             begun = Refresh(uuid4().hex, pulling.client.now(), sweeps=False)
         if begun is not None:
             cursor = self._read_all(found, names, cursor, begun)
@@ -109,7 +110,7 @@ class HistoryPull:
                     left = replace(begun, remaining=page.remaining)
                     self._write(found, names, ids, replace(cursor, scan=left.render()))
                     ids = []
-        ended = replace(cursor, value=begun.started, scan=None)
+        ended = replace(cursor, value=begun.started, scan=None, swept={**cursor.swept, WHOLE: begun.started})
         self._write(found, names, ids, ended)
         return ended
 
@@ -117,18 +118,46 @@ class HistoryPull:
         """Read the versions of records that changed; the cursor moves with the last of them, because they come by id."""
         pulling, until = self._pulling, self._pulling.client.now()
         assert cursor.value is not None
+        since = cursor.value - timedelta(minutes=pulling.block.lookback_minutes)
         changes = Changes(
             pulling.client,
             found.path_name,
             _IDS_ALONE,
             cursor_property=found.cursor,
-            since=cursor.value - timedelta(minutes=pulling.block.lookback_minutes),
+            since=since,
             until=until + DATE_PRECISION,
         )
+        unshown = self._query_unshown(found, cursor, since)
         with closing(changes.pages()) as pages:  # type: ignore[type-var]
-            for ids in _group(self._ids(records) for records in pages):
+            for ids in _group(chain((self._ids(records) for records in pages), [unshown])):
                 self._write(found, names, ids, cursor)
-        self._write(found, names, (), replace(cursor, value=until))
+        moved = replace(cursor, value=until, swept={WHOLE: until, **cursor.swept})  # what never was begins to count now
+        self._write(found, names, (), moved)
+
+    def _query_unshown(self, found: CrmObject, cursor: Cursor, since: datetime) -> list[str]:
+        """Give records whose rows were written since the last look, and whose date is too old for a search to show them.
+
+        They were restored, or indexed late, or HubSpot calculated their values anew. Only of objects that are pulled.
+        What the run of the last look wrote was written before it.
+        """
+        assert cursor.value is not None
+        pulling, warehouse = self._pulling, self._pulling.warehouse
+        table, quote = pulling.table_of(found.name), self._pulling.warehouse.quote
+        if table is None or not warehouse.query_columns(pulling.schema, table):
+            return []
+        rows = warehouse.query(
+            f"SELECT id FROM {warehouse.name(pulling.schema, table)} WHERE {quote('_hubferry_deleted_at')} IS NULL"
+            f" AND {quote('_hubferry_synced_at')} >= ? AND {quote('_hubferry_run_id')} <> ? AND updated_at < ? ORDER BY id",
+            (cursor.value - LATE, cursor.run_id or "", since),
+        )
+        ids: list[str] = rows["id"].to_pylist()
+        return ids
+
+    def _is_emptied(self, found: CrmObject) -> bool:
+        """Say whether no version of an object is there: every record has some, so that somebody emptied the table."""
+        warehouse = self._pulling.warehouse
+        name, quoted = warehouse.name(self._table.schema, self._table.name), warehouse.quote("object")
+        return not len(warehouse.query(f"SELECT 1 AS one FROM {name} WHERE {quoted} = ? LIMIT 1", (found.name,)))
 
     def _ids(self, records: Iterable[Record]) -> list[str]:
         crashpoint("pull.page_fetched")

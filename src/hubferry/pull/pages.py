@@ -18,7 +18,7 @@ from hubferry.hubspot.readers.pages import fetch_pages
 from hubferry.pull.cadence import AUTO_CALLS, is_due
 from hubferry.pull.comparison import Rows
 from hubferry.pull.listing import Listing
-from hubferry.pull.pulling import Pulling, Tally
+from hubferry.pull.pulling import WHOLE, Pulling, Tally
 from hubferry.pull.results import build_rows, read_moment
 from hubferry.pull.snapshots import count_live
 from hubferry.state.crash import crashpoint
@@ -28,7 +28,6 @@ from hubferry.warehouse.interface import Transaction
 
 FEW_PAGES = 5
 """A list of so few pages is read whole in every run."""
-_WHOLE = "whole"
 
 
 class PagePull:
@@ -70,7 +69,7 @@ class PagePull:
         rows = count_live(self._warehouse, self._warehouse, self._table, {})
         few = ceil(rows / recent.page) <= FEW_PAGES
         sweep = self._pulling.block_of(self._stream).sweep
-        return is_due(sweep, self._cursor.swept.get(_WHOLE), now, calls=0 if few else AUTO_CALLS + 1)
+        return is_due(sweep, self._cursor.swept.get(WHOLE), now, calls=0 if few else AUTO_CALLS + 1)
 
     def _read_all(self, started: datetime) -> None:
         """Read every pass of the list; what is not in it is gone."""
@@ -88,7 +87,10 @@ class PagePull:
         for into in sides:
             into.finish(nothing, sweep=self._stream.deletes)
         with self._pulling.lease.transaction() as tx:
-            self._save(tx, Cursor(started, swept={_WHOLE: started}))
+            # A list with details is read whole in every run, and its details when everything is.
+            anew = self._stream.detail is None or self._pulling.wants_everything(self._stream, self._cursor)
+            whole = started if anew else self._cursor.swept.get(WHOLE, started)
+            self._save(tx, Cursor(started, swept={WHOLE: whole}))
 
     def _read_recent(self, started: datetime) -> None:
         """Read what changed since the last look, and a little before it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from hubferry.pull import snapshots
 from hubferry.pull.comparison import Rows
 from hubferry.pull.listing import Listing
 from hubferry.pull.pages import fetch_request
-from hubferry.pull.pulling import Pulling, Tally
+from hubferry.pull.pulling import LATE, WHOLE, Pulling, Tally
 from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import Raw, Stream, build_table
 from hubferry.warehouse.interface import Transaction
@@ -28,8 +28,6 @@ BATCH = 100
 """Addresses of a call."""
 GROUP = 1_000
 """Addresses whose rows are written with the place behind them."""
-LATE = timedelta(minutes=10)
-"""Another run may commit rows of the feed so long after the time that they bear."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,9 @@ class PeoplePull:
         if self._refused:
             self._tally.notes.append(f"HubSpot says nothing of {self._refused:,} addresses that it does not accept")
         self._tally.floor_calls = pulling.calls() - calls
-        self._finish(everybody, kinds, Cursor(started if reading is None else reading.started))
+        began = started if reading is None else reading.started
+        swept = {WHOLE: began, **(cursor.swept if reading is None else {})}
+        self._finish(everybody, kinds, Cursor(began, swept=swept))
 
     def fetch_all(self) -> Iterator[Rows]:
         """Give what HubSpot says of everybody, and write nothing."""
@@ -171,7 +171,10 @@ class PeoplePull:
             )
             return list(everybody)
         name = warehouse.name(self._pulling.schema, self._table.name)
-        rows = warehouse.query(f"SELECT DISTINCT {self._people.column} AS a FROM {name}")
+        live = (
+            f" WHERE {warehouse.quote('_hubferry_deleted_at')} IS NULL"  # a restored contact's rows are marked as gone
+        )
+        rows = warehouse.query(f"SELECT DISTINCT {self._people.column} AS a FROM {name}{live}")
         known = set(rows["a"].to_pylist())
         rows = warehouse.query(
             f"SELECT DISTINCT lower({column}) AS a FROM {warehouse.name(self._pulling.schema, feed)}"

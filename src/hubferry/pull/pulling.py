@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from types import FrameType
 
 from hubferry.config.model import PullBlock, StreamBlock
+from hubferry.config.periods import has_come_round
 from hubferry.errors import InterruptedRunError
 from hubferry.hubspot.client import Client
 from hubferry.pull.catalog import Catalog
@@ -30,6 +31,10 @@ SURELY_KEPT = timedelta(days=89)
 DATE_PRECISION = timedelta(milliseconds=999)
 """HubSpot's `Date` is cut to seconds: it is up to this much later there. The cursor stays at the date itself."""
 
+LATE = timedelta(minutes=10)
+"""Another run may commit rows so long after the time that they bear."""
+WHOLE = "whole"
+"""When everything was read last, as a cursor names it."""
 _TICK = timedelta(microseconds=1)
 """Stamps are apart by at least this much, so that what one transaction wrote can be told from the next one's."""
 
@@ -168,8 +173,13 @@ class Pulling:
 
     def wants_everything(self, stream: Stream, cursor: Cursor) -> bool:
         """Say whether the whole of a stream is to be read, whatever is known of it."""
-        strategy = self.block_of(stream).strategy or stream.strategy
-        return cursor.value is None or self.full_refresh or strategy == "full_refresh"
+        block = self.block_of(stream)
+        return (
+            cursor.value is None
+            or self.full_refresh
+            or (block.strategy or stream.strategy) == "full_refresh"
+            or has_come_round(block.full_refresh, cursor.swept.get(WHOLE), self.client.now())
+        )
 
     def stream_of(self, object_name: str) -> str | None:
         """Give the stream of an object's live records; None where the project does not pull them."""

@@ -14,7 +14,7 @@ from hubferry.errors import UnexpectedAnswerError
 from hubferry.pull.comparison import Rows
 from hubferry.pull.listing import Listing
 from hubferry.pull.pages import fetch_request, unfold
-from hubferry.pull.pulling import Pulling, Tally
+from hubferry.pull.pulling import WHOLE, Pulling, Tally
 from hubferry.pull.results import read_moment
 from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import Raw, Request, Stream, build_table
@@ -26,6 +26,8 @@ FIRST_SLICE, LONGEST_SLICE = timedelta(days=30), timedelta(days=366)
 SHORTEST_SLICE = timedelta(minutes=10)
 GOOD_PAGES = (2, 10)
 """A slice of fewer pages is followed by a longer one, of more by a shorter one."""
+START, FILLED = "start", "filled"
+"""What a cursor notes besides: from when on events were read, and that there were some."""
 PAGES_A_PLACE = 20
 """So many pages are followed by HubSpot's own places, which it forgets after a while."""
 
@@ -75,13 +77,20 @@ class WindowPull:
 
     def _begin(self, cursor: Cursor) -> datetime:
         """Give where to begin; a reading of everything that was interrupted goes on where it was."""
-        earliest = self._earliest()
-        wants_everything = self._pulling.wants_everything(self._stream, cursor)
-        resumes = cursor.scan is not None and cursor.scan["whole"]
+        earliest, swept = self._earliest(), cursor.swept
+        moved = earliest < swept.get(START, earliest) or (FILLED in swept and self._is_emptied())
+        wants_everything = moved or self._pulling.wants_everything(self._stream, cursor)
+        resumes = not moved and cursor.scan is not None and cursor.scan["whole"]
         self._whole = wants_everything or resumes
+        self._swept = {START: earliest, WHOLE: self._pulling.client.now(), **({} if wants_everything else swept)}
         if cursor.value is None or (wants_everything and not resumes):
             return earliest
         return max(earliest, cursor.value - timedelta(hours=self._window.overlap_hours))
+
+    def _is_emptied(self) -> bool:
+        warehouse = self._pulling.warehouse
+        name = warehouse.name(self._table.schema, self._table.name)
+        return not len(warehouse.query(f"SELECT 1 AS one FROM {name} LIMIT 1"))
 
     def _read_slice(self, since: datetime, end: datetime, *, last: bool, now: datetime) -> int:
         """Read all of one slice; give how many pages it took."""
@@ -126,7 +135,9 @@ class WindowPull:
 
     def _save(self, tx: Transaction, value: datetime, *, under_way: bool) -> None:
         """Move the cursor: to the end of a slice, of which later ones follow, or to now."""
-        cursor = Cursor(value, {"whole": self._whole} if under_way else None)
+        if self._tally.read:
+            self._swept[FILLED] = value
+        cursor = Cursor(value, {"whole": self._whole} if under_way else None, self._swept)
         self._pulling.save_cursor(tx, self._stream.name, cursor)
 
 

@@ -23,9 +23,9 @@ class Cursor:
     scan: Any = None
     """As JSON values. Of records an unfinished scan: ranges still to read, refresh id, start; None: none is open.
     Of links, which are never scanned by ranges: the inverses of their types, as far as they are known. Of a feed of events:
-    that slices are left to read, and whether of everything."""
+    that slices are left to read, and whether of everything. Of lists, each for something: when the reading of all began."""
     swept: Mapping[str, datetime] = field(default_factory=dict)
-    """When archived records, merges and links were last looked at, by kind."""
+    """When archived records, merges, links and the whole were last looked at, by kind; of events also from when on they were read."""
     run_id: str | None = None
     updated_at: datetime | None = None
 

@@ -54,7 +54,11 @@ CURSORS = StateTable(
             "an unfinished scan: its id, its start, and the id ranges still to read; of links, what is known of inverse types;"
             " of a feed, that slices are still to read",
         ),
-        StateColumn("swept", "json", "when archived records, merges and links were last looked at, by kind"),
+        StateColumn(
+            "swept",
+            "json",
+            "when archived records, merges, links and the whole were last looked at, by kind; of events also from when on they were read",
+        ),
         StateColumn("run_id", "string", "the run that moved it last"),
         StateColumn("updated_at", "timestamp", "when it was moved, by this machine's clock"),
     ),
