@@ -54,14 +54,25 @@ class RecordWriter:
         self.storage.ensure()
         self.tombstones = tombstones.query_tombstones(self._warehouse, self.table)
 
-    def write(self, records: Sequence[Record], settle: Settle | None = None, seen_by: Refresh | None = None) -> None:
-        """Merge live records, in one transaction with what `settle` does."""
+    def write(
+        self,
+        records: Sequence[Record],
+        settle: Settle | None = None,
+        seen_by: Refresh | None = None,
+        *,
+        confirmed: bool = False,
+    ) -> None:
+        """Merge live records, in one transaction with what `settle` does.
+
+        `confirmed`: they were read by id just now, so that a row with a later date is wrong, and not newer.
+        """
         kept = self._drop_ghosts(chunks.keep_newest(records))
         stamp = self._pulling.stamp()
         chunk = chunks.build_chunk(self._made, self.shape, kept, stamp)
         merged = self._new_merges(dict(chunk.merged))
         with self.storage.transaction(stamp) as tx:
-            counts = tx.merge(self.table, chunk.rows, newest="updated_at", volatile=VOLATILE)
+            newest = None if confirmed else "updated_at"
+            counts = tx.merge(self.table, chunk.rows, newest=newest, volatile=VOLATILE)
             self._merge_merged(tx, merged, stamp)
             if seen_by is not None and seen_by.sweeps:
                 ids = [each.id for each in records]

@@ -91,7 +91,7 @@ class Sweep:
             part = ids[start : start + self._writer.chunk_size]
             read = fetch_by_ids(self._client, self._path, part, self._writer.shape).found
             self._pulling.stop.check()
-            self._writer.write([record for asked, record in read.items() if record.id == asked])
+            self._writer.write([record for asked, record in read.items() if record.id == asked], confirmed=True)
         whereabouts = self._writer.find(self.unlisted)
         vanished = len(whereabouts.gone)
         check_vanished(self._stream.name, vanished, live_rows, allowed=self._pulling.allow_deletes)

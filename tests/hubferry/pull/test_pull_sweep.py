@@ -84,6 +84,24 @@ def test_a_table_is_proven_and_what_is_otherwise_is_repaired(world: MakeWorld) -
     portal.check("contacts")
 
 
+def test_a_row_with_a_later_date_than_its_record_is_repaired(world: MakeWorld) -> None:
+    portal = world(contacts=20)
+    settings = {"contacts": {"properties": ["email", "firstname"]}}
+    portal.pull("contacts", settings=settings)
+    portal.clock.advance(3_600)
+    with portal.warehouse.transaction() as tx:
+        tx.execute(
+            "UPDATE hubspot.contacts SET updated_at = TIMESTAMPTZ '2090-01-01', firstname = 'wrong' WHERE id = ?",
+            (ids(portal)[0],),
+        )
+
+    repaired = verify(portal, settings, repair=True)[0]
+
+    assert (repaired.differences, repaired.exit_code) == (1, 0)
+    assert verify(portal, settings)[0].differences == 0
+    portal.check("contacts")
+
+
 def verify(portal: Any, settings: dict[str, Any], **options: Any) -> Any:
     parts = {"client": portal.client, "warehouse": portal.warehouse, "state": portal.state}
     return verify_tables(**parts, pull=PullBlock(streams=settings), **options)
