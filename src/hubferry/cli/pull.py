@@ -94,7 +94,8 @@ def show_pull(out: Output, report: PullReport) -> None:
     for note in (note for each in report.streams for note in each.notes):
         out.line(note)
     for each in report.associations:
-        out.line(f"{each.name}: {each.inserted:,} new, {each.deleted:,} removed, {each.unchanged:,} unchanged")
+        state = "" if each.state == "done" else f"{each.state}; "
+        out.line(f"{each.name}: {state}{each.inserted:,} new, {each.deleted:,} removed, {each.unchanged:,} unchanged")
     day = f", {_percent(report.share_of_day)} of the account's day" if report.share_of_day is not None else ""
     out.line(
         f"\n{report.run_id}: {plural(report.calls, 'call')} and {plural(report.searches, 'search', 'searches')} in {report.seconds:.1f} s{day}"
@@ -128,8 +129,9 @@ def _percent(share: float | None) -> str:
 
 
 def _problems(report: PullReport) -> list[HubferryError]:
+    """Give each error once: what pauses a run stands in the report of every stream that is left."""
     errors = [each.error for each in report.streams] + [each.error for each in report.associations]
-    return [error for error in errors if error is not None]
+    return list({str(error): error for error in errors if error is not None}.values())
 
 
 def register(app: typer.Typer) -> None:

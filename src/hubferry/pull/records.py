@@ -16,7 +16,7 @@ from hubferry.hubspot.readers.scan import LONGEST_NAMES, Scan
 from hubferry.hubspot.records import Record
 from hubferry.pull import definitions, exported, planner, refresh, schema, snapshots
 from hubferry.pull.cadence import is_due
-from hubferry.pull.pulling import DATE_PRECISION, RESTORABLE, SURELY_KEPT, Pulling, Tally
+from hubferry.pull.pulling import DATE_PRECISION, RESTORABLE, SURELY_KEPT, WHOLE, Pulling, Tally
 from hubferry.pull.record_writer import RecordWriter
 from hubferry.pull.refresh import Refresh
 from hubferry.pull.schema import PropertyColumn
@@ -29,7 +29,7 @@ from hubferry.types import Column
 from hubferry.warehouse.interface import MergeCounts, Transaction
 
 CALLS_PER_SECOND = 19.0
-RECONCILED, CALCULATED, WHOLE, FILLED = "reconciled", "calculated", "whole", "filled"
+RECONCILED, CALCULATED, FILLED = "reconciled", "calculated", "filled"
 """What is looked at on a cadence of its own, as the cursor names it; besides archived records."""
 
 
@@ -95,6 +95,11 @@ class RecordPull:
                 f"{len(made.rest):,} properties of {self._stream.name} have no column of their own; they are in the JSON"
                 f" column {schema.MORE}, because a table takes {len(made.properties):,} of them."
             )
+        for name in made.lost:
+            self._tally.notes.append(
+                f"HubSpot has no property {name!r} of {self._stream.name} any more; its column keeps what it holds. Take it"
+                " out of hubferry.yml."
+            )
         self.made, self.writer = made, RecordWriter(pulling, self._stream, made, self._tally)
         self.writer.prepare()
         self._live_rows = snapshots.count_live(warehouse, warehouse, self.writer.table, {})
@@ -159,11 +164,7 @@ class RecordPull:
 
     def _wants_everything(self) -> bool:
         """Say so of a table without live rows, too: where somebody emptied it, no change would bring them back."""
-        return (
-            not self._live_rows
-            or self._pulling.wants_everything(self._stream, self.cursor)
-            or has_come_round(self._block.full_refresh, self.cursor.swept.get(WHOLE), self._client.now())
-        )
+        return not self._live_rows or self._pulling.wants_everything(self._stream, self.cursor)
 
     def _begin_refresh(self, tx: Transaction, *, by_export: bool = False) -> None:
         begun = Refresh(uuid4().hex, self._client.now(), sweeps=self._live_rows > 0, by_export=by_export)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 
-from hubferry.config.model import PullBlock
+from hubferry.config.model import PullBlock, StreamBlock
 from hubferry.errors import (
     ConfigError,
     FencedError,
@@ -22,6 +22,7 @@ from hubferry.errors import (
     UnknownNameError,
     UnreachableError,
 )
+from hubferry.hubspot.account import fetch_account
 from hubferry.hubspot.client import Client
 from hubferry.pull import dropped
 from hubferry.pull.archived import ArchivedPull
@@ -37,6 +38,7 @@ from hubferry.pull.pulling import Pulling, Tally
 from hubferry.pull.records import RecordPull
 from hubferry.pull.report import AssociationReport, PullReport, State, StreamReport
 from hubferry.pull.session import open_session, words_of
+from hubferry.pull.unused import find_unused
 from hubferry.pull.windows import WindowPull
 from hubferry.state.cursors import Cursor
 from hubferry.state.store import StateStore, StreamRun
@@ -79,6 +81,7 @@ def run_pull(
     started = monotonic()
     calls, searches = client.usage.counted + client.usage.searches, client.usage.searches
     catalog = fetch_catalog(client, pull)
+    pull, lost = _without_lost(client, state, catalog, pull)
     streams = choose_streams(pull, select, exclude, catalog)
     with warehouse.busy():  # until the run has said how it ended
         with open_session(
@@ -95,7 +98,8 @@ def run_pull(
             allow_deletes=allow_deletes,
             parts=_parts(catalog.expand(pull), streams, catalog),
         ) as pulling:
-            reports = (*_pull_streams(pulling, streams), *_report_unread(catalog, pull, select, exclude))
+            unread = *_report_unread(catalog, pull, select, exclude), *_report_lost(lost, select, exclude)
+            reports = (*_pull_streams(pulling, streams), *unread)
             links = tuple(_pull_links(pulling, streams, reports))
             if pull.fivetran_schema is not None:
                 merge_views(pulling, pull.fivetran_schema)
@@ -176,6 +180,38 @@ def _report_unread(
                 yield StreamReport(name=name, state="blocked", error=catalog.unread)
 
 
+def _without_lost(
+    client: Client, state: StateStore, catalog: Catalog, pull: PullBlock
+) -> tuple[PullBlock, tuple[str, ...]]:
+    """Take out custom objects that were pulled before and are in HubSpot no more; give their names, too."""
+    blocks = pull.streams
+    named = {*blocks, *(other for block in blocks.values() if block for other in block.associations or ())}
+    missing = {name for name in named if is_custom(name) and name != ALL_CUSTOM and name not in catalog.by_name}
+    if not missing or catalog.unread is not None:
+        return pull, ()
+    lost = missing & set(state.cursors(fetch_account(client).portal_id, pull.schema_))
+    kept: dict[str, StreamBlock | None] = {}
+    for name, block in blocks.items():
+        if name not in lost:
+            others = None if block is None else block.associations
+            kept[name] = block
+            if block is not None and others is not None and not lost.isdisjoint(others):
+                left = tuple(each for each in others if each not in lost)
+                kept[name] = block.model_copy(update={"associations": left})
+    return pull.model_copy(update={"streams": kept}), tuple(sorted(lost))
+
+
+def _report_lost(lost: Sequence[str], select: Sequence[str], exclude: Sequence[str]) -> Iterator[StreamReport]:
+    """Report custom objects that HubSpot has no more: one that was deleted there does not stop the other streams."""
+    for name in lost:
+        if _is_wanted({name}, select, exclude):
+            error = ConfigError(
+                f"stream {name!r}: HubSpot has no custom object of this name any more. Its table stays as it is; take it out"
+                " of hubferry.yml, where associations may name it, too."
+            )
+            yield StreamReport(name=name, state="failed", error=error)
+
+
 def _pull_streams(pulling: Pulling, streams: Sequence[Stream]) -> Iterator[StreamReport]:
     """Pull one stream after the other, until one meets what would stop every other, too."""
     paused: HubferryError | None = None
@@ -192,6 +228,8 @@ def _pull_streams(pulling: Pulling, streams: Sequence[Stream]) -> Iterator[Strea
 def _pull_stream(pulling: Pulling, stream: Stream) -> StreamReport:
     tally, calls, began = Tally(), pulling.begin(stream.name), pulling.client.now()
     tally.notes += [dropped.NOTE.format(stream.name)] if stream.name in pulling.dropped else []
+    if unused := find_unused(stream, pulling.block_of(stream)):
+        tally.notes.append(f"Of the settings of {stream.name} these do nothing to it: {', '.join(unused)}.")
     waited = pulling.client.usage.waited
     state: State = "done"
     error: HubferryError | None = None

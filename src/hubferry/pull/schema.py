@@ -42,6 +42,8 @@ class RecordTable:
     properties: tuple[PropertyColumn, ...]
     rest: tuple[str, ...] = ()
     """Properties that share the column MORE, because there are more than the table is to have columns."""
+    lost: tuple[str, ...] = ()
+    """Properties that the project names and HubSpot has no more; their columns keep what they hold."""
 
     @property
     def requested(self) -> tuple[str, ...]:
@@ -74,7 +76,8 @@ def build_record_table(
     existing = list(existing)
     stored = {column.name.casefold(): column.type for column in existing}
     taken = {column.name.casefold() for column in (*fixed, *own)}
-    chosen = list(_choose(stream, block, properties, filled))
+    lost = _find_lost(stream, block, properties, stored)
+    chosen = list(_choose(block, properties, filled))
     room = (
         most
         - len(fixed)
@@ -90,7 +93,7 @@ def build_record_table(
     complete = [*fixed, *(Column(each.column, each.type) for each in columns), *own]
     used = {column.name.casefold() for column in complete}
     kept = [column for column in existing if column.name.casefold() not in used]  # rows keep what they hold there
-    return RecordTable(Table(schema, stream.name, (*complete, *kept), stream.key), tuple(columns), rest)
+    return RecordTable(Table(schema, stream.name, (*complete, *kept), stream.key), tuple(columns), rest, lost)
 
 
 def _count_strangers(existing: Iterable[Column], known: Container[str]) -> int:
@@ -106,14 +109,21 @@ def _cut(
     return ordered[: max(0, most)], tuple(sorted(each.name for each in ordered[max(0, most) :]))
 
 
-def _choose(
-    stream: Stream, block: StreamBlock, properties: Sequence[Property], filled: Container[str]
-) -> Iterator[Property]:
+def _find_lost(
+    stream: Stream, block: StreamBlock, properties: Sequence[Property], stored: Container[str]
+) -> tuple[str, ...]:
+    """Give the named properties that HubSpot does not have and had; UnknownNameError for one that has no column either."""
     known = {each.name: each for each in properties}
     named = () if isinstance(block.properties, str) else block.properties
-    for name in (*named, *block.types):
-        if name not in known:
+    missing = [name for name in dict.fromkeys((*named, *block.types)) if name not in known]
+    for name in missing:
+        if name.casefold() not in stored:
             raise UnknownNameError(f"property of {stream.name}", name, known=tuple(known))
+    return tuple(missing)
+
+
+def _choose(block: StreamBlock, properties: Sequence[Property], filled: Container[str]) -> Iterator[Property]:
+    named = () if isinstance(block.properties, str) else block.properties
     for each in properties:
         if (
             block.properties == "all"

@@ -8,7 +8,9 @@ import pytest
 
 from hubferry.cli import output
 from hubferry.cli.output import Output, render_error, render_table
-from hubferry.errors import UnknownNameError
+from hubferry.cli.pull import show_pull
+from hubferry.errors import QuotaError, UnknownNameError
+from hubferry.pull.report import AssociationReport, PullReport, StreamReport
 
 
 def test_numbers_stand_right_and_words_left() -> None:
@@ -100,3 +102,17 @@ def test_colours_are_for_terminals_of_people_who_want_them(monkeypatch: pytest.M
     assert output.style("ok", "green", io.StringIO()) == "ok"
     monkeypatch.setenv("NO_COLOR", "1")
     assert output.style("ok", "green", Terminal()) == "ok"
+
+
+def test_an_error_of_many_streams_is_told_once_and_links_that_were_not_read_say_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spent = QuotaError("The account's calls of today are used up.")
+    streams = tuple(StreamReport(name=name, state="paused", error=spent) for name in ("contacts", "deals"))
+    links = (AssociationReport(name="contacts-deals", state="paused", error=spent),)
+
+    show_pull(Output("pull"), PullReport(run_id="r", streams=streams, associations=links))
+
+    shown = capsys.readouterr()
+    assert shown.err.count("used up") == 1
+    assert "contacts-deals: paused; 0 new" in shown.out

@@ -347,6 +347,28 @@ def test_a_custom_object_that_bears_the_name_of_a_stream_breaks_nothing(world: M
     check(portal, "deals_archived")
 
 
+def test_a_custom_object_that_was_deleted_fails_alone_and_the_others_go_on(world: MakeWorld) -> None:
+    portal = world(contacts=24)
+    settings = {"contacts": {"properties": ["email"], "associations": ["custom_cars"]}}
+    portal.pull("contacts", "custom_cars", "owners", settings=settings)
+    cars = call(portal, "GET", "/crm-object-schemas/2026-09/schemas")["results"][0]["objectTypeId"]
+    live = [{"id": each["id"]} for each in fetch_truth(portal.emulator.control_url, cars) if each["state"] == "live"]
+    call(portal, "POST", f"/crm/objects/2026-09/{cars}/batch/archive", {"inputs": live})
+    call(portal, "DELETE", f"/crm-object-schemas/2026-09/schemas/{cars}")
+    portal.clock.advance(60)
+    portal.mutate(3, object="contacts", edits=2)
+
+    report = portal.pull("contacts", "custom_cars", "owners", settings=settings)
+
+    assert {each.name: each.state for each in report.streams} == {
+        "contacts": "done",
+        "owners": "done",
+        "custom_cars": "failed",
+    }
+    assert "no custom object of this name any more" in str(report.streams[-1].error)
+    portal.check("contacts", pairs=False)
+
+
 def test_a_custom_object_keeps_its_own_settings_and_its_links(world: MakeWorld) -> None:
     portal = world(contacts=60)
     cars = call(portal, "GET", "/crm-object-schemas/2026-09/schemas")["results"][0]["objectTypeId"]

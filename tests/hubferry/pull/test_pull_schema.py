@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import urllib3
 
-from hubferry.config.model import StreamBlock
+from hubferry.config.model import PullBlock, StreamBlock
 from hubferry.hubspot.properties import Property
+from hubferry.pull.estimate import estimate_pull
 from hubferry.pull.schema import build_record_table
 from hubferry.streams.registry import BY_NAME
 from hubferry.types import Column
@@ -156,4 +157,26 @@ def test_properties_that_appear_between_two_runs_become_columns(world: MakeWorld
 
     portal.pull("contacts", settings=settings)
 
+    portal.check("contacts")
+
+
+def test_a_property_that_the_project_names_and_hubspot_has_no_more_fails_nothing_and_is_told(world: MakeWorld) -> None:
+    portal = world(contacts=20)
+    define(portal, "nickname")
+    named = {"contacts": {"properties": ["email", "nickname"], "types": {"nickname": "string"}, "reconcile": "never"}}
+    block = PullBlock(streams=named)
+    portal.pull("contacts", settings=named)
+    one, two = ids(portal)[:2]
+    write(portal, {one: {"nickname": "Al"}})
+    portal.pull("contacts", settings=named)
+
+    call(portal, "DELETE", "/crm/properties/2026-09/contacts/nickname")
+    write(portal, {two: {"email": "new@example.com"}})
+    (planned,) = estimate_pull(client=portal.client, state=portal.state, pull=block)
+    report = portal.pull("contacts", settings=named).streams[0]
+
+    kept = portal.rows(f"SELECT id, nickname, email FROM hubspot.contacts WHERE id IN ('{one}', '{two}') ORDER BY id")
+    assert (planned.error, report.state) == (None, "done")
+    assert [note for note in report.notes if "'nickname'" in note]
+    assert (kept[0]["nickname"], kept[1]["email"]) == ("Al", "new@example.com")
     portal.check("contacts")

@@ -176,3 +176,19 @@ def define_checkbox(portal: Any, name: str, options: list[dict[str, str]]) -> No
         "groupName": "contactinformation",
     }
     send(portal, "/crm/properties/2026-09/contacts", {**body, "options": numbered})
+
+
+def test_settings_that_do_nothing_to_their_stream_are_named(world: MakeWorld) -> None:
+    settings = {
+        "owners": {"properties": ["email"], "start": "2026-01-01", "reconcile": "weekly", "full_refresh": "daily"},
+        "email_events": {"storage": "append", "start": "2026-11-01"},
+        "contacts": {"properties": ["email"], "objects": ["deals"], "reconcile": "never"},
+    }
+    reports = world(contacts=4).pull(*settings, settings=settings).streams
+
+    said = "Of the settings of {} these do nothing to it: {}."
+    assert [each.notes for each in reports] == [
+        (said.format("owners", "properties, start"),),
+        (said.format("email_events", "storage"),),
+        (said.format("contacts", "objects"),),
+    ]
