@@ -33,17 +33,17 @@ _READING_WORTH_SAVING = 0.1
 """The log is written back on letting go when nobody is busy and it is over 4 MB, and else when reading it on the openings
 since has taken longer than writing it back did the last time, and no less than this many seconds."""
 _ROW_GROUP = 122_880
-_MOST_SMALL_GROUPS = 16
+_MOST_SMALL_GROUPS = 64
 _DEAD_WORTH_COUNTING = 10_000
 _TIDYING_TASKS = 1
 """To write the log back DuckDB would, unless told otherwise, also rewrite whatever neighbouring row groups fit into fewer:
 the whole table again and again, where replaced rows are scattered (docs/performance.md). That concerns every table of the
-file, so it is done only where all of them together hold more dead values than live ones, or one has twice the row groups that
-it needs and 16 more, and a part at a time: each part takes memory until all is written. Row groups take long to count, and a
-write-back adds few, so that they are counted at the first one of a process, each 16th after it, and where there were too many."""
-_TIDYING_MEMORY = "200MB"
-"""What DuckDB may count for the rewriting, if it is not allowed less anyway. It takes all of what it is allowed and about 200 MB
-that it does not count, and is no faster for more; each thread wants memory of its own, so one does it."""
+file, so it is done only where all of them together hold more dead values than live ones, or one has four times the row groups
+that it needs and 64 more, and a part at a time: each part takes memory until all is written. Row groups take long to count, and a
+write-back adds few, so that they are counted at the first one of a process, each 64th after it, and where there were too many."""
+_TIDYING_MEMORY = "150MB"
+"""What DuckDB may count for the rewriting, if it is not allowed less anyway. It takes all of what it is allowed, and more that it
+does not count; each thread wants memory of its own, so one does it. With 200 MB it takes two thirds of the time."""
 _HOLDS_VALUES = (
     duckdb.ConversionException,
     duckdb.ConstraintException,
@@ -224,7 +224,7 @@ def _has_many_groups(database: duckdb.DuckDBPyConnection, name: str, stored: int
     [(groups,)] = database.execute(
         "SELECT count(DISTINCT row_group_id) FROM pragma_storage_info(?) WHERE column_id = 0", (name,)
     ).fetchall()
-    return bool(groups > 2 * (stored // _ROW_GROUP + 1) + _MOST_SMALL_GROUPS)
+    return bool(groups > 4 * (stored // _ROW_GROUP + 1) + _MOST_SMALL_GROUPS)
 
 
 def _rewrite(database: duckdb.DuckDBPyConnection) -> None:

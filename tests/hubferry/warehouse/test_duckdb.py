@@ -383,7 +383,7 @@ def test_small_writes_do_not_leave_a_table_in_small_pieces(tmp_path: Path, monke
     warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
     table = Table("shop", "numbers", (Column("id", "integer"),), ("id",))
     warehouse.ensure_table(table)
-    for _ in range(10):
+    for _ in range(14):
         with warehouse.transaction() as tx:
             tx.append(table, pa.table({"id": range(1_500)}))
 
