@@ -18,16 +18,18 @@ from hubferry.hubspot.readers import exported
 from hubferry.hubspot.readers.changes import Changes
 from hubferry.hubspot.readers.scan import LONGEST_NAMES, fetch_total
 from hubferry.hubspot.records import RecordShape
-from hubferry.pull import planner, schema
+from hubferry.pull import definitions, planner, schema
 from hubferry.pull.cadence import is_due
 from hubferry.pull.catalog import Catalog, fetch_catalog
 from hubferry.pull.pairs import choose_pairs
-from hubferry.pull.pulling import DATE_PRECISION
+from hubferry.pull.pulling import DATE_PRECISION, WHOLE
 from hubferry.pull.records import CALCULATED, CALLS_PER_SECOND, RECONCILED
 from hubferry.pull.run import choose_streams
+from hubferry.pull.storage import current_name
 from hubferry.state.cursors import Cursor
 from hubferry.state.store import StateReader
 from hubferry.streams.definition import Stream
+from hubferry.types import Column
 
 _FEW = 1
 """Calls of a list about which nothing is known yet."""
@@ -104,12 +106,12 @@ class _Estimating:
         path, block = stream.object.path_name, self._block.streams.get(stream.name) or StreamBlock()
         cursor, now = self._cursors.get(stream.name, Cursor()), self._client.now()
         total, changed, differing = fetch_total(self._client, path), None, 0
-        if cursor.value is not None and cursor.scan is None and not self._wants_everything(stream, block):
+        pages, anew = self._look_at_columns(stream, block, cursor)
+        if cursor.value is not None and cursor.scan is None and not anew and not self._wants_everything(stream, cursor):
             changed = self._count_changed(stream, path, cursor)
         self._records[stream.object.name] = total
         self._changed[stream.object.name] = total if changed is None else changed
-        pages = self._pages_per_hundred(stream, block, path)
-        by_export = block.reader == "exports" and cursor.value is not None and cursor.scan is None
+        by_export = block.reader == "exports" and cursor.value is not None and cursor.scan is None and not anew
         if changed is None and by_export:
             differing = self._count_changed(stream, path, cursor)
             calls, searches, reader = exported.CALLS - 1 + ceil(differing / planner.LIST_PAGE), 1, "exports"
@@ -151,8 +153,10 @@ class _Estimating:
             basis=basis,
         )
 
-    def _wants_everything(self, stream: Stream, block: StreamBlock) -> bool:
-        return self._full or (block.strategy or stream.strategy) == "full_refresh"
+    def _wants_everything(self, stream: Stream, cursor: Cursor) -> bool:
+        block = self._block.streams.get(stream.name) or StreamBlock()
+        due = has_come_round(block.full_refresh, cursor.swept.get(WHOLE), self._client.now())
+        return self._full or due or (block.strategy or stream.strategy) == "full_refresh"
 
     def _count_changed(self, stream: Stream, path: str, cursor: Cursor) -> int:
         assert cursor.value is not None
@@ -167,13 +171,21 @@ class _Estimating:
         )
         return changes.total
 
-    def _pages_per_hundred(self, stream: Stream, block: StreamBlock, path: str) -> int:
-        """Give 2 where the names of the properties are too long for a URL, so that each page takes two calls."""
-        found = fetch_properties(self._client, path)
-        filled = {each.name for each in found}
-        known = {each.name for each in found}
-        if self._cursors.get(stream.name, Cursor()).value is not None and not isinstance(block.properties, str):
-            # One that HubSpot has no more fails nothing.
-            block = block.model_copy(update={"properties": tuple(each for each in block.properties if each in known)})
-        made = schema.build_record_table("", stream, block.model_copy(update={"types": {}}), found, (), filled=filled)
-        return 2 if sum(len(name) + 1 for name in made.requested) > LONGEST_NAMES else 1
+    def _look_at_columns(self, stream: Stream, block: StreamBlock, cursor: Cursor) -> tuple[int, bool]:
+        """Give how many calls a page takes, and whether a column is new that only reading everything fills.
+
+        Two calls where the names of the properties are too long for a URL.
+        """
+        assert stream.object is not None
+        found, schema_ = fetch_properties(self._client, stream.object.path_name), self._block.schema_
+        filled, known, stored = {each.name for each in found}, dict[str, str | None](), tuple[Column, ...]()
+        warehouse = self._state.warehouse
+        if cursor.value is not None and warehouse.query_columns(schema_, "properties"):
+            known = definitions.query_known_columns(warehouse, schema_, stream.object.name)
+            stored = warehouse.query_columns(schema_, current_name(stream.name, append=block.storage == "append"))
+            filled = {name for name, column in known.items() if column is not None}
+        made = schema.build_record_table(
+            schema_, stream, block, found, stored, filled=filled, most=warehouse.most_columns
+        )
+        wide = sum(len(name) + 1 for name in made.requested) > LONGEST_NAMES
+        return 2 if wide else 1, definitions.needs_scan(known, found, made)

@@ -21,7 +21,7 @@ from hubspot_emulator.clock import VirtualClock
 from hubspot_emulator.knobs import Knobs
 from hubspot_emulator.server import Emulator
 from hubspot_emulator.tokens import ALL_SCOPES
-from truth import assert_equal_to_truth, call_control
+from truth import SOME_PROPERTIES, assert_equal_to_truth, call_control
 
 MakeWorld = Callable[..., Any]
 AT_ONCE = Knobs(export_start_ms=0, export_rows_per_second=1_000_000)
@@ -198,7 +198,7 @@ def test_the_weekly_look_goes_by_an_export_too(world: MakeWorld) -> None:
 
 def test_a_dry_run_names_the_export_and_its_calls(world: MakeWorld) -> None:
     portal = pulled(world)
-    block = PullBlock(streams=EXPORTS)
+    block = PullBlock(streams={"contacts": SOME_PROPERTIES["contacts"] | EXPORTS["contacts"]})  # as it was pulled
     found = estimate_pull(client=portal.client, state=portal.state, pull=block, full_refresh=True)[0]
 
     assert (found.reader, found.calls) == ("exports", 7)

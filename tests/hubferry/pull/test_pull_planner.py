@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from hubferry.config.model import PullBlock
+from hubferry.pull.estimate import estimate_pull
 from hubferry.pull.planner import choose_reader, floor_calls
+
+MakeWorld = Callable[..., Any]
 
 
 @pytest.mark.parametrize(
@@ -47,3 +54,20 @@ def test_reading_twice_per_page_makes_a_scan_dearer() -> None:
 
 def test_the_floor_is_full_pages_only() -> None:
     assert (floor_calls("scan", 201), floor_calls("changes", 201), floor_calls("changes", 0)) == (3, 2, 0)
+
+
+@pytest.mark.parametrize(("days", "names", "reader"), [(1, 1, "changes"), (7, 1, "scan"), (1, 2, "scan")])
+def test_the_reader_that_is_planned_is_the_one_that_the_run_takes(
+    world: MakeWorld, days: int, names: int, reader: str
+) -> None:
+    portal = world(contacts=20)
+    settings = {"contacts": {"properties": ["email"], "full_refresh": "weekly"}}
+    portal.pull("contacts", settings=settings)
+    portal.clock.advance(days * 86_400)
+    settings["contacts"]["properties"] = ["email", "firstname"][:names]
+
+    block = PullBlock(streams=settings)
+    (planned,) = estimate_pull(client=portal.client, state=portal.state, pull=block)
+    taken = portal.pull("contacts", settings=settings).streams[0]
+
+    assert (planned.reader, taken.reader) == (reader, reader)
