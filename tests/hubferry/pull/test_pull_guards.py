@@ -70,6 +70,20 @@ def test_a_lists_members_do_not_vanish_by_an_answer_that_is_not_believed(
     assert diff_stream(portal.warehouse, portal.emulator.control_url, MEMBERSHIPS) == []
 
 
+def test_members_that_left_go_where_hubspot_lists_as_many_as_it_counts(world: MakeWorld) -> None:
+    portal = world(contacts=160, activity=False)
+    known = ids(portal)[:130]
+    number = make_list(portal, known)
+    portal.pull("list_memberships")
+    portal.clock.advance(3600)
+    call(portal, "PUT", f"/crm/lists/2026-09/{number}/memberships/remove", known[5:])
+
+    report = portal.pull("list_memberships")
+
+    assert (report.exit_code, live_members(portal, number)) == (0, 5)
+    assert diff_stream(portal.warehouse, portal.emulator.control_url, MEMBERSHIPS) == []
+
+
 def test_what_is_really_gone_goes_when_a_person_says_so(world: MakeWorld) -> None:
     portal = world(contacts=8, activity=False)
     number = make_list(portal, ids(portal)[:3])
