@@ -1,7 +1,7 @@
 """The DuckDB file: opened when the first block of this process needs it, let go when the last one ends.
 
 DuckDB locks its file against every other process, readers included, so that holding it longer would lock people out of
-their own tables. Blocks of one process share one database; each has a connection of its own. While a block says that
+their own tables. Blocks of one process share one database; each has a connection of its own. DuckDB itself is kept (duckdb_engine.py). While a block says that
 more follow (`busy`), the file stays open between them for moments that are shorter than another process waits for it.
 """
 
@@ -20,6 +20,7 @@ from hubferry.config.warehouses import MEMORY, MOTHERDUCK
 from hubferry.errors import SourceError, WarehouseError, WarehouseLockedError
 from hubferry.types import Clock, Secret
 from hubferry.warehouse import sql
+from hubferry.warehouse.duckdb_engine import CONFIG, close_file, open_file
 
 LOCK_PATIENCE_SECONDS = 2.0
 _LOCK_POLL_SECONDS = 0.05
@@ -27,7 +28,6 @@ _HOLD_SECONDS = 1.0
 """How long a busy process keeps the file at most before it lets others in: half of their patience."""
 _IDLE_SECONDS = 0.2
 """How long a busy process keeps the file without using it."""
-_WAL_AUTOCHECKPOINT = "64MB"
 _WAL_WORTH_WRITING_BACK = 4 << 20
 _READING_WORTH_SAVING = 0.1
 """The log is written back on letting go when nobody is busy and it is over 4 MB, and else when reading it on the openings
@@ -137,11 +137,19 @@ class DuckDBFile:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        if self._worth_writing_back():
+        if self._elsewhere or self._worth_writing_back():
+            self._close_for_good()
+        else:
+            close_file(self._database, self.path)
+        self._database = None
+
+    def _close_for_good(self) -> None:
+        """Close DuckDB with its file: to write back changes its settings."""
+        assert self._database is not None
+        if not self._elsewhere:
             self._write_back(self._database)
         if self._database is not None:
             self._database.close()
-        self._database = None
 
     def _write_back(self, database: duckdb.DuckDBPyConnection) -> None:
         began, rewrites = time.monotonic(), False
@@ -242,30 +250,27 @@ def _rewrite(database: duckdb.DuckDBPyConnection) -> None:
 def _open(path: Path, memory_limit: str, clock: Clock, token: Secret | None) -> duckdb.DuckDBPyConnection:
     if not is_elsewhere(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": memory_limit,
-        "wal_autocheckpoint": _WAL_AUTOCHECKPOINT,
-        "python_enable_replacements": False,  # a name in a user's SQL must never be read from our Python variables
-    }
-    if not is_elsewhere(path):
-        config["max_vacuum_tasks"] = 0  # see _is_untidy
-    if token is not None:
-        config["motherduck_token"] = token.reveal()
     deadline = clock.monotonic() + LOCK_PATIENCE_SECONDS
     while True:
         try:
-            database = duckdb.connect(str(path), config=config)
+            return _open_elsewhere(path, memory_limit, token) if is_elsewhere(path) else open_file(path, memory_limit)
         except duckdb.Error as error:
             if "Could not set lock" not in str(error):
                 raise translated(error, path=path, secret=token) from None if token else error
             if clock.monotonic() >= deadline:
                 raise _locked(path, str(error)) from error
             clock.sleep(_LOCK_POLL_SECONDS)
-        else:
-            database.execute("SET GLOBAL TimeZone = 'UTC'")
-            if not is_elsewhere(path):
-                database.execute("PRAGMA disable_checkpoint_on_shutdown")
-            return database
+
+
+def _open_elsewhere(path: Path, memory_limit: str, token: Secret | None) -> duckdb.DuckDBPyConnection:
+    config = {name: value for name, value in CONFIG.items() if name != "max_vacuum_tasks"} | {
+        "memory_limit": memory_limit
+    }
+    if token is not None:
+        config["motherduck_token"] = token.reveal()
+    database = duckdb.connect(str(path), config=config)
+    database.execute("SET GLOBAL TimeZone = 'UTC'")
+    return database
 
 
 def _locked(path: Path, message: str) -> WarehouseLockedError:
