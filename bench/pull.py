@@ -3,7 +3,8 @@
 `python bench/pull.py [CONTACTS] [PROPERTIES]` prints seconds of CPU per 100,000 records, first load and re-read, their ratio to
 the floor (decoding the same pages and nothing else), and the peak memory; then the calls of an incremental pull after one
 contact in a hundred changed, against the least that give them. Run with 10,000, 100,000 and 1,000,000 it shows cost
-against size; `--wide` is the portal of peers' trouble, 250 contacts of 1,210 filled properties, and prints seconds as they are.
+against size; with `--changed` every contact is changed before the re-read, and nothing after it; `--wide` is the portal of
+peers' trouble, 250 contacts of 1,210 filled properties, and prints seconds as they are.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def widen(base_url: str, client: Client, properties: int) -> None:
         after = page.get("paging", {}).get("next", {}).get("after")
 
 
-def measure(base_url: str, client: Client, properties: int, *, per_100_000: bool) -> None:
+def measure(base_url: str, client: Client, properties: int, *, per_100_000: bool, changed: bool) -> None:
     """Pull twice and print."""
     names = sorted(each.name for each in fetch_properties(client, "contacts"))[:properties]
     floor = measure_floor(base_url, names) if per_100_000 else 0.0
@@ -121,6 +122,8 @@ def measure(base_url: str, client: Client, properties: int, *, per_100_000: bool
     with tempfile.TemporaryDirectory() as folder:
         warehouse = DuckDBWarehouse(Path(folder) / "bench.duckdb")
         for what in ("first load", "re-read"):
+            if changed and what == "re-read":
+                change(base_url, live_ids(warehouse))
             cpu, wall = time.process_time(), time.monotonic()
             report = run_pull(
                 client=client,
@@ -138,8 +141,15 @@ def measure(base_url: str, client: Client, properties: int, *, per_100_000: bool
                 f"{what}: {rate}{report.read:,} records took {cpu:.2f} s of CPU, {wall:.1f} s passed; peak {peak} MB",
                 flush=True,
             )
-        if per_100_000:
+        if per_100_000 and not changed:
             measure_incremental(base_url, client, warehouse, block)
+
+
+def live_ids(warehouse: DuckDBWarehouse) -> list[str]:
+    """Give the ids of contacts that are not archived, in order."""
+    rows = warehouse.query("SELECT id FROM hubspot.contacts WHERE _hubferry_deleted_at IS NULL ORDER BY id")
+    ids: list[str] = rows["id"].to_pylist()
+    return ids
 
 
 def measure_incremental(base_url: str, client: Client, warehouse: DuckDBWarehouse, block: PullBlock) -> None:
@@ -150,17 +160,16 @@ def measure_incremental(base_url: str, client: Client, warehouse: DuckDBWarehous
     """
     state = StateStore(warehouse, SystemClock())
     run_pull(client=client, warehouse=warehouse, state=state, pull=block)  # so that the cursor is past what was made
-    rows = warehouse.query(
-        "SELECT id, _hubferry_deleted_at IS NULL AS is_live FROM hubspot.contacts"
-        " WHERE _hubferry_deleted_reason IS NULL OR _hubferry_deleted_reason = 'archived' ORDER BY id"
-    )
-    ids = [row["id"] for row in rows.to_pylist() if row["is_live"]]
+    ids = live_ids(warehouse)
     change(base_url, ids[::100])
     before = client.usage.counted + client.usage.searches
     report = run_pull(client=client, warehouse=warehouse, state=state, pull=block).streams[0]
     assert (report.state, report.updated) == ("done", len(ids[::100])), report
     calls = client.usage.counted + client.usage.searches - before
-    searches, pages = -(-report.updated // SEARCH_PAGE), -(-(rows.num_rows - len(ids)) // LIST_PAGE)
+    [archived] = warehouse.query(
+        "SELECT count(*) AS n FROM hubspot.contacts WHERE _hubferry_deleted_reason = 'archived'"
+    )["n"].to_pylist()
+    searches, pages = -(-report.updated // SEARCH_PAGE), -(-archived // LIST_PAGE)
     print(
         f"1 % changed: {report.updated:,} records took {calls} calls, floor {searches + pages}"
         f" ({searches} searches, {pages} pages of archived ones), ratio {calls / (searches + pages):.2f}"
@@ -173,6 +182,7 @@ def main() -> None:
     parser.add_argument("contacts", type=int, nargs="?", default=100_000)
     parser.add_argument("properties", type=int, nargs="?", default=60)
     parser.add_argument("--wide", action="store_true", help="250 contacts of 1,210 properties")
+    parser.add_argument("--changed", action="store_true", help="every contact is changed before the re-read")
     parser.add_argument("--fill", type=float, help="how much of what a record need not have is set (the emulator's)")
     options = parser.parse_args()
     contacts, properties = WIDE if options.wide else (options.contacts, options.properties)
@@ -183,7 +193,7 @@ def main() -> None:
     ):
         if options.wide:
             widen(base_url, client, properties)
-        measure(base_url, client, properties, per_100_000=not options.wide)
+        measure(base_url, client, properties, per_100_000=not options.wide, changed=options.changed)
 
 
 if __name__ == "__main__":
