@@ -18,7 +18,7 @@ from hubferry.errors import GuardError, RefusedError
 from hubferry.pull import snapshots
 from hubferry.pull.comparison import Rows
 from hubferry.pull.listing import Listing
-from hubferry.pull.pages import fetch_request, is_known, nothing, unfold
+from hubferry.pull.pages import fetch_request, is_known, nothing, parsing, unfold, unfold_side
 from hubferry.pull.pairs import choose_pairs, pulled_streams
 from hubferry.pull.pulling import WHOLE, Pulling, Tally
 from hubferry.pull.results import render_json
@@ -139,11 +139,15 @@ class ChildrenPull:
     def _fetch_listed(self) -> Iterator[_Parent]:
         for request in self._parents.requests:
             for raws in fetch_request(self._pulling, request):
-                for raw in raws:
-                    key = str(raw[self._parents.key])
-                    size = _dig(raw, self._parents.size) if self._parents.size else None
-                    mark = _mark(raw, self._parents.mark)
-                    yield _Parent(key, quote(key, safe=""), mark, int(str(size)) if size is not None else None)
+                with parsing(request.path):
+                    parents = [self._parse_parent(raw) for raw in raws]
+                yield from parents
+
+    def _parse_parent(self, raw: Raw) -> _Parent:
+        key = str(raw[self._parents.key])
+        size = _dig(raw, self._parents.size) if self._parents.size else None
+        mark = _mark(raw, self._parents.mark)
+        return _Parent(key, quote(key, safe=""), mark, int(str(size)) if size is not None else None)
 
     @property
     def _kept_as(self) -> str:
@@ -205,7 +209,7 @@ class ChildrenPull:
             self._pulling.tell(self._stream.name, done=self._tally.read)
             listing.add(rows)
             for side, into in zip(self._stream.side_tables, sides, strict=True):
-                into.add(row for raw in raws for row in side.unfold(raw))
+                into.add(unfold_side(self._stream.path, side, raws))
             if known is not None and self._parents.newest_first is not None:
                 since = known.value - timedelta(minutes=max(60, self._pulling.block.lookback_minutes))
                 if is_known(rows, self._parents.newest_first, since):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -22,6 +22,7 @@ whole table for rows that may be equal wherever they are (docs/performance.md)."
 SMALLEST, LARGEST = 500, 50_000
 """Rows of a chunk, however wide or narrow they are."""
 UNPARSED = "_hubferry_unparsed"
+_UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def keep_newest(records: Iterable[Record]) -> list[Record]:
 
 
 def _updated(record: Record) -> datetime:
-    return datetime.fromisoformat(record.updatedAt or "1970-01-01T00:00:00Z")
+    moment: datetime | None = _times([record.updatedAt])[0].as_py()
+    return moment or _UNDATED
 
 
 def build_chunk(table: RecordTable, shape: RecordShape, records: Sequence[Record], stamp: Stamp) -> Chunk:

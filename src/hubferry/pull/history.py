@@ -22,6 +22,7 @@ from hubferry.objects import CrmObject
 from hubferry.pull import refresh
 from hubferry.pull.erasure import HISTORY_PAYLOAD
 from hubferry.pull.listing import Listing
+from hubferry.pull.pages import unfold
 from hubferry.pull.pulling import DATE_PRECISION, LATE, WHOLE, Pulling, Tally
 from hubferry.pull.refresh import Refresh
 from hubferry.pull.snapshots import set_columns
@@ -179,11 +180,7 @@ class HistoryPull:
         for records in fetch_history(self._pulling.client, found.path_name, ids, names):
             self._tally.read += len(records)
             self._pulling.tell(self._stream.name, done=self._tally.read)
-            yield [{**row, "object": found.name} for record in records for row in self._unfold(record)]
-
-    def _unfold(self, record: Raw) -> Iterable[Raw]:
-        assert self._stream.unfold is not None
-        return self._stream.unfold(record)
+            yield [{**row, "object": found.name} for row in unfold(self._stream, records)]
 
     def _cursor_name(self, found: CrmObject) -> str:
         return f"{self._stream.name} {found.name}"

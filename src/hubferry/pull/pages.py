@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 from urllib.parse import quote
 
-from hubferry.errors import RefusedError
+from hubferry.errors import RefusedError, UnexpectedAnswerError
 from hubferry.hubspot.readers.pages import fetch_pages
 from hubferry.pull.cadence import AUTO_CALLS, is_due
 from hubferry.pull.comparison import Rows
@@ -23,7 +24,7 @@ from hubferry.pull.results import build_rows, read_moment
 from hubferry.pull.snapshots import count_live
 from hubferry.state.crash import crashpoint
 from hubferry.state.cursors import Cursor
-from hubferry.streams.definition import Raw, Request, Stream, build_side_table, build_table
+from hubferry.streams.definition import Raw, Request, SideTable, Stream, build_side_table, build_table
 from hubferry.warehouse.interface import Transaction
 
 FEW_PAGES = 5
@@ -82,7 +83,7 @@ class PagePull:
             for raws in self._fetch(replace(self._stream.request, params=(*self._stream.params, *params))):
                 self._take(listing, known, raws)
                 for side, into in zip(self._stream.side_tables, sides, strict=True):
-                    into.add(row for raw in raws for row in side.unfold(raw))
+                    into.add(unfold_side(self._stream.path, side, raws))
         listing.finish(nothing, sweep=self._stream.deletes)
         for into in sides:
             into.finish(nothing, sweep=self._stream.deletes)
@@ -144,7 +145,8 @@ class PagePull:
         listed = build_rows(self._table, rows, {}, self._pulling.stamp()).rows
         ids, moved = listed[self._table.key[0]].to_pylist(), listed[detail.moved].to_pylist()
         same = {each for each, at in zip(ids, moved, strict=True) if at is not None and known.get(each) == at}
-        wanted = [raw for raw in rows if str(raw[_key_of(self._stream)]) not in same]
+        with parsing(self._stream.path):
+            wanted = [raw for raw in rows if str(raw[_key_of(self._stream)]) not in same]
         listing.add(row for row in self._client.map(self._fetch_detail, wanted) if row is not None)
         places = [place for place, each in enumerate(ids) if each in same]
         if places:
@@ -179,9 +181,27 @@ def fetch_request(pulling: Pulling, request: Request) -> Iterator[Sequence[Raw]]
         yield raws
 
 
+@contextmanager
+def parsing(path: str) -> Iterator[None]:
+    """Raise UnexpectedAnswerError where a result lacks what is looked for: it fails one stream, and not the run."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnexpectedAnswerError(
+            f"{path}: HubSpot sent a result of another shape than documented ({type(error).__name__}). Please report it."
+        ) from error
+
+
+def unfold_side(path: str, side: SideTable, raws: Iterable[Raw]) -> list[Raw]:
+    """Give the rows that results hold for a table that comes with a stream's."""
+    with parsing(path):
+        return [row for raw in raws for row in side.unfold(raw)]
+
+
 def unfold(stream: Stream, raws: Iterable[Raw]) -> list[Raw]:
     """Give the rows that results hold."""
-    return list(raws) if stream.unfold is None else [row for raw in raws for row in stream.unfold(raw)]
+    with parsing(stream.path):
+        return list(raws) if stream.unfold is None else [row for raw in raws for row in stream.unfold(raw)]
 
 
 def is_known(rows: Sequence[Raw], column: str, since: datetime) -> bool:

@@ -18,7 +18,7 @@ from hubferry.errors import ConfigError, GuardError, RefusedError, ScopeError
 from hubferry.pull import snapshots
 from hubferry.pull.comparison import Rows
 from hubferry.pull.listing import Listing
-from hubferry.pull.pages import fetch_request
+from hubferry.pull.pages import fetch_request, parsing
 from hubferry.pull.pulling import LATE, WHOLE, Pulling, Tally
 from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import Raw, Stream, build_table
@@ -61,7 +61,9 @@ class PeoplePull:
         calls, started = pulling.calls(), pulling.client.now()
         self._storage.ensure()
         cursor = pulling.cursor(stream.name)
-        kinds = [str(raw["id"]) for raws in fetch_request(pulling, self._people.kinds) for raw in raws]
+        found = [raw for raws in fetch_request(pulling, self._people.kinds) for raw in raws]
+        with parsing(self._people.kinds.path):
+            kinds = [str(raw["id"]) for raw in found]
         everybody = self._query_people()
         reading = _parse(cursor.scan)
         if reading is None and (pulling.wants_everything(stream, cursor) or self._lacks(kinds)):
@@ -130,7 +132,8 @@ class PeoplePull:
         except RefusedError:
             return part, None  # one address that HubSpot does not accept is enough
         name = _camel(self._people.column)
-        return part, [{**raw, name: str(each[name]).lower()} for each in found for raw in each[key]]
+        with parsing(request.path):
+            return part, [{**raw, name: str(each[name]).lower()} for each in found for raw in each[key]]
 
     def _fetch_one(self, address: str) -> list[Raw]:
         path = self._stream.path.replace("{person}", quote(address, safe="@"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hubferry.config.model import PullBlock
-from hubferry.errors import ConfigError, GuardError, InterruptedRunError, UnknownNameError
+from hubferry.errors import ConfigError, GuardError, InterruptedRunError, UnexpectedAnswerError, UnknownNameError
 from hubferry.hubspot.client import Client
 from hubferry.pull import chunks
 from hubferry.pull.report import AssociationReport, PullReport, StreamReport
@@ -175,3 +175,44 @@ def test_an_unknown_property_fails_its_stream_with_a_suggestion(world: MakeWorld
     assert report.streams[0].state == "failed"
     assert isinstance(report.streams[0].error, UnknownNameError)
     assert "'email'" in str(report.streams[0].error)
+
+
+ODD = [
+    ("owners", "/crm/owners/*", {"results": [{"id": "1", "teams": [{"x": 1}]}]}),
+    ("pipelines", "/crm/pipelines/*", {"results": [{"id": "x", "stages": "nope"}]}),
+    ("engagements", "/engagements/*", {"results": [{}]}),
+    ("subscription_changes", "/email/public/v1/subscriptions/*", {"timeline": [{"timestamp": 1, "changes": 5}]}),
+    ("subscription_statuses", "/communication-preferences/*/definitions", {"results": [{}]}),
+    ("list_memberships", "/crm/lists/*/all", {"results": [{"name": "x"}]}),
+    (
+        "property_history",
+        "/crm/objects/*/batch/read",
+        {"results": [{"id": "1", "propertiesWithHistory": {"email": 5}}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("stream", "path", "body"), ODD, ids=[each[0] for each in ODD])
+def test_an_answer_of_an_unknown_shape_fails_its_stream_and_the_others_go_on(
+    world: MakeWorld, stream: str, path: str, body: dict[str, Any]
+) -> None:
+    portal = world(contacts=12)
+    portal.control("POST", "/faults", [{"match": {"path": path}, "do": {"status": 200, "body": body}}])
+
+    report = portal.pull("contacts", stream, "forms", settings={"contacts": {"properties": ["email"]}})
+
+    assert {each.name: each.state for each in report.streams} == {"contacts": "done", "forms": "done", stream: "failed"}
+    assert isinstance(next(each.error for each in report.streams if each.name == stream), UnexpectedAnswerError)
+
+
+def test_records_with_ids_and_dates_of_another_kind_are_rows_all_the_same(world: MakeWorld) -> None:
+    portal = world(contacts=12)
+    odd = {"properties": {"email": "x@example.com"}, "createdAt": "2026-01-01T00:00:00Z", "archived": False}
+    results = [{**odd, "id": "abc", "updatedAt": "soon"}, {**odd, "id": "abc", "updatedAt": "2026-01-01T00:00:00Z"}]
+    match = {"method": "GET", "path": "/crm/objects/*/contacts"}
+    portal.control("POST", "/faults", [{"match": match, "do": {"status": 200, "body": {"results": results}}}])
+
+    report = portal.pull("contacts", settings={"contacts": {"properties": ["email"], "sweep": "weekly"}})
+
+    assert report.streams[0].state == "done"
+    assert portal.rows("SELECT email FROM hubspot.contacts") == [{"email": "x@example.com"}]

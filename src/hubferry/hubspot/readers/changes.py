@@ -122,8 +122,8 @@ class Changes:
             if int(page.after) + PAGE > LARGEST_QUERY or pages > MOST_PAGES:
                 return self._read_by_time(window), None
             page = self._fetch(window, after=page.after)
-        ids = [int(record.id) for record in page.results]
-        if not _in_order(ids, window):
+        ids = [int(record.id) for record in page.results if record.id.isdigit()]
+        if len(ids) < len(page.results) or not _in_order(ids, window):
             return self._read_by_time(window), None
         if page.after is None:
             return page.results, None

@@ -149,6 +149,8 @@ class Scan:
         start: int | None = part.start
         while start is not None and not self._stopped.is_set():
             records, after = self._fetch_page(str(asked) if asked > 0 else None)
+            if not all(record.id.isdigit() for record in records):
+                raise _NotByIdError
             ids = [int(record.id) for record in records]
             asked = _check_order(ids, asked, after)
             mine, start = partition.keep(part, ids, None if after is None else asked)
