@@ -181,11 +181,13 @@ def test_hostile_property_names_and_values_are_read_back_by_rule_on_every_engine
     with Client(token=Secret("pat-test"), base_url=portal.base_url, clock=portal.clock) as client, warehouse.session():
         state = StateStore(warehouse, portal.clock)
         [report] = run_pull(client=client, warehouse=warehouse, state=state, pull=block).streams
+        [proven] = verify_tables(client=client, warehouse=warehouse, state=state, pull=block, sample=None)
 
     columns = warehouse.query(f"SELECT name, column_name FROM {warehouse.name('hubspot', 'properties')}").to_pylist()
     chosen = {row["name"]: row["column_name"] for row in columns if row["column_name"] is not None}
     assert (report.state, report.error, chosen.keys()) == ("done", None, {*names, *HARD_PROPERTIES})
     assert chosen == dict.fromkeys(chosen) | {name: name for name in chosen} | {"upper": "upper__p"}
+    assert (proven.error, proven.columns, proven.differences) == (None, {}, 0)
     read = Unfolded(warehouse, chosen.values())
     assert_equal_to_truth(read, portal.control_url, objects=("contacts",))
     stored = read.query(f"SELECT * FROM {warehouse.name('hubspot', 'contacts')}").to_pylist()

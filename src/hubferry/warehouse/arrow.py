@@ -66,6 +66,16 @@ def clean_chunk(table: Table, chunk: pa.Table) -> pa.Table:
     )
 
 
+def clean_texts(rows: pa.Table) -> pa.Table:
+    """Give rows with text as tables hold it, so that what is compared with a table is equal to what was stored of it."""
+    texts = [name for name, kind in zip(rows.column_names, rows.schema.types, strict=True) if kind == pa.string()]
+    lists = [name for name, kind in zip(rows.column_names, rows.schema.types, strict=True) if kind == _TEXTS]
+    if not lists and _is_clean([part for name in texts for part in rows.column(name).chunks]):
+        return rows
+    cleaned = {name: _clean(name, rows.column(name), rows.schema.field(name).type) for name in (*texts, *lists)}
+    return pa.table({name: cleaned.get(name, rows.column(name)) for name in rows.column_names})
+
+
 def refuse_bad_keys(table: Table, chunk: pa.Table, newest: str | None = None) -> None:
     """Raise ValueError where a chunk cannot be merged: a column of the key is missing, a key is NULL or there twice."""
     for name in (*table.key, *((newest,) if newest else ())):
@@ -112,6 +122,7 @@ def _differ(fresh: pa.Array, stored: pa.Array) -> np.ndarray:
     return answer
 
 
+_TEXTS = pa.list_(pa.string())
 _ESCAPES = re.compile(r"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|\\u\w{4}|\\.", re.DOTALL)
 """One escape of JSON text; the two halves of a character outside the first 65,536 are one."""
 _UNFIT = re.compile(r"\\u(?:0000|[dD][89a-fA-F]\w\w)")

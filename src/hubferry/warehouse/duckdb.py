@@ -19,7 +19,7 @@ from hubferry.clock import SystemClock
 from hubferry.errors import SourceError, WarehouseError
 from hubferry.types import Clock, Column, ColumnType, Secret, Table
 from hubferry.warehouse import duckdb_types, sql
-from hubferry.warehouse.arrow import clean_chunk, refuse_bad_keys
+from hubferry.warehouse.arrow import clean_chunk, clean_texts, refuse_bad_keys
 from hubferry.warehouse.duckdb_file import DuckDBFile, hide_values, translated
 from hubferry.warehouse.duckdb_merge import Merge
 from hubferry.warehouse.interface import MergeCounts
@@ -58,7 +58,7 @@ class DuckDBTransaction:
         """Insert rows as they are."""
         chunk = clean_chunk(table, chunk)
         columns = sql.column_list(chunk.column_names)
-        with self.register("chunk", chunk) as rows:
+        with self.loaded("chunk", chunk) as rows:
             return self.execute(f"INSERT INTO {self._name(table)} ({columns}) SELECT {columns} FROM {rows}")
 
     def delete(self, table: Table, keys: pa.Table) -> int:
@@ -67,7 +67,7 @@ class DuckDBTransaction:
         if not keys.num_columns:
             raise ValueError(f"delete from {table.name!r}: the keys have no column")
         same = sql.equal_on(keys.column_names, "stored", "gone")
-        with self.register("keys", keys) as rows:
+        with self.loaded("keys", keys) as rows:
             return self.execute(
                 f"DELETE FROM {self._name(table)} AS stored USING (SELECT DISTINCT * FROM {rows}) AS gone WHERE {same}"
             )
@@ -75,6 +75,12 @@ class DuckDBTransaction:
     @contextmanager
     def register(self, name: str, rows: pa.Table) -> Iterator[str]:
         """Make rows readable in SQL under the quoted name it gives, until the block ends."""
+        with self.loaded(name, clean_texts(rows)) as quoted:
+            yield quoted
+
+    @contextmanager
+    def loaded(self, name: str, rows: pa.Table) -> Iterator[str]:
+        """Do the same with rows whose texts are clean already."""
         unique = f"hubferry {next(self._numbers)} {name}"
         self._connection.register(unique, rows)
         try:

@@ -9,8 +9,9 @@ than to run it on a few rows, so only what is written is made readable in full w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -30,11 +31,19 @@ _FEW = 20
 """So few numbers are written into a statement: to make them readable as rows costs as much as the statement."""
 
 
+class Loading(Transaction, Protocol):
+    """A transaction that takes rows whose texts are clean as they are."""
+
+    def loaded(self, name: str, rows: pa.Table) -> AbstractContextManager[str]:
+        """Make rows readable in SQL under the quoted name it gives, until the block ends."""
+        ...
+
+
 @dataclass(frozen=True)
 class Merge:
     """One chunk on its way into one table, inside one transaction."""
 
-    tx: Transaction
+    tx: Loading
     table: Table
     name: str
     """The quoted name of the table."""
@@ -66,7 +75,7 @@ class Merge:
             )
         cheap = list(dict.fromkeys((*self.table.key, *((self.newest,) if self.newest else ()))))
         numbered = self.chunk.select(cheap).append_column(_POSITION, pa.array(np.arange(self.chunk.num_rows)))
-        with self.tx.register("keys", numbered) as rows:
+        with self.tx.loaded("keys", numbered) as rows:
             found = self.tx.query(
                 f"SELECT fresh.{_AT}, stored.rowid AS {_STORED}, {verdict} AS {sql.quote(_VERDICT)} FROM {rows} AS fresh"
                 f" LEFT JOIN {self.name} AS stored ON {sql.equal_on(self.table.key, 'fresh', 'stored')}"
@@ -108,7 +117,7 @@ class Merge:
         columns = sql.column_list((*given, *kept))
         values = ", ".join([sql.column_list(given, of="fresh"), *(f"kept.{sql.quote(name)}" for name in kept)])
         join = f" LEFT JOIN temp.{_KEPT} AS kept ON kept.{_STORED} = fresh.{_STORED}" if kept else ""
-        with self.tx.register("fresh", fresh.append_column(_ROW, written[_ROW]) if kept else fresh) as rows:
+        with self.tx.loaded("fresh", fresh.append_column(_ROW, written[_ROW]) if kept else fresh) as rows:
             self.tx.execute(f"INSERT INTO {self.name} ({columns}) SELECT {values} FROM {rows} AS fresh{join}")
 
     @contextmanager
@@ -117,7 +126,7 @@ class Merge:
         if found.num_rows <= _FEW:
             yield f"({', '.join(map(str, found[_ROW].to_pylist()))})"
             return
-        with self.tx.register("numbers", found.select([_ROW])) as rows:
+        with self.tx.loaded("numbers", found.select([_ROW])) as rows:
             yield f"(SELECT {_STORED} FROM {rows} AS numbers)"
 
     def _lacking(self) -> list[str]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from hubferry.errors import SourceError, WarehouseError
 from hubferry.types import Column, Table
 from hubferry.warehouse import arrow, placeholders, sql
-from hubferry.warehouse.arrow import clean_chunk
+from hubferry.warehouse.arrow import clean_chunk, clean_texts
 from hubferry.warehouse.interface import MergeCounts
 from hubferry.warehouse.pool import Pool
 from hubferry.warehouse.postgres import binary, merge, types
@@ -79,7 +79,7 @@ class PostgresTransaction:
     @contextmanager
     def register(self, name: str, rows: pa.Table) -> Iterator[str]:
         """Make rows readable in SQL under the quoted name it gives, until the block ends."""
-        with self.loaded(name, rows) as quoted:
+        with self.loaded(name, clean_texts(rows)) as quoted:
             yield quoted
 
     @contextmanager

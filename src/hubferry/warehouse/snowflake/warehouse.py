@@ -18,7 +18,7 @@ import pyarrow as pa
 from hubferry.errors import SourceError, WarehouseError
 from hubferry.types import Column, Table
 from hubferry.warehouse import arrow
-from hubferry.warehouse.arrow import clean_chunk
+from hubferry.warehouse.arrow import clean_chunk, clean_texts
 from hubferry.warehouse.interface import MergeCounts, Row
 from hubferry.warehouse.pool import Lender, Pool
 from hubferry.warehouse.snowflake import account, names, texts, types
@@ -96,7 +96,8 @@ class SnowflakeTransaction:
     @contextmanager
     def register(self, name: str, rows: pa.Table) -> Iterator[str]:  # noqa: ARG002  numbers tell the rows apart
         """Make rows readable in SQL under the quoted name it gives, until the block ends."""
-        with translating(), self._session.rows(rows, [texts.column_type(each.type) for each in rows.schema]) as quoted:
+        kinds = [texts.column_type(each.type) for each in rows.schema]
+        with translating(), self._session.rows(clean_texts(rows), kinds) as quoted:
             yield quoted
 
     @contextmanager
