@@ -94,7 +94,8 @@ class _Sorter:
         """Make the row's step."""
         row, record = self.found.row, self.found.record
         base = {name: record.values.get(name) for name in row.values if name not in self.kept}
-        base |= {name: self._base[name] for name in self.kept if name in self._base}
+        others = {name for name in self._base if name not in row.values}  # NULL this time: our last write of it stands
+        base |= {name: self._base[name] for name in (*self.kept, *others) if name in self._base}
         step: RecordStep | None = None
         if self.changes:
             step = UpdateRecord(

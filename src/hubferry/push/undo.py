@@ -153,7 +153,8 @@ class _Undo:
                 )
                 self._leave(each.sync, step, f"record {step.record_id}", reason)
                 continue
-            stored = known[each.sync, step.row_key].stored if (each.sync, step.row_key) in known else {}
+            row = known.get((each.sync, step.row_key))
+            stored = row.stored if row and row.record_id == step.record_id else {}
             changes = []
             for change in step.changes:
                 now, prop = record.values.get(change.property), properties.get(change.property)
@@ -165,7 +166,11 @@ class _Undo:
                     self._leave(each.sync, step, change.property, "somebody changed it since; their value stays")
             if changes:
                 back = UpdateRecord(
-                    row_key=step.row_key, object=object_name, record_id=step.record_id, changes=tuple(changes)
+                    row_key=step.row_key,
+                    object=object_name,
+                    record_id=step.record_id,
+                    changes=tuple(changes),
+                    stored=dict(stored),  # the base of what the undo does not touch, by which policies decide
                 )
                 self.add(each.sync, back)
                 counts = self.counts[each.sync]

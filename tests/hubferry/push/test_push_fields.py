@@ -45,6 +45,37 @@ def test_a_value_that_nobody_else_changed_follows_the_source(
     assert world.contact("a@x.com")["properties"]["firstname"] == left
 
 
+@pytest.mark.parametrize("policy", ["hubspot_wins", "manual"])
+def test_our_last_write_stays_the_base_while_the_source_has_no_value(world: Any, make_sync: Any, policy: str) -> None:
+    fields = {"email": "email", "firstname": {"column": "firstname", "policy": policy}, "lastname": "lastname"}
+    world.syncs = [make_sync(fields=fields)]
+    columns = "id INTEGER, email VARCHAR, firstname VARCHAR, lastname VARCHAR"
+    for rows in (
+        [(1, "a@x.com", "Ours", "One"), (2, "b@x.com", "Ours", "One")],
+        [(1, "a@x.com", None, "One"), (2, "b@x.com", None, "Two")],  # only noted of one record, written to the other
+        [(1, "a@x.com", "Next", "One"), (2, "b@x.com", "Next", "Two")],
+    ):
+        world.people(*rows, columns=columns)
+        report = world.push()
+
+    assert [world.contact(f"{each}@x.com")["properties"]["firstname"] for each in "ab"] == ["Next", "Next"]
+    assert (report.rows["contacts"].applied, world.rejected()) == (2, [])
+
+
+@pytest.mark.parametrize("policy", ["hubspot_wins", "manual"])
+def test_what_others_wrote_while_the_source_had_no_value_is_still_theirs(
+    world: Any, make_sync: Any, policy: str
+) -> None:
+    push_name(world, make_sync, policy, "Ours")
+    world.people((1, "a@x.com", None))
+    world.push()
+    world.change(world.contact("a@x.com")["id"], firstname="Theirs")
+
+    push_name(world, make_sync, policy, "Next")
+
+    assert world.contact("a@x.com")["properties"]["firstname"] == "Theirs"
+
+
 def test_a_conflict_is_listed_with_who_changed_it_and_the_rest_of_the_row_goes_on(world: Any, make_sync: Any) -> None:
     fields = {"email": "email", "firstname": {"column": "firstname", "policy": "manual"}, "lastname": "lastname"}
     world.syncs = [make_sync(fields=fields)]

@@ -97,6 +97,22 @@ def test_an_undone_sync_is_on_hold_until_it_is_resumed_and_then_writes_again(bef
     assert before.labels_between(before.old["a"], before.old["b"]) == {"Friend", "Colleague", None}
 
 
+def test_an_undo_leaves_what_policies_decide_by(world: Any, make_sync: Any) -> None:
+    fields = {"email": "email", "firstname": "firstname", "lastname": {"column": "lastname", "policy": "hubspot_wins"}}
+    world.syncs = [make_sync(fields=fields)]
+    columns = "id INTEGER, email VARCHAR, firstname VARCHAR, lastname VARCHAR"
+    for name in ("One", "Two"):
+        world.people((1, "a@x.com", name, "Ours"), columns=columns)
+        report = push(world)
+    world.apply(undo(world, report.run_id))
+    resume_syncs(["contacts"], client=world.client, state=world.state)
+
+    world.people((1, "a@x.com", "Three", "Next"), columns=columns)
+    world.push()
+
+    assert values(world, "a") == ("Three", "Next")
+
+
 def test_what_somebody_changed_since_stays_and_is_listed(before: Any) -> None:
     run = push(before)
     before.change(before.old["a"], firstname="Theirs")
