@@ -67,10 +67,18 @@ class UnknownNameError(ConfigError):
     """A stream, sync, object, property or setting is named that does not exist."""
 
     def __init__(
-        self, kind: str, name: str, *, known: Sequence[str] = (), file: str | None = None, line: int | None = None
+        self,
+        kind: str,
+        name: str,
+        *,
+        known: Sequence[str] = (),
+        hint: str = "",
+        file: str | None = None,
+        line: int | None = None,
     ) -> None:
         self.kind, self.name, self.known = kind, name, tuple(known)
-        super().__init__(f"unknown {kind} {name!r}.{_suggestion(name, known)}", file=file, line=line)
+        said = f"unknown {kind} {name!r}.{_suggestion(name, known)}{f' {hint}' if hint else ''}"
+        super().__init__(said, file=file, line=line)
 
 
 class LiteralSecretError(ConfigError):

@@ -153,14 +153,14 @@ def show_push(out: Output, report: PushReport) -> None:
     """Say what became of every planned row and link."""
     for kind, outcomes in (("rows", report.rows), ("links", report.links)):
         for name, outcome in outcomes.items():
-            if outcome.planned or kind == "rows":
-                counts = report.plan.counts[name]
-                invalid = counts.invalid if kind == "rows" else counts.links_invalid
+            counts = report.plan.counts[name]
+            invalid = counts.invalid if kind == "rows" else counts.links_invalid
+            if outcome.planned or invalid or kind == "rows":
                 beside = f"; {invalid:,} invalid, not sent" if invalid else ""
                 out.line(f"{name}, {kind}: {_equation(outcome)}{beside}")
     out.line(f"{report.run_id}: {plural(report.calls, 'call')} in {report.seconds:.1f} s")
     if report.exit_code:
-        out.note(f"Not everything was done: hubferry rejected {report.plan.syncs[0]}")
+        out.note(f"Not everything was done: {', '.join(f'hubferry rejected {name}' for name in report.open_by_sync)}")
     out.result({**_plain(report), "exit_code": report.exit_code})
 
 

@@ -31,7 +31,8 @@ PULL = "pull"
 
 _SYNC_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SCHEMA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_CUSTOM_OBJECT = re.compile(r"(p\d+_\w+|2-\d+)", re.ASCII)
+_CUSTOM_OBJECT = re.compile(rf"(p\d+_\w+|{objects.CUSTOM}\w+|2-\d+)", re.ASCII)
+_CUSTOM_HINT = f"A custom object is written {objects.CUSTOM}<name>, p<portal>_<name>, or as its type id, 2-<number>."
 Model = TypeVar("Model", bound=BaseModel)
 _SECRETS = tuple(find_secrets(ProjectFile))
 Signature = tuple[tuple[str, int, int], ...]
@@ -273,4 +274,7 @@ def _check_objects(sync: Sync) -> None:
     named |= {f"associations.{number}.to": each.to for number, each in enumerate(sync.block.associations)}
     for path, name in named.items():
         if name not in objects.BY_NAME and not _CUSTOM_OBJECT.fullmatch(name):
-            raise UnknownNameError("object", name, known=list(objects.BY_NAME), file=sync.file, line=sync.line(path))
+            line = sync.line(path)
+            raise UnknownNameError(
+                "object", name, known=list(objects.BY_NAME), hint=_CUSTOM_HINT, file=sync.file, line=line
+            )

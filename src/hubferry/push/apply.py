@@ -59,11 +59,18 @@ class PushReport:
     seconds: float
 
     @property
+    def open_by_sync(self) -> dict[str, int]:
+        """How many rows and links are invalid, rejected or unknown, by sync; those of which everything was done are left out."""
+        found = {name: counts.invalid + counts.links_invalid for name, counts in self.plan.counts.items()}
+        for outcomes in (self.rows, self.links):
+            for name, each in outcomes.items():
+                found[name] += each.rejected + each.unknown
+        return {name: number for name, number in found.items() if number}
+
+    @property
     def rows_open(self) -> int:
         """How many rows and links are invalid, rejected or unknown."""
-        outcomes = [*self.rows.values(), *self.links.values()]
-        refused = sum(each.rejected + each.unknown for each in outcomes)
-        return refused + sum(each.invalid + each.links_invalid for each in self.plan.counts.values())
+        return sum(self.open_by_sync.values())
 
     @property
     def exit_code(self) -> int:
@@ -292,11 +299,12 @@ class _Applier:
         sender.send_searched([searched] if searched else [], reader, self.plan.id)
         journal.check()
         counted = reader.query_outcomes(self.plan.id)
-        bad = sum(n for (_, kind, state), n in counted.items() if kind in CANARY_KINDS and state in _BAD)
-        if bad:
+        refused = {key: n for key, n in counted.items() if key[1] in CANARY_KINDS and key[2] in _BAD}
+        if bad := sum(refused.values()):
+            why = ", ".join(f"hubferry rejected {sync}" for sync in sorted({sync for sync, _, _ in refused}))
             raise GuardError(
                 f"{bad} of the first {len(first)} records were not taken by HubSpot, so the rest of plan {self.plan.id} was not"
-                f" sent. See why: hubferry rejected {self.plan.syncs[0]}. To go on all the same: hubferry apply {self.plan.id}",
+                f" sent. See why: {why}. To go on all the same: hubferry apply {self.plan.id}",
                 plan_id=self.plan.id,
             )
 

@@ -114,6 +114,20 @@ def test_a_mistyped_name_comes_as_a_suggestion_that_a_program_can_read(folder: P
     assert (error.name, "contacts" in error.known) == ("contcts", True)
 
 
+@pytest.mark.parametrize("name", ["custom_cars", "p62515_cars", "2-3453932"])
+def test_a_custom_object_is_named_as_a_pull_names_it_or_as_hubspot_does(folder: Path, name: str) -> None:
+    written = SYNC.replace("object: contacts", f"object: {name}")
+    (folder / "syncs" / "contacts.yml").write_text(written)
+
+    assert load_project(folder, {}).syncs["contacts"].block.object_ == name
+
+
+def test_an_unknown_object_comes_with_how_custom_ones_are_written(folder: Path) -> None:
+    (folder / "syncs" / "contacts.yml").write_text(SYNC.replace("object: contacts", "object: cars"))
+
+    assert "custom_<name>" in str(mistake(folder))
+
+
 @pytest.mark.parametrize(
     "token", ["pat-na1-8d7c6b5a-1111-2222-3333-444455556666", "an-oauth-token", "x${HUBSPOT_TOKEN}"]
 )

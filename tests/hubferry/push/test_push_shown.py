@@ -34,6 +34,29 @@ def test_show_tells_what_became_of_each_step_and_why(pushed: Any, capsys: Any) -
     ]
 
 
+def test_a_push_names_invalid_links_and_the_syncs_of_which_something_is_open(
+    world: Any, make_sync: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Also where no link is left to write, and where the first sync of the run has done everything."""
+    monkeypatch.setenv("HUBSPOT_TOKEN", "pat-test")
+    world.people(
+        (1, "a@x.com", "Ann", '["nobody@x.com"]'), columns="id INTEGER, email VARCHAR, firstname VARCHAR, who JSON"
+    )
+    fields = {"email": "email"}
+    links = [{"to": "contacts", "column": "who", "by": "email"}]
+    world.syncs = [
+        make_sync("first", fields={**fields, "firstname": "firstname"}),
+        make_sync("second", fields=fields, associations=links),
+    ]
+    folder = str(world.write_project())
+    codes = [main(["push", "--project", folder]) for _ in range(2)]
+    said = capsys.readouterr()
+
+    assert codes == [1, 1]
+    assert said.out.count("second, links: 0 planned = 0 applied + 0 rejected + 0 skipped + 0 unknown; 1 invalid") == 2
+    assert said.err.count("Not everything was done: hubferry rejected second\n") == 2
+
+
 def test_record_tells_which_row_it_is_and_what_was_written(pushed: Any, capsys: Any) -> None:
     record_id = pushed.contact("a@x.com")["id"]
     assert main(["record", "contacts", record_id, "--project", pushed.folder]) == 0
