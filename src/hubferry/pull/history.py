@@ -23,7 +23,7 @@ from hubferry.pull import refresh
 from hubferry.pull.erasure import HISTORY_PAYLOAD
 from hubferry.pull.listing import Listing
 from hubferry.pull.pages import unfold
-from hubferry.pull.pulling import DATE_PRECISION, LATE, WHOLE, Pulling, Tally
+from hubferry.pull.pulling import DATE_PRECISION, WHOLE, Pulling, Tally
 from hubferry.pull.refresh import Refresh
 from hubferry.pull.snapshots import set_columns
 from hubferry.state.crash import crashpoint
@@ -34,6 +34,8 @@ from hubferry.warehouse.interface import Transaction
 
 GROUP = 1_000
 """Records whose versions are read, then written with the cursor behind them."""
+LOOKED = "looked"
+"""When rows of records were looked at last, as a cursor names it: those written later are looked at next."""
 _IDS_ALONE = RecordShape(("hs_object_id",))
 
 
@@ -103,6 +105,7 @@ class HistoryPull:
     def _read_all(self, found: CrmObject, names: Sequence[str], cursor: Cursor, begun: Refresh) -> Cursor:
         """Read every record's versions, each group with the ranges of ids that are left after it; give the cursor then."""
         scan = Scan(self._pulling.client, found.path_name, _IDS_ALONE, remaining=begun.remaining)
+        began = self._pulling.stamp().now
         ids: list[str] = []
         with closing(scan.pages()) as pages:  # type: ignore[type-var]
             for page in pages:
@@ -111,7 +114,10 @@ class HistoryPull:
                     left = replace(begun, remaining=page.remaining)
                     self._write(found, names, ids, replace(cursor, scan=left.render()))
                     ids = []
-        ended = replace(cursor, value=begun.started, scan=None, swept={**cursor.swept, WHOLE: begun.started})
+        # What was written before a reading that is one with its run was written before its first record was asked for.
+        looked = began if begun.remaining is None else begun.started
+        swept = {**cursor.swept, WHOLE: begun.started, LOOKED: looked}
+        ended = replace(cursor, value=begun.started, scan=None, swept=swept)
         self._write(found, names, ids, ended)
         return ended
 
@@ -128,28 +134,28 @@ class HistoryPull:
             since=since,
             until=until + DATE_PRECISION,
         )
-        unshown = self._query_unshown(found, cursor, since)
+        looked = pulling.stamp().now
+        unshown = self._query_unshown(found, cursor.swept.get(LOOKED, cursor.value), since)
         with closing(changes.pages()) as pages:  # type: ignore[type-var]
             for ids in _group(chain((self._ids(records) for records in pages), [unshown])):
                 self._write(found, names, ids, cursor)
-        moved = replace(cursor, value=until, swept={WHOLE: until, **cursor.swept})  # what never was begins to count now
+        swept = {WHOLE: until, **cursor.swept, LOOKED: looked}  # a whole reading that never was begins to count now
+        moved = replace(cursor, value=until, swept=swept)
         self._write(found, names, (), moved)
 
-    def _query_unshown(self, found: CrmObject, cursor: Cursor, since: datetime) -> list[str]:
+    def _query_unshown(self, found: CrmObject, looked: datetime, since: datetime) -> list[str]:
         """Give records whose rows were written since the last look, and whose date is too old for a search to show them.
 
         They were restored, or indexed late, or HubSpot calculated their values anew. Only of objects that are pulled.
-        What the run of the last look wrote was written before it.
         """
-        assert cursor.value is not None
         pulling, warehouse = self._pulling, self._pulling.warehouse
         table, quote = pulling.table_of(found.name), self._pulling.warehouse.quote
         if table is None or not warehouse.query_columns(pulling.schema, table):
             return []
         rows = warehouse.query(
             f"SELECT id FROM {warehouse.name(pulling.schema, table)} WHERE {quote('_hubferry_deleted_at')} IS NULL"
-            f" AND {quote('_hubferry_synced_at')} >= ? AND {quote('_hubferry_run_id')} <> ? AND updated_at < ? ORDER BY id",
-            (cursor.value - LATE, cursor.run_id or "", since),
+            f" AND {quote('_hubferry_synced_at')} >= ? AND updated_at < ? ORDER BY id",
+            (looked, since),
         )
         ids: list[str] = rows["id"].to_pylist()
         return ids

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hubferry.pull import history
 from hubferry.streams.registry import BY_NAME
 from stream_truth import diff_stream
 
@@ -72,6 +73,44 @@ def test_versions_of_a_restored_record_are_read_although_its_date_did_not_move(w
         " AND id NOT IN (SELECT record_id FROM hubspot.property_history)"
     )
     assert (unread, read, again) == ([{"n": 0}], len(archived), 0)
+
+
+def test_versions_are_read_once_although_pulls_follow_each_other_soon(world: MakeWorld) -> None:
+    portal = world(contacts=30)
+    settings = {**CONTACTS, "property_history": {"objects": ["contacts"]}}
+    reads = []
+    for _ in range(4):
+        reads.append(portal.pull("contacts", "property_history", settings=settings).streams[-1].read)
+        portal.clock.advance(180)
+
+    assert reads[0] > 0
+    assert reads[1:] == [0, 0, 0]
+
+
+def test_versions_of_restored_records_are_read_after_a_run_that_ended_before_it_read_them(world: MakeWorld) -> None:
+    portal = world(contacts=30)
+    settings = {**CONTACTS, "property_history": {"objects": ["contacts"]}}
+    streams = ("contacts", "property_history")
+    portal.mutate(3, object="contacts", archives=3)
+    portal.pull(*streams, settings=settings)
+    portal.clock.advance(HOUR)
+    portal.mutate(6, object="contacts", restores=3)
+    portal.mutate(7, object="contacts", edits=2)
+    versions = {"path": "/crm/objects/*/contacts/batch/read", "body": "propertiesWithHistory"}
+    rule = {"match": versions, "when": {"nth": 2}, "do": {"kind": "limit", "policy": "DAILY"}}
+    portal.control("POST", "/faults", [rule])
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(history, "GROUP", 2)
+        ended = portal.pull(*streams, settings=settings)
+    portal.clock.advance(DAY)
+    portal.pull(*streams, settings=settings)
+
+    unread = portal.rows(
+        "SELECT count(*) AS n FROM hubspot.contacts WHERE _hubferry_deleted_at IS NULL"
+        " AND id NOT IN (SELECT record_id FROM hubspot.property_history)"
+    )
+    assert (ended.exit_code, unread) == (4, [{"n": 0}])
 
 
 @pytest.mark.parametrize("name", BY_HAND)
