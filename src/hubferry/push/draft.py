@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -154,6 +154,16 @@ class Draft:
         if survivors:
             with self.lease.transaction() as tx:
                 ledger.follow_merges(tx, self.lease.warehouse, self.stamp.portal_id, object_name, survivors)
+
+    def revisit_linked(self, object_name: str, left: Collection[str]) -> None:
+        """Have the next push look at the rows that were linked to these records, whose own rows become other ones."""
+        if not left:
+            return
+        portal_id, warehouse = self.stamp.portal_id, self.lease.warehouse
+        linked = ledger.LedgerReader(warehouse, portal_id).query_links_at(object_name, left)
+        if linked:
+            with self.lease.transaction() as tx:
+                ledger.clear_hashes(tx, warehouse, portal_id, ((row.sync, row.row_key) for row in linked))
 
     def adopt_links(self, claimed: list[LinkRow], released: list[LinkRow]) -> None:
         """Note in the ledger links that need no write, and forget those that nobody asks for and that are not ours."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hubferry.hubspot.client import Client
@@ -233,3 +233,25 @@ def without_email(found: Found) -> Found:
         return found
     values = {name: text for name, text in found.row.values.items() if name != "email"}
     return replace(found, row=replace(found.row, values=values))
+
+
+def find_merges(identities: Iterable[Identity]) -> dict[str, str]:
+    """Give the records of the ledger that were merged into others, with their survivors."""
+    return {
+        each.ledger.record_id: each.merged_into
+        for each in identities
+        if isinstance(each, Found) and each.ledger and each.merged_into
+    }
+
+
+def find_left(identities: Iterable[Identity]) -> set[str]:
+    """Give the records of the ledger that are archived or gone, and whose rows have, or get, another one."""
+    return {
+        each.ledger.record_id
+        for each in identities
+        if each.ledger is not None
+        and (
+            isinstance(each, NotFound)
+            or (isinstance(each, Found) and each.merged_into is None and each.ledger.record_id != each.record.record_id)
+        )
+    }

@@ -21,7 +21,7 @@ from hubferry.push.counts import SyncCounts
 from hubferry.push.diff import RowDiff, diff_row, with_authors
 from hubferry.push.draft import Draft
 from hubferry.push.encode import canonical
-from hubferry.push.identity import Found, Held, Identity, NotFound, Resolver
+from hubferry.push.identity import Found, Held, Identity, NotFound, Resolver, find_left, find_merges
 from hubferry.push.left_planner import LeftPlanner
 from hubferry.push.link_source import LinkTable
 from hubferry.push.link_store import LinkStore
@@ -276,7 +276,8 @@ class RecordPlanner:
         found, self._read_at = reading.found.result()
         identities: list[Identity] = [*reading.held.values()]
         identities += [self._hold_unresolved(each) for each in found]
-        self.draft.follow_merges(self.mapping.object, _merges(identities))
+        self.draft.follow_merges(self.mapping.object, find_merges(identities))
+        self.draft.revisit_linked(self.mapping.object, find_left(identities))
         adopted: list[LedgerRow] = []
         diffs = [diff_row(each, self.mapping) for each in identities]
         authors = self._fetch_authors(identities, diffs)
@@ -449,15 +450,6 @@ class RecordPlanner:
         if self.mapping.sync.block.mode == "mirror":
             rows = [self.rows, *(each.rows for each in others)]
             LeftPlanner(self.client, self.ledger, self.draft, self.mapping, self.counts, rows, self.keyless).plan()
-
-
-def _merges(identities: Iterable[Identity]) -> dict[str, str]:
-    """Give the records of the ledger that were merged into others, with their survivors."""
-    return {
-        each.ledger.record_id: each.merged_into
-        for each in identities
-        if isinstance(each, Found) and each.ledger and each.merged_into
-    }
 
 
 def _placement(each: Identity, diff: RowDiff, mapping: SyncMapping) -> PlacedRow:

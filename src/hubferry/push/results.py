@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,7 +29,7 @@ from hubferry.push.steps import (
 )
 from hubferry.state import ledger, plans
 from hubferry.state.leases import Lease
-from hubferry.state.ledger import LedgerRow, LinkRow, Stamp
+from hubferry.state.ledger import LedgerReader, LedgerRow, LinkRow, Stamp
 from hubferry.state.plans import JournalRow
 from hubferry.warehouse.interface import Warehouse
 
@@ -98,6 +99,7 @@ def record_results(warehouse: Warehouse, lease: Lease, stamp: Stamp, plan_id: st
         return
     rows = [row for each in results if (row := _ledger_row(each)) is not None]
     gone = [each for each in results if isinstance(each.step, ArchiveRecord) and each.state == "applied"]
+    unlinked = _query_linked(LedgerReader(warehouse, stamp.portal_id), gone)
     with lease.transaction() as tx:
         lost = [each for each in results if each.state == "unknown" and each.intended_at is not None]
         plans.merge_journal(tx, stamp, (_journal_row(plan_id, each) for each in results if each not in lost))
@@ -106,7 +108,8 @@ def record_results(warehouse: Warehouse, lease: Lease, stamp: Stamp, plan_id: st
             plans.merge_journal(tx, at, [_journal_row(plan_id, each)])
         ledger.merge_ledger(tx, stamp, rows)
         undone = [each for each in results if each.state != "applied"]
-        ledger.clear_hashes(tx, warehouse, stamp.portal_id, ((each.sync, each.step.row_key) for each in undone))
+        due = {*unlinked, *((each.sync, each.step.row_key) for each in undone)}
+        ledger.clear_hashes(tx, warehouse, stamp.portal_id, due)
         for each in gone:
             ledger.delete_ledger(tx, stamp.portal_id, each.sync, [each.step.row_key])
             if isinstance(each.step, ArchiveRecord):
@@ -126,6 +129,15 @@ def record_results(warehouse: Warehouse, lease: Lease, stamp: Stamp, plan_id: st
             stamp,
             [(each.sync, each.link, each.state, each.message or "") for each in results if each.link],
         )
+
+
+def _query_linked(reader: LedgerReader, gone: Sequence[Result]) -> set[tuple[str, str]]:
+    """Give the rows, by sync and key, whose links go with these archived records: the next push says what became of each."""
+    ids: dict[str, set[str]] = defaultdict(set)
+    for each in gone:
+        if isinstance(each.step, ArchiveRecord):
+            ids[each.step.object].add(each.step.record_id)
+    return {(row.sync, row.row_key) for name, some in ids.items() for row in reader.query_links_at(name, some)}
 
 
 def _journal_row(plan_id: str, each: Result) -> JournalRow:

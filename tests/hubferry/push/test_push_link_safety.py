@@ -289,3 +289,56 @@ def test_links_of_an_entry_that_came_back_are_still_the_syncs_own(
     world.push()
 
     assert linked(world) == set()
+
+
+# --- a record that is archived
+
+
+def test_a_link_to_a_record_that_left_a_mirror_is_listed_and_made_again_when_it_is_back(
+    world: Any, make_sync: Any
+) -> None:
+    """HubSpot drops the links of what is archived; the row that asks for one did not change, and is looked at all the same."""
+    entry = {"to": "companies", "column": "firms", "by": "domain"}
+    world.people((1, "a@x.com", '["firm.com"]'), columns=PEOPLE)
+    world.sql("CREATE TABLE main.firms AS SELECT 1 AS id, 'firm.com' AS domain")
+    firms = {"source": "main.firms", "object": "companies", "mode": "mirror", "match": "domain"}
+    world.syncs = [
+        make_sync("contacts", fields={"email": "email"}, associations=[entry]),
+        make_sync("firms", **firms, fields={"domain": "domain"}, guards={"max_archives": 1, "empty_source": "allow"}),
+    ]
+    world.push()
+    world.advance(60)
+    (first,) = linked(world)
+    world.sql("DELETE FROM main.firms")
+    world.push()
+
+    without = world.push()
+    world.sql("INSERT INTO main.firms VALUES (1, 'firm.com')")
+    back = world.push()
+
+    assert (without.exit_code, without.plan.counts["contacts"].links_invalid) == (1, 1)
+    assert (back.exit_code, world.rejected()) == (0, [])
+    (again,) = linked(world)
+    assert again != first
+    assert world.push().plan.changes == 0
+
+
+def test_links_to_a_record_that_is_made_anew_are_made_again(world: Any, make_sync: Any) -> None:
+    """The row that asks for the link did not change; the record that it was linked to is another one by now."""
+    entry = {"to": "contacts", "column": "others", "by": "email"}
+    columns = "id INTEGER, email VARCHAR, firstname VARCHAR, others JSON"
+    asking = (1, "a@x.com", "Ann", '["b@x.com"]')
+    fields = {"email": "email", "firstname": "firstname"}
+    world.syncs = [make_sync(fields=fields, associations=[entry], on_archived="recreate")]
+    world.people(asking, (2, "b@x.com", "Bob", None), columns=columns)
+    world.push()
+    world.advance(60)
+    world.call("DELETE", f"/crm/v3/objects/contacts/{world.contact('b@x.com')['id']}")
+    world.people(asking, (2, "b@x.com", "Bert", None), columns=columns)
+    world.push()
+
+    world.push()
+
+    links = {str(each["toId"]) for each in world.contact("a@x.com")["associations"]}
+    assert links == {world.contact("b@x.com")["id"]}
+    assert world.push().plan.changes == 0
