@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -27,6 +28,22 @@ settings.register_profile(
     "shared_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("shared_machine")
+
+
+def pytest_collection() -> None:
+    """Let the collector of garbage not look at what lasts as long as the tests: a third of a million objects."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """Let Python end as it does; nanobind tells of what it finds then."""
+    gc.unfreeze()
 
 
 def _refuse_unless_loopback(address: object) -> None:

@@ -62,9 +62,11 @@ class PlanRows:
         """Give each group of rows that are one record, have one match value, or one key."""
         for column in ("record_id", "match_value", "row_key"):
             valid = f"plan_id = ? AND sync = ? AND bucket <> '' AND {column} IS NOT NULL"
+            shared = f"SELECT {column} AS shared FROM {self._name} WHERE {valid} GROUP BY {column} HAVING count(*) > 1"
+            if not self.warehouse.query(f"{shared} LIMIT 1", [self.plan_id, self.sync]).num_rows:
+                continue
             sql = (
-                f"SELECT r.* FROM {self._name} r JOIN (SELECT {column} AS shared FROM {self._name} WHERE {valid}"
-                f" GROUP BY {column} HAVING count(*) > 1) d ON r.{column} = d.shared"
+                f"SELECT r.* FROM {self._name} r JOIN ({shared}) d ON r.{column} = d.shared"
                 f" WHERE r.plan_id = ? AND r.sync = ? AND r.bucket <> '' ORDER BY r.{column}, r.row_key"
             )
             groups: dict[object, list[PlacedRow]] = {}
