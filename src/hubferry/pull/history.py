@@ -82,9 +82,9 @@ class HistoryPull:
 
     def write_again(self, found: CrmObject, ids: Sequence[str]) -> None:
         """Read the versions of these records once more, and write what is missing or otherwise."""
-        names, cursor = self._fetch_names(found), self.cursor(found)
+        names = self._fetch_names(found)
         for start in range(0, len(ids), GROUP):
-            self._write(found, names, ids[start : start + GROUP], cursor)
+            self._write(found, names, ids[start : start + GROUP])
 
     def _fetch_names(self, found: CrmObject) -> list[str]:
         # The dates of the last change are versions of nothing: HubSpot writes one each time that another is written.
@@ -117,8 +117,9 @@ class HistoryPull:
         # What was written before a reading that is one with its run was written before its first record was asked for.
         looked = began if begun.remaining is None else begun.started
         swept = {**cursor.swept, WHOLE: begun.started, LOOKED: looked}
-        ended = replace(cursor, value=begun.started, scan=None, swept=swept)
-        self._write(found, names, ids, ended)
+        ended = replace(cursor, value=begun.started, scan=None, swept=swept, run_id=None)
+        # One that is resumed ends with the changes that are read next.
+        self._write(found, names, ids, ended if begun.remaining is None else None)
         return ended
 
     def _read_changes(self, found: CrmObject, names: Sequence[str], cursor: Cursor) -> None:
@@ -135,18 +136,19 @@ class HistoryPull:
             until=until + DATE_PRECISION,
         )
         looked = pulling.stamp().now
-        unshown = self._query_unshown(found, cursor.swept.get(LOOKED, cursor.value), since)
+        unshown = self._query_unshown(found, cursor, since)
         with closing(changes.pages()) as pages:  # type: ignore[type-var]
             for ids in _group(chain((self._ids(records) for records in pages), [unshown])):
-                self._write(found, names, ids, cursor)
+                self._write(found, names, ids)
         swept = {WHOLE: until, **cursor.swept, LOOKED: looked}  # a whole reading that never was begins to count now
         moved = replace(cursor, value=until, swept=swept)
         self._write(found, names, (), moved)
 
-    def _query_unshown(self, found: CrmObject, looked: datetime, since: datetime) -> list[str]:
+    def _query_unshown(self, found: CrmObject, cursor: Cursor, since: datetime) -> list[str]:
         """Give records whose rows were written since the last look, and whose date is too old for a search to show them.
 
         They were restored, or indexed late, or HubSpot calculated their values anew. Only of objects that are pulled.
+        What the run of the last look wrote after it are lists of links. `cursor` has no run where its run looked at nothing.
         """
         pulling, warehouse = self._pulling, self._pulling.warehouse
         table, quote = pulling.table_of(found.name), self._pulling.warehouse.quote
@@ -154,8 +156,8 @@ class HistoryPull:
             return []
         rows = warehouse.query(
             f"SELECT id FROM {warehouse.name(pulling.schema, table)} WHERE {quote('_hubferry_deleted_at')} IS NULL"
-            f" AND {quote('_hubferry_synced_at')} >= ? AND updated_at < ? ORDER BY id",
-            (looked, since),
+            f" AND {quote('_hubferry_synced_at')} >= ? AND {quote('_hubferry_run_id')} <> ? AND updated_at < ? ORDER BY id",
+            (cursor.swept.get(LOOKED, cursor.value), cursor.run_id or "", since),
         )
         ids: list[str] = rows["id"].to_pylist()
         return ids
@@ -171,14 +173,15 @@ class HistoryPull:
         self._pulling.stop.check()
         return [each.id for each in records]
 
-    def _write(self, found: CrmObject, names: Sequence[str], ids: Sequence[str], cursor: Cursor) -> None:
+    def _write(self, found: CrmObject, names: Sequence[str], ids: Sequence[str], cursor: Cursor | None = None) -> None:
         pulling = self._pulling
         listing = Listing(pulling, pulling.storage(self._table), self._tally, guarded=False)
         for versions in self._fetch(found, names, list(dict.fromkeys(ids))):
             listing.add(versions)
 
         def settle(tx: Transaction) -> None:
-            pulling.save_cursor(tx, self._cursor_name(found), cursor)
+            if cursor is not None:
+                pulling.save_cursor(tx, self._cursor_name(found), cursor)
 
         listing.finish(settle, sweep=False)
 

@@ -77,10 +77,10 @@ def test_versions_of_a_restored_record_are_read_although_its_date_did_not_move(w
 
 def test_versions_are_read_once_although_pulls_follow_each_other_soon(world: MakeWorld) -> None:
     portal = world(contacts=30)
-    settings = {**CONTACTS, "property_history": {"objects": ["contacts"]}}
+    settings = {**CONTACTS, "property_history": {"objects": ["contacts", "deals"]}}
     reads = []
     for _ in range(4):
-        reads.append(portal.pull("contacts", "property_history", settings=settings).streams[-1].read)
+        reads.append(portal.pull("contacts", "deals", "property_history", settings=settings).streams[-1].read)
         portal.clock.advance(180)
 
     assert reads[0] > 0
