@@ -152,7 +152,7 @@ class RecordPlanner:
             return source.query_rows(self.mapping, self.warehouse, tables)
         digests = source.render_digests(self.mapping, self.warehouse)
         plan_id = self.draft.plan_id
-        with self.draft.lease.transaction() as tx:
+        with source.naming(self.mapping), self.draft.lease.transaction() as tx:
             placed = self._encoded.place_unchanged(tx, digests, plan_id, self.mapping.object)
         self.counts.rows += placed
         self.counts.matched += placed

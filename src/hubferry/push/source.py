@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 import pyarrow as pa
 
 from hubferry.config.model import LinksBlock, Sync
-from hubferry.errors import ConfigError, SourceError, UnknownNameError
+from hubferry.errors import ConfigError, SourceError, UnknownNameError, WarehouseError
 from hubferry.push.link_source import LinkTable
 from hubferry.push.mapping import SyncMapping
 from hubferry.push.rows import COPIES, DIGEST, FIELD, KEY, LINK, RECORD, row_key
@@ -65,7 +66,8 @@ def query_encoding(mapping: SyncMapping, warehouse: Warehouse) -> str | None:
     """
     if any(link.source is not None for link in mapping.links):
         return None
-    picked = warehouse.describe_source(_render_picked(mapping, warehouse))
+    with naming(mapping):
+        picked = warehouse.describe_source(_render_picked(mapping, warehouse))
     if next(column.type for column in picked if column.name == KEY) not in {"string", "integer"}:
         return None
     types = sorted((column.name, str(column.type)) for column in picked)  # a time and its text have one digest
@@ -142,13 +144,24 @@ def _is_readable(values: pa.Array) -> bool:
     return True
 
 
-def _said_of(mapping: SyncMapping, error: SourceError) -> SourceError:
+@contextmanager
+def naming(mapping: SyncMapping) -> Iterator[None]:
+    """Have an error of SQL that holds a sync's source say of which sync it is: a run may be of many."""
+    try:
+        yield
+    except WarehouseError as error:
+        if type(error) not in {WarehouseError, SourceError}:
+            raise  # a lock, or a lost lease: not about the source
+        raise _said_of(mapping, error) from error
+
+
+def _said_of(mapping: SyncMapping, error: WarehouseError) -> WarehouseError:
     """Say of which sync an error is, and of which of its columns, where it has the names that the query gives them."""
     names = {KEY: mapping.key_column, RECORD: mapping.record_id_column}
     names |= {f"{FIELD}{i}": each.column or each.sql for i, each in enumerate(mapping.fields)}
     names |= {f"{LINK}{i}": each.column for i, each in enumerate(mapping.links)}
     said = re.sub(r"'(\w+)'", lambda found: repr(names.get(found[1]) or found[1]), str(error))
-    return SourceError(f"sync {mapping.name!r} ({mapping.sync.file}): {said}")
+    return type(error)(f"sync {mapping.name!r} ({mapping.sync.file}): {said}")
 
 
 def has_key(sync: Sync, warehouse: Warehouse, key: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engines import ENGINES
-from hubferry.errors import SourceError
+from hubferry.errors import SourceError, WarehouseError
 from hubferry.push.mapping import build_mapping
 from hubferry.push.portal import Portal
 from hubferry.push.source import BATCH_ROWS, query_row, query_rows, query_source_columns
@@ -61,3 +61,19 @@ def test_a_list_of_decimals_is_read_as_json(world: Any, make_sync: Any) -> None:
     [[row]] = query_rows(mapping, world.warehouse)
 
     assert row["f1"] in {"[1.5]", "[1.50]"}
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_an_error_of_sql_names_the_sync_that_it_is_of(world: Any, make_sync: Any, full: bool) -> None:
+    """A run may be of many syncs, and an expression is looked at by the warehouse alone."""
+    fine, where = make_sync("fine", fields={"email": "email"}), "CAST(firstname AS INTEGER) > 0"
+    world.people((1, "a@x.com", "1"))
+    world.syncs = [fine, make_sync("chosen", where=where, fields={"email": "email"})]
+    world.push()
+    world.sql("UPDATE main.people SET firstname = 'Ann'")
+
+    with pytest.raises(WarehouseError, match="sync 'chosen' "):
+        world.push(full=full)
+    world.syncs = [fine, make_sync("made", fields={"email": "email", "lastname": {"sql": "nobody"}})]
+    with pytest.raises(WarehouseError, match="sync 'made' "):
+        world.push(full=full)
