@@ -271,6 +271,20 @@ def _decimal(text: str) -> object:
         return text
 
 
+_MOST_DIGITS = 17
+"""Significant digits of the shortest form of any double, at most."""
+
+
+def _number(text: str) -> object:
+    """Take all digits of a double, as HubSpot writes some, for the double that a pull makes of them."""
+    number = _decimal(text)
+    if len(text) <= _MOST_DIGITS or not isinstance(number, Decimal) or not number.is_finite():
+        return number
+    if number == number.to_integral_value() or Decimal(float(number)) != number:
+        return number  # a whole number may be an id, and any other that no double is has its digits for a reason
+    return Decimal(repr(float(number)))
+
+
 def _moment(text: str) -> object:
     try:
         if text.lstrip("-").isdigit():
@@ -285,5 +299,5 @@ _MEANINGS: Mapping[str, Callable[[str], object]] = {
     "bool": lambda text: text.strip().lower(),
     "date": _moment,
     "datetime": _moment,
-    "number": _decimal,
+    "number": _number,
 }

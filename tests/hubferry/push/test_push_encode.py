@@ -157,3 +157,21 @@ def test_a_column_of_links_is_an_object_or_a_list(value: object, entries: dict[o
 def test_a_column_that_is_neither_is_refused(value: object) -> None:
     with pytest.raises(InvalidValueError):
         parse_links(value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("0.1000000000000000055511151231257827021181583404541015625", "0.1", True),
+        ("-0.46472771417998692822237671862239949405193328857421875", "-0.46472771417998693", True),
+        ("0.1000000000000000055511151231257827021181583404541015624", "0.1", False),  # of no double
+        ("0.46472771417998692822237671862239949405193328857421875", "0.4647277141799869", False),  # another double
+        ("12345678901234567168", "12345678901234567000", False),  # whole numbers may be ids
+        ("1234567890123456789012345678901234567890", "1234567890123456789012345678901234567891", False),
+        ("1" * 400 + ".5", "1" * 400, False),
+    ],
+)
+def test_all_digits_of_a_double_and_its_shortest_form_are_one_number(one: str, other: str, same: bool) -> None:
+    number = prop("number")
+
+    assert (canonical(one, number) == canonical(other, number)) is same

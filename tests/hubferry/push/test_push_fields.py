@@ -280,3 +280,26 @@ def test_rows_are_looked_at_again_when_a_column_of_the_source_is_of_another_type
     world.push()
 
     assert world.contact("a@x.com")["properties"]["firstname"] == "2026-01-01T12:00:00.000Z"
+
+
+def test_a_number_that_was_pulled_is_not_written_back_in_fewer_digits(world: Any, make_sync: Any) -> None:
+    """HubSpot writes all digits of some doubles; a column of doubles, as a pull makes it, holds the same number."""
+    digits = "0.46472771417998692822237671862239949405193328857421875"
+    made = {
+        "name": "score",
+        "label": "Score",
+        "type": "number",
+        "fieldType": "number",
+        "groupName": "contactinformation",
+    }
+    world.call("POST", "/crm/v3/properties/contacts", made)
+    world.add_contact(email="a@x.com", score=digits)
+    world.syncs = [make_sync(fields={"email": "email", "score": "score"})]
+    columns = "id INTEGER, email VARCHAR, score DOUBLE"
+    world.people((1, "a@x.com", float(digits)), columns=columns)
+    first = world.push()
+    world.people((1, "a@x.com", 0.5), columns=columns)
+    world.push()
+
+    assert first.plan.changes == 0
+    assert world.contact("a@x.com")["properties"]["score"] == "0.5"
