@@ -102,16 +102,12 @@ class ChildrenPull:
             return datetime.fromisoformat(cursor.scan["started"])
         reconcile = pulling.block_of(self._stream).reconcile if self._parents.mark else "never"
         due = has_come_round(reconcile, cursor.swept.get(WHOLE), started)
-        if not due and not pulling.wants_everything(self._stream, cursor) and not self._is_emptied():
+        emptied = snapshots.is_empty(pulling.warehouse, self._table, {})
+        if not (due or emptied or pulling.wants_everything(self._stream, cursor)):
             return None
         with pulling.lease.transaction() as tx:
             self._save(tx, replace(cursor, scan={"started": started.isoformat()}))
         return started
-
-    def _is_emptied(self) -> bool:
-        """Say whether no parent has a row, live or not: somebody may have emptied the table."""
-        name = self._pulling.warehouse.name(self._table.schema, self._table.name)
-        return not len(self._pulling.warehouse.query(f"SELECT 1 AS one FROM {name} LIMIT 1"))
 
     def _save(self, tx: Transaction, cursor: Cursor) -> None:
         self._pulling.save_cursor(tx, self._stream.name, cursor)

@@ -25,7 +25,7 @@ from hubferry.pull.listing import Listing
 from hubferry.pull.pages import unfold
 from hubferry.pull.pulling import DATE_PRECISION, WHOLE, Pulling, Tally
 from hubferry.pull.refresh import Refresh
-from hubferry.pull.snapshots import set_columns
+from hubferry.pull.snapshots import is_empty, set_columns
 from hubferry.state.crash import crashpoint
 from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import VOLATILE, Raw, Stream, build_table
@@ -95,7 +95,8 @@ class HistoryPull:
     def _read(self, found: CrmObject) -> None:
         pulling, cursor, names = self._pulling, self.cursor(found), self._fetch_names(found)
         begun = refresh.parse_refresh(cursor.scan)
-        if begun is None and (pulling.wants_everything(self._stream, cursor) or self._is_emptied(found)):
+        emptied = is_empty(pulling.warehouse, self._table, {"object": found.name})  # every record has some version
+        if begun is None and (emptied or pulling.wants_everything(self._stream, cursor)):
             begun = Refresh(uuid4().hex, pulling.client.now(), sweeps=False)
         if begun is not None:
             cursor = self._read_all(found, names, cursor, begun)
@@ -161,12 +162,6 @@ class HistoryPull:
         )
         ids: list[str] = rows["id"].to_pylist()
         return ids
-
-    def _is_emptied(self, found: CrmObject) -> bool:
-        """Say whether no version of an object is there: every record has some, so that somebody emptied the table."""
-        warehouse = self._pulling.warehouse
-        name, quoted = warehouse.name(self._table.schema, self._table.name), warehouse.quote("object")
-        return not len(warehouse.query(f"SELECT 1 AS one FROM {name} WHERE {quoted} = ? LIMIT 1", (found.name,)))
 
     def _ids(self, records: Iterable[Record]) -> list[str]:
         crashpoint("pull.page_fetched")

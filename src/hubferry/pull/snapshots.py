@@ -82,6 +82,13 @@ def mark_gone(
         )
 
 
+def is_empty(warehouse: Warehouse, table: Table, scope: Mapping[str, str]) -> bool:
+    """Say whether there is no row of `scope`, live or not: where there were some, somebody emptied the table."""
+    name = warehouse.name(table.schema, table.name)
+    where = " AND ".join(f"{warehouse.quote(column)} = ?" for column in scope) or "1 = 1"
+    return not warehouse.query(f"SELECT 1 AS one FROM {name} WHERE {where} LIMIT 1", _given(scope)).num_rows
+
+
 def _live(warehouse: Warehouse, scope: Mapping[str, str]) -> str:
     within = "".join(f" AND t.{warehouse.quote(column)} = ?" for column in scope)
     return f"t.{warehouse.quote('_hubferry_deleted_at')} IS NULL{within}"

@@ -16,6 +16,7 @@ from hubferry.pull.listing import Listing
 from hubferry.pull.pages import fetch_request, unfold
 from hubferry.pull.pulling import WHOLE, Pulling, Tally
 from hubferry.pull.results import read_moment
+from hubferry.pull.snapshots import is_empty
 from hubferry.state.cursors import Cursor
 from hubferry.streams.definition import Raw, Request, Stream, build_table
 from hubferry.warehouse.interface import Transaction
@@ -78,7 +79,9 @@ class WindowPull:
     def _begin(self, cursor: Cursor) -> datetime:
         """Give where to begin; a reading of everything that was interrupted goes on where it was."""
         earliest, swept = self._earliest(), cursor.swept
-        moved = earliest < swept.get(START, earliest) or (FILLED in swept and self._is_emptied())
+        moved = earliest < swept.get(START, earliest) or (
+            FILLED in swept and is_empty(self._pulling.warehouse, self._table, {})
+        )
         wants_everything = moved or self._pulling.wants_everything(self._stream, cursor)
         resumes = not moved and cursor.scan is not None and cursor.scan["whole"]
         self._whole = wants_everything or resumes
@@ -86,11 +89,6 @@ class WindowPull:
         if cursor.value is None or (wants_everything and not resumes):
             return earliest
         return max(earliest, cursor.value - timedelta(hours=self._window.overlap_hours))
-
-    def _is_emptied(self) -> bool:
-        warehouse = self._pulling.warehouse
-        name = warehouse.name(self._table.schema, self._table.name)
-        return not len(warehouse.query(f"SELECT 1 AS one FROM {name} LIMIT 1"))
 
     def _read_slice(self, since: datetime, end: datetime, *, last: bool, now: datetime) -> int:
         """Read all of one slice; give how many pages it took."""
