@@ -16,6 +16,7 @@ from hubferry.hubspot.readers.exported import SCOPE
 from hubferry.objects import build_custom
 from hubferry.project.values import CheckItem, CheckReport, StreamInfo
 from hubferry.pull.catalog import fetch_custom_streams, is_custom
+from hubferry.push.matching import HUBFERRY_KEY
 from hubferry.push.rival_syncs import find_shared
 from hubferry.state import renaming
 from hubferry.state.store import StateReader
@@ -120,10 +121,23 @@ def _check_renamed(files: ProjectFiles, state: StateReader, portal_id: int) -> I
 
 
 def _check_rivals(files: ProjectFiles) -> Iterator[CheckItem]:
-    """Name syncs that write the same property: of a record that is in both, the one that writes last would have its way."""
+    """Name syncs that write the same property: of a record that is in both, the one that writes last would have its way.
+
+    And such as share the property that holds their rows' keys: rows with one key are one record there, whatever they are.
+    """
     for one, other in combinations([files.syncs[name] for name in sorted(files.syncs)], 2):
         kind = one.block.object_.removeprefix(objects.CUSTOM)
-        for name in find_shared(one, other) if kind == other.block.object_.removeprefix(objects.CUSTOM) else ():
+        if kind != other.block.object_.removeprefix(objects.CUSTOM):
+            continue
+        if one.block.match == other.block.match == HUBFERRY_KEY:
+            places = " and ".join(f"{each.file}:{each.line('match')}" for each in (one, other))
+            yield CheckItem(
+                f"syncs {one.name}, {other.name}",
+                None,
+                f"both know {kind} by {HUBFERRY_KEY} ({places}): rows of theirs that have one key are one record",
+                "If their keys mean different things, give those of one a prefix in its source.",
+            )
+        for name in find_shared(one, other):
             places = " and ".join(f"{each.file}:{each.line(f'fields.{name}')}" for each in (one, other))
             yield CheckItem(
                 f"syncs {one.name}, {other.name}",

@@ -48,3 +48,27 @@ def test_two_syncs_that_write_one_property_are_named_with_their_files_and_lines(
     (found,) = [each for each in report.items if each.name.startswith("syncs ")]
     assert (report.passed, found.passed, found.name) == (True, None, "syncs crm, shop")
     assert "both write contacts.phone (syncs/crm.yml:7 and syncs/shop.yml:7)" in found.detail
+
+
+def test_two_syncs_that_know_records_by_hubferry_key_are_named(
+    tmp_path: Path, portal_factory: Callable[..., Emulator]
+) -> None:
+    """A row of one whose key a row of the other has, too, would take over its record."""
+    portal = portal_factory(contacts=0)
+    (tmp_path / "syncs").mkdir()
+    (tmp_path / "hubferry.yml").write_text("warehouse: {duckdb: {path: w.duckdb}}\n")
+    for name, object_, field in (
+        ("bugs", "tickets", "content"),
+        ("calls", "tickets", "subject"),
+        ("firms", "companies", "name"),
+    ):
+        text = f"source: main.{name}\nkey: id\nobject: {object_}\nmatch: hubferry_key\nmode: upsert\nfields:\n  {field}: text\n"
+        (tmp_path / "syncs" / f"{name}.yml").write_text(text)
+    files = load_project(tmp_path, {})
+
+    with Client(token=Secret("pat-test"), base_url=portal.base_url) as client:
+        report = check(files, client=lambda: client, state=StateReader(DuckDBWarehouse(tmp_path / "w.duckdb")))
+
+    (found,) = [each for each in report.items if each.name.startswith("syncs ")]
+    assert (report.passed, found.passed, found.name) == (True, None, "syncs bugs, calls")
+    assert "both know tickets by hubferry_key (syncs/bugs.yml:4 and syncs/calls.yml:4)" in found.detail
