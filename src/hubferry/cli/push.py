@@ -62,7 +62,12 @@ def plan(
             opened.export_plan(made.id, out_file)
         show_plan(out, opened, made, limit=limit)
     target = str(out_file or made.id) + ("" if project == HERE else f" --project {project}")
-    out.line(f"\nNothing was written to HubSpot. To apply exactly this: hubferry apply {target}")
+    follow = (
+        f"To apply exactly this: hubferry apply {target}"
+        if made.passed
+        else "Where this is meant, raise the guard in the sync and plan again."
+    )
+    out.line(f"\nNothing was written to HubSpot. {follow}")
     out.result(made)
     return 10 if detailed_exitcode and made.changes else 0
 

@@ -71,6 +71,19 @@ def test_a_plan_of_one_row_says_so(project: Path, capsys: pytest.CaptureFixture[
     assert "1 new, 0 changed" in said
 
 
+def test_a_plan_that_is_over_a_guard_is_not_said_to_be_ready(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["plan", "contacts", "--project", str(project), "--quiet"]
+    assert main(command) == 0
+    assert "To apply exactly this" in capsys.readouterr().out
+    with (project / "syncs" / "contacts.yml").open("a") as file:
+        file.write("guards: {max_creates: 0}\n")
+
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "it will not be applied" in said
+    assert "To apply" not in said
+
+
 def test_every_step_stands_in_exactly_one_section() -> None:
     def update(new: str) -> UpdateRecord:
         return UpdateRecord(row_key="1", object="contacts", record_id="1", changes=(Change("jobtitle", "old", new),))
