@@ -164,8 +164,9 @@ def _ledger_row(each: Result) -> LedgerRow | None:
 def build_stored(step: CreateRecord | UpdateRecord, answer: Mapping[str, str | None]) -> dict[str, str | None]:
     """Give what HubSpot holds of a row after a step: as its answer says, else as it was before.
 
-    A property that a policy left alone, or that the row has no value of this time, keeps its older base. A changed one that the answer leaves out keeps the old value: where HubSpot ignored the new one, the next plan
-    finds exactly that and does not send it again.
+    A property that a policy left alone, or that the row has no value of this time, keeps its older base. A changed one that
+    the answer leaves out keeps the old value: where HubSpot ignored the new one, the next plan finds exactly that and does not
+    send it again.
     """
     if isinstance(step, CreateRecord):
         return {name: answer.get(name) for name in step.sent}

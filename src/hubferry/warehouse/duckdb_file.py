@@ -1,8 +1,9 @@
 """The DuckDB file: opened when the first block of this process needs it, let go when the last one ends.
 
 DuckDB locks its file against every other process, readers included, so that holding it longer would lock people out of
-their own tables. Blocks of one process share one database; each has a connection of its own. DuckDB itself is kept (duckdb_engine.py). While a block says that
-more follow (`busy`), the file stays open between them for moments that are shorter than another process waits for it.
+their own tables. Blocks of one process share one database; each has a connection of its own. While a block says that more
+follow (`busy`), the file stays open between them for moments that are shorter than another process waits for it. DuckDB itself
+is kept for the next opening (duckdb_engine.py).
 """
 
 from __future__ import annotations

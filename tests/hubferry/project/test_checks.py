@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hubferry.config.load import load_project
 from hubferry.config.model import Project, ProjectFile
 from hubferry.hubspot.client import Client
-from hubferry.project.checks import check
+from hubferry.project.checks import CheckItem, CheckReport, check
 from hubferry.state.store import StateReader
 from hubferry.types import Secret
 from hubferry.warehouse.duckdb import DuckDBWarehouse
@@ -34,18 +34,13 @@ def test_two_syncs_that_write_one_property_are_named_with_their_files_and_lines(
     tmp_path: Path, portal_factory: Callable[..., Emulator]
 ) -> None:
     """A warning: whether a record is in both sources nobody can tell without reading them."""
-    portal = portal_factory(contacts=0)
-    (tmp_path / "syncs").mkdir()
-    (tmp_path / "hubferry.yml").write_text("warehouse: {duckdb: {path: w.duckdb}}\n")
-    for name, object_ in (("crm", "contacts"), ("shop", "contacts"), ("firms", "companies")):
-        text = f"source: main.{name}\nkey: id\nobject: {object_}\nmatch: hs_object_id\nmode: update\nfields:\n  phone: phone\n"
-        (tmp_path / "syncs" / f"{name}.yml").write_text(text)
-    files = load_project(tmp_path, {})
+    syncs = {
+        name: f"source: main.{name}\nkey: id\nobject: {kind}\nmatch: hs_object_id\nmode: update\nfields:\n  phone: phone\n"
+        for name, kind in (("crm", "contacts"), ("shop", "contacts"), ("firms", "companies"))
+    }
 
-    with Client(token=Secret("pat-test"), base_url=portal.base_url) as client:
-        report = check(files, client=lambda: client, state=StateReader(DuckDBWarehouse(tmp_path / "w.duckdb")))
+    report, found = check_syncs(tmp_path, portal_factory(contacts=0), syncs)
 
-    (found,) = [each for each in report.items if each.name.startswith("syncs ")]
     assert (report.passed, found.passed, found.name) == (True, None, "syncs crm, shop")
     assert "both write contacts.phone (syncs/crm.yml:7 and syncs/shop.yml:7)" in found.detail
 
@@ -54,21 +49,26 @@ def test_two_syncs_that_know_records_by_hubferry_key_are_named(
     tmp_path: Path, portal_factory: Callable[..., Emulator]
 ) -> None:
     """A row of one whose key a row of the other has, too, would take over its record."""
-    portal = portal_factory(contacts=0)
-    (tmp_path / "syncs").mkdir()
-    (tmp_path / "hubferry.yml").write_text("warehouse: {duckdb: {path: w.duckdb}}\n")
-    for name, object_, field in (
-        ("bugs", "tickets", "content"),
-        ("calls", "tickets", "subject"),
-        ("firms", "companies", "name"),
-    ):
-        text = f"source: main.{name}\nkey: id\nobject: {object_}\nmatch: hubferry_key\nmode: upsert\nfields:\n  {field}: text\n"
-        (tmp_path / "syncs" / f"{name}.yml").write_text(text)
-    files = load_project(tmp_path, {})
+    of_kind = (("bugs", "tickets", "content"), ("calls", "tickets", "subject"), ("firms", "companies", "name"))
+    syncs = {
+        name: f"source: main.{name}\nkey: id\nobject: {kind}\nmatch: hubferry_key\nmode: upsert\nfields:\n  {field}: text\n"
+        for name, kind, field in of_kind
+    }
 
-    with Client(token=Secret("pat-test"), base_url=portal.base_url) as client:
-        report = check(files, client=lambda: client, state=StateReader(DuckDBWarehouse(tmp_path / "w.duckdb")))
+    report, found = check_syncs(tmp_path, portal_factory(contacts=0), syncs)
 
-    (found,) = [each for each in report.items if each.name.startswith("syncs ")]
     assert (report.passed, found.passed, found.name) == (True, None, "syncs bugs, calls")
     assert "both know tickets by hubferry_key (syncs/bugs.yml:4 and syncs/calls.yml:4)" in found.detail
+
+
+def check_syncs(folder: Path, portal: Emulator, syncs: Mapping[str, str]) -> tuple[CheckReport, CheckItem]:
+    """Check a project of these sync files; give the report, and the one thing that it says of two syncs."""
+    (folder / "syncs").mkdir()
+    (folder / "hubferry.yml").write_text("warehouse: {duckdb: {path: w.duckdb}}\n")
+    for name, text in syncs.items():
+        (folder / "syncs" / f"{name}.yml").write_text(text)
+    files = load_project(folder, {})
+    with Client(token=Secret("pat-test"), base_url=portal.base_url) as client:
+        report = check(files, client=lambda: client, state=StateReader(DuckDBWarehouse(folder / "w.duckdb")))
+    (found,) = [each for each in report.items if each.name.startswith("syncs ")]
+    return report, found
